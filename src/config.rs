@@ -1,0 +1,405 @@
+//! How a connection is set up, and every number it keeps to.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde::Serialize;
+
+use crate::error::{Error, Misuse, Mistake};
+use crate::wire::headers;
+use crate::{RawJson, Revision};
+
+/// How a [`Connection`](crate::Connection) is set up. Everything but the
+/// endpoint has a default.
+///
+/// ```
+/// use mcp_http::{Config, Recovery, Revision};
+///
+/// let config = Config::new("https://example.com/mcp")?
+///     .client("my-agent", "1.2.0")
+///     .capabilities(&serde_json::json!({ "elicitation": {} }))?
+///     .header("x-tenant", "blue")?
+///     .pin(Revision::V2025_06_18)
+///     .recovery(Recovery::Automatic)
+///     .seed(7);
+/// # Ok::<(), mcp_http::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) endpoint: Uri,
+    pub(crate) client_info: RawJson,
+    pub(crate) capabilities: RawJson,
+    pub(crate) headers: HeaderMap,
+    pub(crate) pinned: Option<Revision>,
+    pub(crate) recovery: Recovery,
+    pub(crate) seed: u64,
+    pub(crate) clocks: Clocks,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+}
+
+impl Config {
+    /// A connection to the MCP endpoint at this URL, `http` or `https`.
+    ///
+    /// # Errors
+    /// [`Mistake::Endpoint`] if the URL cannot be an endpoint; one with a user or
+    /// password in it is refused, for credentials belong into headers.
+    pub fn new(endpoint: &str) -> Result<Self, Error> {
+        let endpoint = headers::check_endpoint(endpoint)
+            .map_err(|why| misuse("Config::new", Mistake::Endpoint(why.to_string())))?;
+        Ok(Self {
+            endpoint,
+            client_info: object("Config::new", &ClientInfo::of_this_crate())?,
+            capabilities: object("Config::new", &serde_json::Map::new())?,
+            headers: HeaderMap::new(),
+            pinned: None,
+            recovery: Recovery::Automatic,
+            seed: 0,
+            clocks: Clocks::default(),
+            limits: Limits::default(),
+            budget: Budget::default(),
+        })
+    }
+
+    /// Name and version that `initialize` tells the server (lifecycle:
+    /// initialization, `clientInfo`). Default: this crate's own.
+    #[must_use]
+    pub fn client(mut self, name: &str, version: &str) -> Self {
+        if let Ok(info) = RawJson::new(&ClientInfo { name, version }) {
+            self.client_info = info;
+        }
+        self
+    }
+
+    /// The client capabilities that are announced (lifecycle: capability
+    /// negotiation). Asks for what is not announced never reach the application:
+    /// the machine answers them with `-32601`. Default: none.
+    ///
+    /// # Errors
+    /// [`Mistake::Params`] if this is no JSON object.
+    pub fn capabilities<T: Serialize + ?Sized>(mut self, capabilities: &T) -> Result<Self, Error> {
+        self.capabilities = object("Config::capabilities", capabilities)?;
+        Ok(self)
+    }
+
+    /// A header that every request carries. Values are treated as secrets.
+    ///
+    /// # Errors
+    /// [`Mistake::Header`] if it is not well formed (CR, LF and NUL cannot be in
+    /// it), [`Mistake::OwnedHeader`] if it belongs to HTTP or the protocol.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        add_header("Config::header", &mut self.headers, name, value)?;
+        Ok(self)
+    }
+
+    /// Speaks this revision and no other. Default: offers the newest one and
+    /// takes any that this crate speaks.
+    #[must_use]
+    pub fn pin(mut self, revision: Revision) -> Self {
+        self.pinned = Some(revision);
+        self
+    }
+
+    /// What happens when a session is lost. Default: [`Recovery::Automatic`].
+    #[must_use]
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// The seed of the jitter, and of the tag that tells this connection's ids
+    /// from another's: give each connection one of its own. Secrets are never
+    /// made of it. Default: 0.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Replaces the clocks.
+    #[must_use]
+    pub fn clocks(mut self, clocks: Clocks) -> Self {
+        self.clocks = clocks;
+        self
+    }
+
+    /// Replaces the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Replaces the budget of handshakes.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct ClientInfo<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+impl ClientInfo<'static> {
+    fn of_this_crate() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+fn misuse(call: &'static str, mistake: Mistake) -> Error {
+    Error::misuse(Misuse::new(call, None, mistake))
+}
+
+fn object<T: Serialize + ?Sized>(call: &'static str, value: &T) -> Result<RawJson, Error> {
+    crate::wire::jsonrpc::object(value)
+        .map_err(|why| misuse(call, Mistake::Params(why)))?
+        .ok_or_else(|| misuse(call, Mistake::Params("are no JSON object".to_owned())))
+}
+
+fn add_header(
+    call: &'static str,
+    headers: &mut HeaderMap,
+    name: &str,
+    value: &str,
+) -> Result<(), Error> {
+    let bad = || misuse(call, Mistake::Header(headers::excerpt(name.as_bytes())));
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+    if headers::owned(&name) {
+        return Err(misuse(call, Mistake::OwnedHeader(name.to_string())));
+    }
+    value.set_sensitive(true);
+    headers.append(name, value);
+    Ok(())
+}
+
+/// What happens when a session is lost.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// A new session is made and the refused calls are sent again in it.
+    #[default]
+    Automatic,
+    /// A new session is made; after `Ready` the refused calls wait until the
+    /// application has restored its own state (its own new calls pass) and says
+    /// [`resume`](crate::Connection::resume).
+    Hold,
+    /// Nothing happens but the event `Reinitialize`, until the application says
+    /// [`reinitialize`](crate::Connection::reinitialize).
+    Manual,
+}
+
+/// Clocks. `None` switches one off, except where nothing else would end a wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Clocks {
+    /// How long the answer to a handshake, a ping, a notification or an answer
+    /// may take, and the body of a refusal once its head is there. Calls have no
+    /// such clock: JSON servers send the head when the tool is done. Default: 30 s.
+    pub head: Duration,
+    /// How long a call may take as a whole, not counting the time during which
+    /// a person is asked. Default: 10 min.
+    pub call: Option<Duration>,
+    /// How long the DELETE of `close` may take. Default: 30 s.
+    pub delete: Duration,
+    /// How long a cancelled call's exchange stays open for the server to take
+    /// notice, and a finished stream for the server to end it. Default: 5 s.
+    pub linger: Duration,
+}
+
+impl Default for Clocks {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(30),
+            call: Some(Duration::from_secs(600)),
+            delete: Duration::from_secs(30),
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Limits: each is exact at its value and refused one above, with an error that
+/// names it, or holds back what comes until there is room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Calls that have not ended for the application, their ends polled.
+    /// Default: 1024, far above what one client asks of one server.
+    pub open_calls: usize,
+    /// Notifications of the application that were neither accepted nor failed,
+    /// these ends polled. Default: 1024.
+    pub open_notifications: usize,
+    /// Exchanges of control traffic (notifications, answers, cancellations,
+    /// pings, DELETEs) at a time; more wait their turn. Default: 64.
+    pub control_exchanges: usize,
+    /// Asks that the application has not answered, and answers that wait to
+    /// leave; at this number streams are not read on. Default: 256.
+    pub open_asks: usize,
+    /// Unread notifications and asks; at this number streams are not read on.
+    /// Default: 256, an ample burst.
+    pub unread: usize,
+    /// Bytes in unread notifications and asks; a larger one is let in alone.
+    /// Default: 1 MiB.
+    pub unread_bytes: usize,
+    /// Bytes of one line of an event stream. Default: 16 MiB, room for an image
+    /// in Base64.
+    pub line: usize,
+    /// Bytes of one event's data. Default: 16 MiB.
+    pub event: usize,
+    /// Bytes of a JSON body. Default: 64 MiB.
+    pub json_body: usize,
+    /// Bytes of an error body that are read; what is beyond is not waited for.
+    /// Default: 64 KiB.
+    pub error_body: usize,
+    /// Bytes in all buffers of the connection together. Default: 256 MiB.
+    pub buffers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open_calls: 1024,
+            open_notifications: 1024,
+            control_exchanges: 64,
+            open_asks: 256,
+            unread: 256,
+            unread_bytes: 1 << 20,
+            line: 16 << 20,
+            event: 16 << 20,
+            json_body: 64 << 20,
+            error_body: 64 << 10,
+            buffers: 256 << 20,
+        }
+    }
+}
+
+/// How many handshakes a connection may make, so that no server makes it storm.
+///
+/// Every `initialize` that left counts, the first and the failed ones too, but
+/// not one that certainly never reached the server. Once the budget is spent all
+/// that waits fails with [`Lost::SessionUnrecoverable`](crate::Lost), until the
+/// oldest handshake has left the window.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Handshakes in any window. Default: 3.
+    pub handshakes: usize,
+    /// The window. Default: 60 s.
+    pub window: Duration,
+    /// Least time from one handshake to the next in a window; it doubles with
+    /// each further one. Default: 1 s.
+    pub delay: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            handshakes: 3,
+            window: Duration::from_secs(60),
+            delay: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What one call asks for beyond method and params.
+///
+/// ```
+/// use mcp_http::CallOptions;
+/// use std::time::Duration;
+///
+/// let options = CallOptions::new()
+///     .time_out(Duration::from_secs(20))
+///     .idempotent()
+///     .progress();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    pub(crate) time_out: Option<Option<Duration>>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) idempotent: bool,
+    pub(crate) resend: Resend,
+    pub(crate) patience: Option<Duration>,
+    pub(crate) progress: bool,
+}
+
+impl CallOptions {
+    /// The defaults of the connection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long the call may take as a whole, instead of
+    /// [`Clocks::call`]. Pauses for asks do not count.
+    #[must_use]
+    pub fn time_out(mut self, time: Duration) -> Self {
+        self.time_out = Some(Some(time));
+        self
+    }
+
+    /// Lets the call take for ever.
+    #[must_use]
+    pub fn no_time_out(mut self) -> Self {
+        self.time_out = Some(None);
+        self
+    }
+
+    /// A header for the requests of this call alone. It takes the place of the
+    /// connection's header of that name.
+    ///
+    /// # Errors
+    /// As [`Config::header`].
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        add_header("CallOptions::header", &mut self.headers, name, value)?;
+        Ok(self)
+    }
+
+    /// Declares that executing the call twice does no harm: it may then be sent
+    /// again (at most twice) when the server failed or the connection broke.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Whether the call may be sent again when the server certainly did not
+    /// execute it. Default: [`Resend::Allowed`].
+    #[must_use]
+    pub fn resend(mut self, resend: Resend) -> Self {
+        self.resend = resend;
+        self
+    }
+
+    /// Tries again, with growing delay, for this long when the server cannot be
+    /// reached at all. Default: off, the call fails at once.
+    #[must_use]
+    pub fn wait_for_server(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// Asks the server for progress: the machine puts a progress token of its own
+    /// into `_meta` (utilities: progress). Notifications with that token come as
+    /// [`Event::Message`](crate::Event::Message) with this call's id.
+    #[must_use]
+    pub fn progress(mut self) -> Self {
+        self.progress = true;
+        self
+    }
+}
+
+/// Whether a call may be sent again.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Resend {
+    /// When the server certainly did not execute it, or when it is
+    /// [idempotent](CallOptions::idempotent).
+    #[default]
+    Allowed,
+    /// Never. Redirects are followed nevertheless: they are how it gets there.
+    Never,
+}

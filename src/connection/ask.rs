@@ -1,0 +1,121 @@
+//! Asks: questions of the server, answered with a ticket.
+
+use serde::Serialize;
+
+use super::Connection;
+use super::control::Prompt;
+use crate::error::{Error, Mistake, RpcError};
+use crate::event::{Ask as AskEvent, Withdrawal};
+use crate::wire::jsonrpc::{self, Members};
+use crate::{CallId, Event, RawJson, Ticket};
+
+/// A question that was not answered yet.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    /// The id that the server gave it, to the letter.
+    pub(super) id: String,
+    pub(super) generation: u64,
+    pub(super) call: Option<CallId>,
+}
+
+/// The client capability under which a method is announced (lifecycle: capability
+/// negotiation).
+fn capability_of(method: &str) -> Option<&'static str> {
+    match method {
+        "elicitation/create" => Some("elicitation"),
+        "roots/list" => Some("roots"),
+        "sampling/createMessage" => Some("sampling"),
+        "tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result" => Some("tasks"),
+        _ => None,
+    }
+}
+
+impl Connection {
+    pub(super) fn is_announced(&self, method: &str) -> bool {
+        let announced = Members::of(self.config.capabilities.as_str());
+        capability_of(method).is_some_and(|capability| announced.get(capability).is_some())
+    }
+
+    /// Whether one more question fits: those not answered and the answers that
+    /// wait to leave share one limit.
+    pub(super) fn has_room_for_ask(&self) -> bool {
+        self.asks.len().saturating_add(self.answers.len()) < self.config.limits.open_asks
+    }
+
+    pub(super) fn open_ask(
+        &mut self,
+        id: &str,
+        method: &str,
+        params: Option<RawJson>,
+        call: Option<CallId>,
+    ) {
+        self.last_ticket = self.last_ticket.saturating_add(1);
+        let ticket = Ticket::new(self.tag, self.last_ticket);
+        let generation = self.session.generation;
+        self.asks.insert(ticket, Ask { id: id.to_owned(), generation, call });
+        if let Some(call) = call {
+            self.pause_clock(call);
+        }
+        let method = method.to_owned();
+        self.events.push(Event::Ask(AskEvent { ticket, method, params, call }));
+    }
+
+    /// Answers a ping, or a question that is not for the application.
+    pub(super) fn answer_itself(
+        &mut self,
+        id: &str,
+        outcome: Result<RawJson, RpcError>,
+        provisional: Option<crate::wire::headers::SessionId>,
+    ) {
+        self.answers.push_back(Prompt::Answer {
+            ticket: None,
+            id: id.to_owned(),
+            outcome,
+            generation: self.session.generation,
+            provisional,
+        });
+    }
+
+    /// Withdraws the asks that fit.
+    pub(super) fn withdraw_asks(&mut self, cause: Withdrawal, fits: impl Fn(&Ask) -> bool) {
+        let void: Vec<Ticket> =
+            self.asks.iter().filter(|(_, ask)| fits(ask)).map(|(ticket, _)| *ticket).collect();
+        for ticket in void {
+            if let Some(call) = self.asks.remove(&ticket).and_then(|ask| ask.call) {
+                self.resume_clock(call);
+            }
+            self.events.withdraw(ticket, cause);
+        }
+    }
+
+    pub(super) fn answer_ask<T: Serialize + ?Sized>(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<&T, RpcError>,
+    ) -> Result<(), Error> {
+        let call = "answer";
+        self.own(call, &ticket)?;
+        if !self.asks.contains_key(&ticket) {
+            return Err(self.misuse(call, Mistake::TicketNotOpen));
+        }
+        let outcome = match outcome {
+            Ok(result) => Ok(jsonrpc::object(result)
+                .and_then(|result| result.ok_or_else(|| "is no JSON object".to_owned()))
+                .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
+            Err(error) => Err(error),
+        };
+        if let Some(Ask { id, generation, call }) = self.asks.remove(&ticket) {
+            if let Some(call) = call {
+                self.resume_clock(call);
+            }
+            self.answers.push_back(Prompt::Answer {
+                ticket: Some(ticket),
+                id,
+                outcome,
+                generation,
+                provisional: None,
+            });
+        }
+        Ok(())
+    }
+}

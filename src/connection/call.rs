@@ -1,0 +1,360 @@
+//! Calls: each ends exactly once, whatever it takes to get there.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Uri};
+
+use super::control::Prompt;
+use super::exchange::{Purpose, Reading};
+use super::jitter::CEILING;
+use super::phase::Phase;
+use super::timers::Timer;
+use super::Connection;
+use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
+use crate::event::{Reply, Withdrawal};
+use crate::wire::jsonrpc::ProgressToken;
+use crate::wire::response::Refusal;
+use crate::{CallId, Event, ExchangeId, RawJson, Recovery, Resend, Subject, Time};
+
+/// How often a call is sent again after 408, 429, or, if it is idempotent, after
+/// a failure of the server or the connection.
+const RESENDS: u8 = 2;
+/// How many redirects in a row are followed.
+const REDIRECTS: u8 = 3;
+
+/// An open call.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) params: Option<RawJson>,
+    pub(super) headers: HeaderMap,
+    pub(super) state: State,
+    /// Where a redirect sends it, for one sending.
+    pub(super) target: Option<Uri>,
+    pub(super) token: Option<ProgressToken>,
+    /// The worst of its sendings so far.
+    delivery: Delivery,
+    idempotent: bool,
+    resend: Resend,
+    /// How long it waits for a server that cannot be reached.
+    patience: Option<Time>,
+    unreached: u32,
+    redirects: u8,
+    resends: u8,
+    clock: CallClock,
+}
+
+/// Where a call is.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// To be sent as soon as there is a session.
+    Waiting,
+    /// To be sent again after a delay.
+    Delayed,
+    /// Refused with its session; waits for the application to say `resume`.
+    Held,
+    /// On its way, in this exchange.
+    Sent(ExchangeId),
+    /// Refused with a suspicious 400; waits for what a ping finds out.
+    Suspended(Box<Refusal>),
+}
+
+/// The clock of a whole call, which stands still while a person is asked.
+#[derive(Clone, Debug)]
+struct CallClock {
+    limit: Option<Duration>,
+    asks: u32,
+    /// What is left, while it stands still.
+    left: Option<Duration>,
+}
+
+/// A call as it is made.
+pub(super) struct NewCall {
+    pub(super) method: String,
+    pub(super) params: Option<RawJson>,
+    pub(super) token: Option<ProgressToken>,
+    pub(super) options: crate::CallOptions,
+}
+
+impl Call {
+    /// Whether it would leave if there were a session.
+    pub(super) fn waits_for_session(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Held)
+    }
+
+    /// Whether the server could not be reached for it, and it waits for that to end.
+    pub(super) fn waits_for_server(&self) -> bool {
+        self.unreached > 0
+    }
+}
+
+impl Connection {
+    pub(super) fn open_call(&mut self, new: NewCall) -> CallId {
+        let NewCall { method, params, token, options } = new;
+        self.last_call = self.last_call.saturating_add(1);
+        let id = CallId::new(self.tag, self.last_call);
+        let limit = options.time_out.unwrap_or(self.config.clocks.call);
+        if let Some(limit) = limit {
+            self.timers.set(Timer::Call(id), self.now + limit);
+        }
+        if let Some(token) = &token {
+            self.tokens.insert(token.clone(), id);
+        }
+        let patience = options.patience.map(|patience| self.now + patience);
+        self.calls.insert(id, Call {
+            method,
+            params,
+            headers: options.headers,
+            state: State::Waiting,
+            target: None,
+            token,
+            delivery: Delivery::NotSent,
+            idempotent: options.idempotent,
+            resend: options.resend,
+            patience,
+            unreached: 0,
+            redirects: 0,
+            resends: 0,
+            clock: CallClock { limit, asks: 0, left: None },
+        });
+        self.waiting.insert(id);
+        self.want_session(patience.is_some());
+        id
+    }
+
+    /// The call's end, with a reply.
+    pub(super) fn reply(&mut self, call: CallId, reply: Reply) {
+        if self.close_call(call).is_some() {
+            self.events.push(Event::Reply { call, reply });
+        }
+    }
+
+    /// The call's end, without one. The delivery said is the worst of all its sendings.
+    pub(super) fn fail_call(&mut self, id: CallId, error: Error) {
+        if let Some(call) = self.close_call(id) {
+            let error = error.at_least(call.delivery).for_method(&call.method);
+            self.events.push(Event::Fail { subject: Subject::Call(id), error });
+        }
+    }
+
+    /// The end of a call that something else kept from being sent (again): only
+    /// its own sendings count for the delivery.
+    pub(super) fn fail_unsent(&mut self, id: CallId, error: &Error) {
+        if let Some(call) = self.calls.get(&id) {
+            let error = error.clone().with_delivery(call.delivery);
+            self.fail_call(id, error);
+        }
+    }
+
+    fn close_call(&mut self, id: CallId) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        self.waiting.remove(&id);
+        self.timers.clear(Timer::Call(id));
+        self.timers.clear(Timer::Delay(id));
+        if let Some(token) = &call.token {
+            self.tokens.remove(token);
+        }
+        self.withdraw_asks(Withdrawal::CallEnded, |ask| ask.call == Some(id));
+        Some(call)
+    }
+
+    /// Gives a call up, and tells the server so if it may be at work on it.
+    pub(super) fn give_up(&mut self, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let sent = match call.state {
+            State::Sent(exchange) => Some(exchange),
+            State::Waiting | State::Delayed | State::Held | State::Suspended(_) => None,
+        };
+        let delivery = if sent.is_some() { Delivery::Unknown } else { Delivery::NotSent };
+        let told = matches!(reason, Reason::Cancelled).then_some("cancelled by the application");
+        self.events.forget(id);
+        self.fail_call(id, Error::new(reason, delivery));
+        if let Some(exchange) = sent {
+            self.abandon(exchange, told.unwrap_or("timed out"));
+        }
+    }
+
+    /// Lets go of the exchange of a call that has ended for the application: the
+    /// server is told (utilities: cancellation), and the exchange ends soon after.
+    fn abandon(&mut self, id: ExchangeId, reason: &'static str) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        exchange.purpose = Purpose::Cancelled;
+        exchange.reading = Reading::Ignored(0);
+        let generation = exchange.generation;
+        self.linger(id);
+        self.stalled.remove(&id);
+        if self.answers.len() < self.config.limits.open_calls {
+            self.answers.push_back(Prompt::Cancel { exchange: id, generation, reason });
+        }
+    }
+
+    /// Sends a call again that the server certainly did not execute: in its
+    /// session's successor, or after its own 404 in an older one.
+    pub(super) fn send_again(&mut self, id: CallId) {
+        let phase = self.phase;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.delivery = call.delivery.max(Delivery::Rejected);
+        if call.resend == Resend::Never {
+            return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
+        }
+        if phase == Phase::Held && self.config.recovery == Recovery::Hold {
+            call.state = State::Held;
+        } else {
+            self.queue(id);
+        }
+    }
+
+    /// Puts a call among those that wait to be sent.
+    fn queue(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.state = State::Waiting;
+            let patient = call.patience.is_some();
+            self.waiting.insert(id);
+            self.want_session(patient);
+        }
+    }
+
+    /// Holds every call that waits, until `resume`.
+    pub(super) fn hold_waiting(&mut self) {
+        for id in std::mem::take(&mut self.waiting) {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.state = State::Held;
+            }
+        }
+    }
+
+    pub(super) fn release_held(&mut self) {
+        for (id, call) in &mut self.calls {
+            if matches!(call.state, State::Held) {
+                call.state = State::Waiting;
+                self.waiting.insert(*id);
+            }
+        }
+    }
+
+    /// A redirect to an address of the same origin.
+    pub(super) fn follow(&mut self, id: CallId, to: Uri, refusal: &Refusal) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.delivery = call.delivery.max(Delivery::Rejected);
+        if call.redirects == REDIRECTS {
+            let error = Error::new(refusal.redirected(), Delivery::Rejected);
+            return self.fail_call(id, error.with_answer(refusal.answer.clone()));
+        }
+        call.redirects = call.redirects.saturating_add(1);
+        call.target = Some(to);
+        self.queue(id);
+    }
+
+    /// 408, 429 and 5xx: sent again later if the rules allow it.
+    pub(super) fn refuse_for_now(
+        &mut self,
+        id: CallId,
+        reason: Reason,
+        delivery: Delivery,
+        answer: Answer,
+    ) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let allowed = delivery != Delivery::Unknown || call.idempotent;
+        let wait = answer.retry_after;
+        let error = Error::new(reason, delivery).with_answer(answer);
+        self.try_later(id, error, wait, allowed);
+    }
+
+    /// A connection that broke while the server may have been at work.
+    pub(super) fn broken(&mut self, id: CallId, error: Error) {
+        let allowed = self.calls.get(&id).is_some_and(|call| call.idempotent);
+        self.try_later(id, error, None, allowed);
+    }
+
+    fn try_later(&mut self, id: CallId, error: Error, wait: Option<Duration>, allowed: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let resends = call.resends;
+        let delay = wait.unwrap_or_else(|| self.jitter.growing(u32::from(resends)));
+        let fits = self.timers.due(Timer::Call(id)).is_none_or(|end| self.now + delay < end);
+        let again = allowed
+            && call.resend == Resend::Allowed
+            && resends < RESENDS
+            && delay <= CEILING
+            && fits;
+        if !again {
+            return self.fail_call(id, error);
+        }
+        call.delivery = call.delivery.max(error.delivery());
+        call.resends = resends.saturating_add(1);
+        call.state = State::Delayed;
+        self.timers.set(Timer::Delay(id), self.now + delay);
+    }
+
+    /// The server could not be reached for this call.
+    pub(super) fn unreached(&mut self, id: CallId, error: Error) {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        match call.patience {
+            Some(end) if now < end => {
+                let delay = self.jitter.growing(call.unreached);
+                call.unreached = call.unreached.saturating_add(1);
+                call.state = State::Delayed;
+                self.timers.set(Timer::Delay(id), (now + delay).min(end));
+            }
+            _ => self.fail_call(id, error),
+        }
+    }
+
+    /// The end of the patience of the waiting call that is soonest out of it;
+    /// calls that have none (left) are none.
+    pub(super) fn patience(&self, id: CallId) -> Option<Time> {
+        self.calls.get(&id)?.patience.filter(|end| self.now < *end)
+    }
+
+    /// What a ping found out about the session of a suspended call.
+    pub(super) fn settle_call(&mut self, id: CallId, lost: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let State::Suspended(refusal) = std::mem::replace(&mut call.state, State::Waiting) else {
+            return;
+        };
+        if lost {
+            self.send_again(id);
+        } else {
+            self.refused_for_good(id, *refusal);
+        }
+    }
+
+    /// A 400 of a living session: the error is the call's own, without one it fails.
+    fn refused_for_good(&mut self, id: CallId, refusal: Refusal) {
+        match refusal.into_outcome() {
+            Ok(reply) => self.reply(id, reply),
+            Err(error) => self.fail_call(id, error),
+        }
+    }
+
+    pub(super) fn delay_over(&mut self, id: CallId) {
+        self.queue(id);
+    }
+
+    pub(super) fn call_timed_out(&mut self, id: CallId) {
+        if let Some(limit) = self.calls.get(&id).and_then(|call| call.clock.limit) {
+            self.give_up(id, Clock::Call(limit).into());
+        }
+    }
+
+    /// An ask opened on behalf of the call.
+    pub(super) fn pause_clock(&mut self, id: CallId) {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.clock.asks = call.clock.asks.saturating_add(1);
+        if let Some(end) = self.timers.clear(Timer::Call(id)) {
+            call.clock.left = Some(end.since(now));
+        }
+    }
+
+    /// An ask on behalf of the call was answered or withdrawn.
+    pub(super) fn resume_clock(&mut self, id: CallId) {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.clock.asks = call.clock.asks.saturating_sub(1);
+        let left = if call.clock.asks == 0 { call.clock.left.take() } else { None };
+        if let Some(left) = left {
+            self.timers.set(Timer::Call(id), now + left);
+        }
+    }
+}

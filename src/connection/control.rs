@@ -1,0 +1,229 @@
+//! Control traffic: notifications, answers, cancellations, pings, DELETEs. It
+//! never waits behind calls.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use http::{Request, Uri};
+
+use super::Connection;
+use super::exchange::Purpose;
+use crate::error::{Delivery, Error, Lost, Refused, RpcError};
+use crate::wire::headers::SessionId;
+use crate::wire::jsonrpc;
+use crate::wire::response::{Refusal, Verdict};
+use crate::{ExchangeId, NotificationId, RawJson, Revision, Subject, Ticket};
+
+/// What can leave at once, or never.
+#[derive(Clone, Debug)]
+pub(super) enum Prompt {
+    /// The answer to a question of the server; without a ticket the machine's own.
+    Answer {
+        ticket: Option<Ticket>,
+        id: String,
+        outcome: Result<RawJson, RpcError>,
+        generation: u64,
+        /// The id that the head of an `initialize` answer brought, for a ping
+        /// inside that very answer.
+        provisional: Option<SessionId>,
+    },
+    /// `notifications/cancelled` for the request of this exchange.
+    Cancel { exchange: ExchangeId, generation: u64, reason: &'static str },
+}
+
+/// A notification of the application; it waits for a session.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) id: NotificationId,
+    pub(super) method: String,
+    pub(super) params: Option<RawJson>,
+    /// Where a redirect sends it.
+    target: Option<Uri>,
+    redirects: u8,
+    /// Whether it was refused with its session once already.
+    refused: bool,
+}
+
+impl Notice {
+    pub(super) fn new(id: NotificationId, method: String, params: Option<RawJson>) -> Self {
+        Self { id, method, params, target: None, redirects: 0, refused: false }
+    }
+}
+
+/// A session that is to be ended with a DELETE.
+#[derive(Clone, Debug)]
+pub(super) struct Farewell {
+    pub(super) session: SessionId,
+    pub(super) revision: Option<Revision>,
+}
+
+/// What a 400 to a session's request made doubtful, until a ping settles it.
+#[derive(Clone, Debug)]
+pub(super) struct Suspicion {
+    /// The code of the error that the 400 carried.
+    pub(super) code: Option<i64>,
+    pub(super) ping: Option<ExchangeId>,
+    pub(super) calls: Vec<crate::CallId>,
+    pub(super) control: Vec<(Purpose, Error)>,
+}
+
+impl Connection {
+    /// The request that carries this answer or cancellation, unless it has become
+    /// pointless.
+    pub(super) fn build_prompt(&mut self, prompt: Prompt) -> Option<(Purpose, Request<Bytes>)> {
+        match prompt {
+            Prompt::Answer { ticket, id, outcome, generation, provisional } => {
+                let alive = self.phase.has_session() && generation == self.session.generation;
+                if !alive && provisional.is_none() {
+                    self.control_failed(&Purpose::Answer(ticket), Error::new(Lost::Session, Delivery::NotSent));
+                    return None;
+                }
+                let body = jsonrpc::response(&id, &outcome);
+                let session = provisional.as_ref().or(self.session.id.as_ref());
+                let envelope = self.envelope(None, None, session);
+                Some((Purpose::Answer(ticket), envelope.post(body)))
+            }
+            Prompt::Cancel { exchange, generation, reason } => {
+                let alive = self.phase.has_session() && generation == self.session.generation;
+                if !alive {
+                    self.abort(exchange);
+                }
+                if !self.exchanges.contains_key(&exchange) {
+                    return None;
+                }
+                let params = RawJson::new(&serde_json::json!({
+                    "requestId": exchange.number(),
+                    "reason": reason,
+                }));
+                let body = jsonrpc::notification("notifications/cancelled", params.ok().as_ref());
+                Some((Purpose::Cancel(exchange), self.envelope(None, None, self.session.id.as_ref()).post(body)))
+            }
+        }
+    }
+
+    pub(super) fn build_notice(&mut self, notice: Notice) -> (Purpose, Request<Bytes>) {
+        let body = jsonrpc::notification(&notice.method, notice.params.as_ref());
+        let envelope = self.envelope(notice.target.as_ref(), None, self.session.id.as_ref());
+        let request = envelope.post(body);
+        (Purpose::Notification(notice), request)
+    }
+
+    /// A notification, an answer or the like was accepted.
+    pub(super) fn control_accepted(&mut self, purpose: &Purpose) {
+        match purpose {
+            Purpose::Notification(notice) => self.accepted(Subject::Notification(notice.id)),
+            Purpose::Answer(Some(ticket)) => self.accepted(Subject::Answer(*ticket)),
+            Purpose::Initialized => self.confirmed(),
+            Purpose::Cancel(exchange) => self.abort(*exchange),
+            Purpose::Answer(None)
+            | Purpose::Abandoned
+            | Purpose::Call(_)
+            | Purpose::Cancelled
+            | Purpose::Delete
+            | Purpose::Finished
+            | Purpose::Initialize(_)
+            | Purpose::Ping => {}
+        }
+    }
+
+    fn accepted(&mut self, subject: Subject) {
+        self.events.push(crate::Event::Accepted { subject });
+    }
+
+    /// A notification, an answer or the like failed. Nothing else is lost with it.
+    pub(super) fn control_failed(&mut self, purpose: &Purpose, error: Error) {
+        match purpose {
+            Purpose::Notification(notice) => {
+                let error = error.for_method(&notice.method);
+                self.failed(Subject::Notification(notice.id), error);
+            }
+            Purpose::Answer(Some(ticket)) => {
+                self.failed(Subject::Answer(*ticket), error.for_method("answer"));
+            }
+            Purpose::Initialized => self.handshake_failed(error.for_method("notifications/initialized")),
+            Purpose::Ping => self.settle(false),
+            Purpose::Cancel(exchange) => self.abort(*exchange),
+            Purpose::Answer(None)
+            | Purpose::Abandoned
+            | Purpose::Call(_)
+            | Purpose::Cancelled
+            | Purpose::Delete
+            | Purpose::Finished
+            | Purpose::Initialize(_) => {}
+        }
+    }
+
+    /// What a refusal means for control traffic.
+    pub(super) fn control_refused(&mut self, purpose: Purpose, verdict: Verdict, refusal: Refusal) {
+        let failed = |refused: crate::error::Reason, delivery| {
+            Error::new(refused, delivery).with_answer(refusal.answer.clone())
+        };
+        match (verdict, purpose) {
+            (Verdict::Lost | Verdict::Suspect, Purpose::Initialized) => {
+                self.lose_session(crate::LossCause::NotFound);
+            }
+            (Verdict::Lost, purpose) => {
+                self.lose_session(crate::LossCause::NotFound);
+                self.control_lost(purpose);
+            }
+            (Verdict::Older, purpose) => self.control_lost(purpose),
+            (Verdict::Suspect, purpose) => {
+                let error = failed(Refused::Status.into(), Delivery::Rejected);
+                self.suspect(refusal.code()).control.push((purpose, error));
+            }
+            (Verdict::Follow(to), Purpose::Notification(mut notice)) if notice.redirects < 3 => {
+                notice.redirects = notice.redirects.saturating_add(1);
+                notice.target = Some(to);
+                self.notices.push_front(notice);
+            }
+            (Verdict::Follow(_), purpose) => {
+                self.control_failed(&purpose, failed(refusal.redirected().into(), Delivery::Rejected));
+            }
+            (Verdict::Reply { .. }, purpose) => {
+                self.control_failed(&purpose, failed(Refused::Rpc.into(), Delivery::Unknown));
+            }
+            (Verdict::Again { reason, delivery } | Verdict::Fail { reason, delivery }, purpose) => {
+                self.control_failed(&purpose, failed(reason, delivery));
+            }
+        }
+    }
+
+    /// What becomes of control traffic that went down with its session: an answer
+    /// dies with it, a notification is sent again once.
+    pub(super) fn control_lost(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Notification(mut notice) if !notice.refused => {
+                notice.refused = true;
+                notice.target = None;
+                self.notices.push_front(notice);
+                self.want_session(false);
+            }
+            purpose => {
+                self.control_failed(&purpose, Error::new(Lost::Session, Delivery::Rejected));
+            }
+        }
+    }
+
+    /// Everything of the application that waits for a session fails.
+    pub(super) fn fail_notices(&mut self, error: &Error) {
+        for notice in std::mem::take(&mut self.notices) {
+            let delivery = if notice.refused { Delivery::Rejected } else { Delivery::NotSent };
+            let error = error.clone().with_delivery(delivery);
+            self.control_failed(&Purpose::Notification(notice), error);
+        }
+    }
+
+    fn failed(&mut self, subject: Subject, error: Error) {
+        self.events.push(crate::Event::Fail { subject, error });
+    }
+
+    /// Notifications of the application that have not ended, or whose end was not
+    /// read.
+    pub(super) fn open_notifications(&self) -> usize {
+        let under_way = self.exchanges.values();
+        let under_way = under_way.filter(|x| matches!(x.purpose, Purpose::Notification(_))).count();
+        let in_doubt = self.suspicion.as_ref().map_or(0, |suspicion| suspicion.control.len());
+        let waiting: usize = VecDeque::len(&self.notices);
+        [waiting, under_way, in_doubt, self.events.ended_notifications].iter().sum()
+    }
+}

@@ -1,0 +1,152 @@
+//! The queue of events: ends never wait for room, what the peer sends unasked does.
+
+use std::collections::VecDeque;
+
+use crate::event::Withdrawal;
+use crate::{CallId, Event, Limits, Subject, Ticket};
+
+/// Unread events about sessions; they come so slowly that more than this many
+/// mean that nobody reads.
+const LIFECYCLE: usize = 256;
+
+/// How an event stands towards the limits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Class {
+    /// The end of something the application began: bounded by what it may begin.
+    End,
+    /// Told about the connection itself: the oldest give way.
+    Lifecycle,
+    /// Sent by the peer unasked: waits outside until there is room.
+    Unasked,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Events {
+    queue: VecDeque<Event>,
+    unasked: usize,
+    unasked_bytes: usize,
+    lifecycle: usize,
+    missed: u64,
+    bytes: usize,
+    pub(super) ended_calls: usize,
+    pub(super) ended_notifications: usize,
+}
+
+impl Events {
+    pub(super) fn push(&mut self, event: Event) {
+        let class = class(&event);
+        self.count(&event, class, 1);
+        self.queue.push_back(event);
+        if self.lifecycle > LIFECYCLE {
+            let oldest = self.queue.iter().position(|event| self::class(event) == Class::Lifecycle);
+            if let Some(oldest) = oldest.and_then(|at| self.queue.remove(at)) {
+                self.count(&oldest, Class::Lifecycle, -1);
+                self.missed = self.missed.saturating_add(1);
+            }
+        }
+    }
+
+    /// Takes the first event that is wanted, out of its turn.
+    pub(super) fn pop_where(&mut self, mut wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
+        if self.missed > 0 {
+            let gap = Event::Gap { missed: self.missed };
+            if wanted(&gap) {
+                self.missed = 0;
+                return Some(gap);
+            }
+        }
+        let at = self.queue.iter().position(wanted)?;
+        let event = self.queue.remove(at)?;
+        self.count(&event, class(&event), -1);
+        Some(event)
+    }
+
+    /// Whether an event of this size may be pushed: one larger than all the room
+    /// is let in alone.
+    pub(super) fn has_room(&self, bytes: usize, limits: &Limits) -> bool {
+        self.unasked == 0
+            || (self.unasked < limits.unread
+                && self.unasked_bytes.saturating_add(bytes) <= limits.unread_bytes)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.missed == 0
+    }
+
+    /// Bytes of payload that wait to be read.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Says that an ask is void; an ask that nobody has seen just disappears.
+    pub(super) fn withdraw(&mut self, ticket: Ticket, cause: Withdrawal) {
+        let unseen = self.pop_where(|event| matches!(event, Event::Ask(ask) if ask.ticket == ticket));
+        if unseen.is_none() {
+            self.push(Event::AskWithdrawn { ticket, cause });
+        }
+    }
+
+    /// Drops what was said about a call that the application gave up.
+    pub(super) fn forget(&mut self, call: CallId) {
+        let about = |event: &Event| match event {
+            Event::Message(message) => message.call == Some(call),
+            Event::Fail { subject, .. } => *subject == Subject::Stream(Some(call)),
+            _ => false,
+        };
+        while self.pop_where(about).is_some() {}
+    }
+
+    fn count(&mut self, event: &Event, class: Class, by: isize) {
+        let bytes = payload(event);
+        let add = |counter: &mut usize, amount: usize| {
+            *counter = if by > 0 {
+                counter.saturating_add(amount)
+            } else {
+                counter.saturating_sub(amount)
+            };
+        };
+        add(&mut self.bytes, bytes);
+        match class {
+            Class::End => match event {
+                Event::Reply { .. } | Event::Fail { subject: Subject::Call(_), .. } => {
+                    add(&mut self.ended_calls, 1);
+                }
+                _ => add(&mut self.ended_notifications, 1),
+            },
+            Class::Lifecycle => add(&mut self.lifecycle, 1),
+            Class::Unasked => {
+                add(&mut self.unasked, 1);
+                add(&mut self.unasked_bytes, bytes);
+            }
+        }
+    }
+}
+
+fn class(event: &Event) -> Class {
+    match event {
+        Event::Accepted { .. } | Event::Reply { .. } => Class::End,
+        Event::Fail { subject, .. } => match subject {
+            Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Class::End,
+            Subject::Connection => Class::Lifecycle,
+            Subject::Stream(_) => Class::Unasked,
+        },
+        Event::Ask(_) | Event::Message(_) => Class::Unasked,
+        Event::AskWithdrawn { .. }
+        | Event::Gap { .. }
+        | Event::Ready(_)
+        | Event::Reinitialize { .. } => Class::Lifecycle,
+    }
+}
+
+fn payload(event: &Event) -> usize {
+    let json = |json: &Option<crate::RawJson>| json.as_ref().map_or(0, crate::RawJson::len);
+    match event {
+        Event::Ask(ask) => json(&ask.params).saturating_add(ask.method.len()),
+        Event::Message(message) => json(&message.params).saturating_add(message.method.len()),
+        Event::Reply { reply, .. } => match &reply.outcome {
+            Ok(result) => result.len(),
+            Err(error) => json(&error.data).saturating_add(error.message.len()),
+        },
+        _ => 0,
+    }
+}

@@ -1,0 +1,391 @@
+//! The handshake: one at a time, within a budget, shared by all who wait for it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+
+use super::Connection;
+use super::exchange::answered;
+use super::jitter::CEILING;
+use super::phase::{Input, Phase, Step};
+use super::session::Session;
+use super::timers::Timer;
+use crate::error::{Delivery, Error, Peer, Reason, Refused, RpcError};
+use crate::event::{Changed, Ready};
+use crate::wire::headers::{self, SessionId};
+use crate::wire::jsonrpc::Members;
+use crate::wire::response::{Refusal, Verdict};
+use crate::{Event, RawJson, Recovery, Revision, Subject, Time};
+
+/// How long after a server could not be reached nobody tries again: those who
+/// call meanwhile are told at once.
+const UNREACHED: Duration = Duration::from_millis(100);
+/// How often `initialize` is sent again after 408 or 429.
+const RETRIES: u32 = 2;
+const REDIRECTS: u32 = 3;
+
+/// The handshakes of a connection: the one under way and what counts against the
+/// budget.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handshake {
+    /// When the next one may leave.
+    pub(super) due: Time,
+    pub(super) attempts: VecDeque<Attempt>,
+    /// Why the last one failed.
+    pub(super) last_cause: Option<Error>,
+    /// When the server could not be reached, and why.
+    unreached: Option<(Time, Error)>,
+    /// How often in a row it could not be reached.
+    failures: u32,
+    /// Whether only those wait for it who are willing to.
+    unhurried: bool,
+    retries: u32,
+    redirects: u32,
+    /// Where a redirect sends it.
+    pub(super) target: Option<Uri>,
+    /// Whether it replaces a session that was lost.
+    replaces: bool,
+    /// Whether its time is still to be found.
+    unscheduled: bool,
+    /// Whether the application is to be told if there can be none: it asked for
+    /// one, or a session was lost.
+    announce: bool,
+}
+
+/// One `initialize` that left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    at: Time,
+    established: bool,
+}
+
+impl Handshake {
+    pub(super) fn session_lost(&mut self) {
+        self.begin_anew();
+        self.replaces = true;
+        self.announce = true;
+        self.last_cause = None;
+    }
+
+    /// Whether sessions were made and lost again within one window.
+    pub(super) fn died_in_turns(&self) -> bool {
+        self.attempts.iter().filter(|attempt| attempt.established).count() > 1
+    }
+
+    /// The network changed: that the server could not be reached counts no more.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+        self.unreached = None;
+    }
+
+    fn begin_anew(&mut self) {
+        self.retries = 0;
+        self.redirects = 0;
+        self.target = None;
+        self.unhurried = false;
+        self.unscheduled = true;
+    }
+}
+
+impl Connection {
+    pub(super) fn revision_offered(&self) -> Revision {
+        self.config.pinned.unwrap_or(Revision::NEWEST)
+    }
+
+    /// The application asks for a session.
+    pub(super) fn ask_for_session(&mut self) {
+        self.handshake.announce = true;
+        self.want_session(false);
+    }
+
+    /// Something wants a session: begin a handshake unless one is under way.
+    /// `patient`: whoever wants it is willing to wait for the server.
+    pub(super) fn want_session(&mut self, patient: bool) {
+        let unreached = self.handshake.unreached.clone();
+        let recently = unreached.filter(|(at, _)| self.now < *at + UNREACHED);
+        match (self.phase, recently) {
+            (Phase::Idle | Phase::Due, Some((_, error))) if !patient => {
+                self.tell(&error);
+                self.fail_waiting(&error);
+            }
+            (Phase::Idle, recently) => {
+                self.step(Input::Want);
+                self.handshake.begin_anew();
+                self.handshake.unhurried = recently.is_some();
+            }
+            (Phase::Due, _) if self.handshake.unhurried && !patient => {
+                self.handshake.begin_anew();
+            }
+            _ => {}
+        }
+    }
+
+    /// The session was lost, or the application wants a new one.
+    pub(super) fn replace_session(&mut self, input: Input) {
+        self.handshake.session_lost();
+        self.step(input);
+    }
+
+    /// At the end of each turn: a handshake that is wanted gets its time.
+    pub(super) fn schedule_if_due(&mut self) {
+        if self.phase == Phase::Due && std::mem::take(&mut self.handshake.unscheduled) {
+            self.schedule_handshake();
+        }
+    }
+
+    /// Finds the time of the next handshake; when the budget is spent, all that
+    /// waits for it fails.
+    fn schedule_handshake(&mut self) {
+        let budget = self.config.budget;
+        let now = self.now;
+        self.handshake.attempts.retain(|attempt| now < attempt.at + budget.window);
+        let count = self.handshake.attempts.len();
+        if count >= budget.handshakes {
+            let oldest = self.handshake.attempts.front().map_or(now, |attempt| attempt.at);
+            let error = self.unrecoverable(oldest + budget.window);
+            return self.give_handshake_up(error);
+        }
+        let spaced = match self.handshake.attempts.back() {
+            None => now,
+            Some(last) => {
+                let doubled = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+                let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);
+                let delay = budget.delay.saturating_mul(factor);
+                last.at + self.jitter.between(delay, delay.saturating_add(delay / 4))
+            }
+        };
+        let patient = if self.handshake.unhurried {
+            let delay = self.jitter.growing(self.handshake.failures.saturating_sub(1));
+            let patience = self.waiting.iter().filter_map(|id| self.patience(*id)).min();
+            (now + delay).min(patience.unwrap_or(now + delay))
+        } else {
+            now
+        };
+        self.set_handshake(spaced.max(patient));
+    }
+
+    fn set_handshake(&mut self, due: Time) {
+        self.handshake.due = due.max(self.now);
+        self.timers.set(Timer::Handshake, self.handshake.due);
+    }
+
+    /// `initialize` is about to leave. A redirected one is still the same handshake.
+    pub(super) fn initialize_sent(&mut self) {
+        self.timers.clear(Timer::Handshake);
+        if self.handshake.target.is_none() {
+            self.handshake.attempts.push_back(Attempt { at: self.now, established: false });
+        }
+        self.step(Input::Sent);
+    }
+
+    /// A reply to `initialize` (lifecycle: initialization).
+    pub(super) fn initialize_answered(
+        &mut self,
+        session: Option<SessionId>,
+        outcome: Result<RawJson, RpcError>,
+        status: StatusCode,
+    ) {
+        let read = match outcome {
+            Ok(result) => self.read_result(&result).map(|(revision, caps)| (result, revision, caps)),
+            Err(rpc) => {
+                let mut answer = answered(status);
+                answer.rpc = Some(rpc);
+                Err(Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer))
+            }
+        };
+        match read {
+            Ok((result, revision, capabilities)) => {
+                self.accepted_session(session, result, revision, capabilities);
+            }
+            Err(error) => {
+                if let Some(session) = session {
+                    self.say_farewell(session, None);
+                }
+                self.handshake_failed(error);
+            }
+        }
+    }
+
+    fn read_result(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
+        let invalid = |why: &str| {
+            Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown)
+        };
+        let members = Members::of(result.as_str());
+        let version: String = members
+            .get("protocolVersion")
+            .and_then(|version| serde_json::from_str(version.get()).ok())
+            .ok_or_else(|| invalid("it names no protocol version"))?;
+        let offered = self.revision_offered();
+        let revision = Revision::from_date(&version)
+            .filter(|revision| self.config.pinned.is_none_or(|pinned| pinned == *revision))
+            .ok_or_else(|| {
+                let server = headers::excerpt(version.as_bytes());
+                Error::new(Peer::Revision { server, offered }, Delivery::Unknown)
+            })?;
+        let capabilities = members
+            .get("capabilities")
+            .filter(|value| value.get().starts_with('{'))
+            .ok_or_else(|| invalid("it names no capabilities"))?;
+        let capabilities = RawJson::new(capabilities).map_err(|_| invalid("its capabilities"))?;
+        Ok((revision, capabilities))
+    }
+
+    fn accepted_session(
+        &mut self,
+        id: Option<SessionId>,
+        initialize: RawJson,
+        revision: Revision,
+        capabilities: RawJson,
+    ) {
+        let before = &self.session;
+        self.changed = Changed {
+            revision: before.revision.is_some_and(|before| before != revision),
+            capabilities: before.capabilities.as_ref().is_some_and(|before| *before != capabilities),
+        };
+        self.session.generation = self.session.generation.saturating_add(1);
+        self.session.id = id;
+        self.session.revision = Some(revision);
+        self.session.capabilities = Some(capabilities);
+        self.session.initialize = Some(initialize);
+        if let Some(attempt) = self.handshake.attempts.back_mut() {
+            attempt.established = true;
+        }
+        self.initialized_due = true;
+        self.step(Input::Accepted);
+    }
+
+    /// `notifications/initialized` was accepted: calls may leave.
+    pub(super) fn confirmed(&mut self) {
+        let hold = self.handshake.replaces && self.config.recovery == Recovery::Hold;
+        self.step(if hold { Input::ConfirmedHeld } else { Input::Confirmed });
+        self.handshake.replaces = false;
+        self.handshake.failures = 0;
+        self.handshake.unreached = None;
+        self.handshake.announce = false;
+        if hold {
+            self.hold_waiting();
+        }
+        let Session { generation, revision, capabilities, initialize, .. } = self.session.clone();
+        if let (Some(revision), Some(capabilities), Some(initialize)) =
+            (revision, capabilities, initialize)
+        {
+            let changed = self.changed;
+            self.events.push(Event::Ready(Ready {
+                generation,
+                revision,
+                capabilities,
+                initialize,
+                changed,
+            }));
+        }
+    }
+
+    /// `initialize` was refused.
+    pub(super) fn initialize_refused(&mut self, verdict: Verdict, refusal: Refusal) {
+        let error = |reason: Reason, delivery| {
+            Error::new(reason, delivery).with_answer(refusal.answer.clone())
+        };
+        match verdict {
+            Verdict::Again { reason, delivery: Delivery::Rejected } => {
+                let retries = self.handshake.retries;
+                let told = refusal.answer.retry_after;
+                let delay = told.unwrap_or_else(|| self.jitter.growing(retries));
+                if retries >= RETRIES || delay > CEILING {
+                    return self.handshake_failed(error(reason, Delivery::Rejected));
+                }
+                self.handshake.retries = retries.saturating_add(1);
+                self.handshake.last_cause = Some(error(reason, Delivery::Rejected));
+                self.step(Input::Again);
+                self.schedule_handshake();
+                if self.phase == Phase::Due {
+                    let due = self.handshake.due.max(self.now + delay);
+                    self.set_handshake(due);
+                }
+            }
+            Verdict::Follow(to) if self.handshake.redirects < REDIRECTS => {
+                self.handshake.redirects = self.handshake.redirects.saturating_add(1);
+                self.handshake.target = Some(to);
+                self.step(Input::Again);
+                self.set_handshake(self.now);
+            }
+            Verdict::Follow(_) => {
+                self.handshake_failed(error(refusal.redirected().into(), Delivery::Rejected));
+            }
+            Verdict::Reply { .. } => {
+                self.handshake_failed(error(Refused::Rpc.into(), Delivery::Rejected));
+            }
+            Verdict::Again { reason, delivery } | Verdict::Fail { reason, delivery } => {
+                self.handshake_failed(error(reason, delivery));
+            }
+            // `initialize` carries no session id: these verdicts need one.
+            Verdict::Lost | Verdict::Older | Verdict::Suspect => {
+                self.handshake_failed(error(Refused::Status.into(), Delivery::Rejected));
+            }
+        }
+    }
+
+    /// The handshake failed: so does all that waits for it. It leaves nothing behind.
+    pub(super) fn handshake_failed(&mut self, error: Error) {
+        let error = error.for_method("initialize");
+        if let Some(session) = self.session.id.take() {
+            self.say_farewell(session, self.session.revision);
+        }
+        let unreached = error.delivery() == Delivery::NotSent
+            && self.phase == Phase::Initializing
+            && self.handshake.target.is_none();
+        if unreached {
+            self.handshake.attempts.pop_back();
+            self.handshake.failures = self.handshake.failures.saturating_add(1);
+            self.handshake.unreached = Some((self.now, error.clone()));
+        }
+        self.handshake.last_cause = Some(error.clone());
+        self.handshake.announce = true;
+        self.give_handshake_up(error);
+    }
+
+    fn give_handshake_up(&mut self, error: Error) {
+        self.timers.clear(Timer::Handshake);
+        self.initialized_due = false;
+        self.step(Input::Failed);
+        self.tell(&error);
+        self.fail_waiting(&error);
+    }
+
+    fn tell(&mut self, error: &Error) {
+        if std::mem::take(&mut self.handshake.announce) {
+            let error = error.clone();
+            self.events.push(Event::Fail { subject: Subject::Connection, error });
+        }
+    }
+
+    /// All that waits for a session fails, but for calls that wait for the server
+    /// and may yet live to see it.
+    fn fail_waiting(&mut self, error: &Error) {
+        let unreached = matches!(error.reason(), Reason::Transport(_))
+            && error.delivery() == Delivery::NotSent;
+        let error = error.clone().in_handshake();
+        let waiting: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.waits_for_session())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            if !(unreached && self.patience(id).is_some()) {
+                self.fail_unsent(id, &error);
+            }
+        }
+        self.fail_notices(&error);
+        if !self.waiting.is_empty() {
+            self.want_session(true);
+        }
+    }
+
+    /// Takes a step of the phase table.
+    pub(super) fn step(&mut self, input: Input) {
+        if let Step::To(phase) = super::phase::step(self.phase, input) {
+            self.phase = phase;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Delays, drawn from the seed in the configuration.
+
+use std::time::Duration;
+
+/// The shortest delay before anything is tried again.
+pub(super) const FLOOR: Duration = Duration::from_millis(100);
+/// The longest time that a server may ask to wait; beyond it, it is not waited for.
+pub(super) const CEILING: Duration = Duration::from_secs(300);
+
+const FIRST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(30);
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+#[derive(Clone, Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A delay drawn evenly from `low` to `high`.
+    pub(super) fn between(&mut self, low: Duration, high: Duration) -> Duration {
+        let span = high.saturating_sub(low);
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let drawn = self.next() % millis.saturating_add(1);
+        low.saturating_add(Duration::from_millis(drawn))
+    }
+
+    /// The growing delay: 1 s, doubled with each failure up to 30 s, drawn evenly
+    /// between the floor and that.
+    pub(super) fn growing(&mut self, failures: u32) -> Duration {
+        let most = FIRST.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
+        self.between(FLOOR, most.min(LAST))
+    }
+}

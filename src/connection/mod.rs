@@ -1,0 +1,604 @@
+//! The machine: one client talking to one MCP endpoint.
+
+mod ask;
+mod call;
+mod control;
+mod events;
+mod exchange;
+mod handshake;
+mod jitter;
+mod outbox;
+mod phase;
+mod session;
+mod stream;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+pub use self::phase::Phase;
+
+use self::ask::Ask;
+use self::call::{Call, NewCall, State};
+use self::control::{Farewell, Notice, Prompt, Suspicion};
+use self::events::Events;
+use self::exchange::Exchange;
+use self::handshake::Handshake;
+use self::jitter::Jitter;
+use self::phase::{Input, Step};
+use self::session::Session;
+use self::timers::{Timer, Timers};
+use crate::error::{
+    Delivery, Error, Failure, LimitExceeded, LimitKind, Misuse, Mistake, Reason, RpcError,
+};
+use crate::event::Changed;
+use crate::id::{Tag, Tagged};
+use crate::wire::headers;
+use crate::wire::jsonrpc::{self, ProgressToken};
+use crate::{
+    CallId, CallOptions, Config, Event, ExchangeId, NotificationId, RawJson, Revision, Ticket,
+    Time, Transmit,
+};
+
+/// One client talking to one MCP endpoint: a pure state machine.
+///
+/// It owns no socket, clock, thread or random source. Whoever drives it
+///
+/// 1. gives it **commands** ([`call`](Self::call), [`cancel`](Self::cancel) …),
+/// 2. does what [`poll_transmit`](Self::poll_transmit) says and reports what comes
+///    of it to the **`handle_*`** methods,
+/// 3. calls [`handle_timeout`](Self::handle_timeout) when the time that
+///    [`poll_timeout`](Self::poll_timeout) names has come,
+/// 4. reads [`poll_event`](Self::poll_event).
+///
+/// After any of these the two outlets may have something new; they can be read in
+/// any order, at any time, or left alone. A command is never illegal because
+/// something waits. Commands and `handle_*` err only for a mistake of the caller
+/// (or a full [limit](crate::Limits)) and change nothing then; whatever the peer
+/// does wrong becomes an [`Event::Fail`].
+///
+/// Cloning gives a second machine in the same state, with the same ids: for model
+/// checking and tests. Only one of the two may talk to the network.
+#[derive(Clone)]
+pub struct Connection {
+    config: Config,
+    tag: Tag,
+    now: Time,
+    jitter: Jitter,
+    phase: Phase,
+    handshake: Handshake,
+    session: Session,
+    /// What the current session differs in from the one before.
+    changed: Changed,
+    /// `notifications/initialized` is still to leave.
+    initialized_due: bool,
+    suspicion: Option<Suspicion>,
+    calls: BTreeMap<CallId, Call>,
+    /// Calls that leave as soon as there is a session, in their order.
+    waiting: BTreeSet<CallId>,
+    tokens: BTreeMap<ProgressToken, CallId>,
+    asks: BTreeMap<Ticket, Ask>,
+    exchanges: BTreeMap<ExchangeId, Exchange>,
+    /// How many of them are control traffic.
+    control_exchanges: usize,
+    /// Streams that wait for room.
+    stalled: BTreeSet<ExchangeId>,
+    /// Exchanges that have a little time left, oldest first.
+    lingering: VecDeque<ExchangeId>,
+    aborts: VecDeque<ExchangeId>,
+    answers: VecDeque<Prompt>,
+    notices: VecDeque<Notice>,
+    farewells: VecDeque<Farewell>,
+    events: Events,
+    timers: Timers,
+    /// Whether a timer was due since the outlets were last empty.
+    woken: bool,
+    /// Bytes that exchanges hold in buffers.
+    held: usize,
+    last_call: u64,
+    last_exchange: u64,
+    last_notification: u64,
+    last_ticket: u64,
+}
+
+/// What a connection is doing, as of what was polled last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Counts the sessions; 0 before the first.
+    pub generation: u64,
+    /// The revision of the current session.
+    pub revision: Option<Revision>,
+    /// Whether the current session has an id, so that it can be lost.
+    pub has_session_id: bool,
+    /// Calls that have not ended.
+    pub open_calls: usize,
+    /// Exchanges that are under way.
+    pub exchanges: usize,
+    /// Bytes in all buffers together.
+    pub buffered: usize,
+}
+
+/// # Getters
+impl Connection {
+    /// What the connection is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase,
+            generation: self.session.generation,
+            revision: self.session.revision.filter(|_| self.phase.has_session()),
+            has_session_id: self.session.id.is_some(),
+            open_calls: self.calls.len(),
+            exchanges: self.exchanges.len(),
+            buffered: self.held.saturating_add(self.events.bytes()),
+        }
+    }
+
+    /// Whether nothing is ever sent again, and nothing more needs to be handled.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Whether to read on from this exchange's body. If not, leave its bytes in the
+    /// socket until something was polled from [`poll_event`](Self::poll_event), and
+    /// ask again. Bytes that are reported nevertheless are kept.
+    #[must_use]
+    pub fn wants_read(&self, exchange: ExchangeId) -> bool {
+        self.exchanges.contains_key(&exchange) && !self.stalled.contains(&exchange)
+    }
+
+    /// The table by which connections change their phase, as text: a row for each
+    /// input, a column for each [`Phase`]; `-` where nothing changes.
+    #[must_use]
+    pub fn phase_table() -> String {
+        phase::table()
+    }
+}
+
+/// # Commands
+impl Connection {
+    /// A connection that does nothing until it is asked to.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut jitter = Jitter::new(config.seed);
+        let place = config.endpoint.to_string();
+        let tag = place.bytes().fold(jitter.next(), |hash, byte| {
+            // FNV-1a's step; any mixing of seed and endpoint would do.
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Self {
+            config,
+            tag: Tag(u32::try_from(tag >> 32).unwrap_or_default()),
+            now: Time::ZERO,
+            jitter,
+            phase: Phase::Idle,
+            handshake: Handshake::default(),
+            session: Session::default(),
+            changed: Changed::default(),
+            initialized_due: false,
+            suspicion: None,
+            calls: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            tokens: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            control_exchanges: 0,
+            stalled: BTreeSet::new(),
+            lingering: VecDeque::new(),
+            aborts: VecDeque::new(),
+            answers: VecDeque::new(),
+            notices: VecDeque::new(),
+            farewells: VecDeque::new(),
+            events: Events::default(),
+            timers: Timers::default(),
+            woken: false,
+            held: 0,
+            last_call: 0,
+            last_exchange: 0,
+            last_notification: 0,
+            last_ticket: 0,
+        }
+    }
+
+    /// Begins the handshake now instead of with the first call. It ends with
+    /// [`Event::Ready`] or an [`Event::Fail`] of the connection; if there is a
+    /// session already, nothing happens.
+    ///
+    /// # Errors
+    /// [`Mistake::Closed`].
+    pub fn connect(&mut self, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.require_open("connect")?;
+        self.ask_for_session();
+        self.end();
+        Ok(())
+    }
+
+    /// Makes a call: one JSON-RPC request. It ends exactly once, with
+    /// [`Event::Reply`] or an [`Event::Fail`] that names the id given back here.
+    ///
+    /// Params are whatever serializes to a JSON object, or to `null` (`()`) for
+    /// none; [`RawJson`] goes out to the letter.
+    ///
+    /// # Errors
+    /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
+    /// `initialize`, [`Mistake::ProgressToken`] if params ask progress with a token
+    /// that an open call uses, and [`LimitKind::OpenCalls`].
+    pub fn call<P: Serialize + ?Sized>(
+        &mut self,
+        method: &str,
+        params: &P,
+        options: CallOptions,
+        now: Time,
+    ) -> Result<CallId, Error> {
+        self.begin(now);
+        self.require_open("call")?;
+        if method == "initialize" {
+            return Err(self.misuse("call", Mistake::OwnedMethod(method.to_owned())));
+        }
+        let open = self.calls.len().saturating_add(self.events.ended_calls);
+        within(open, self.config.limits.open_calls, LimitKind::OpenCalls, method)?;
+        let params = self.params("call", params)?;
+        let (params, token) = if options.progress {
+            let token = ProgressToken::new(self.last_call.saturating_add(1).to_string());
+            (token.put_into(params.as_ref()), Some(token))
+        } else {
+            let token = params.as_ref().and_then(ProgressToken::of_params);
+            (params, token)
+        };
+        if token.as_ref().is_some_and(|token| self.tokens.contains_key(token)) {
+            return Err(self.misuse("call", Mistake::ProgressToken));
+        }
+        let id = self.open_call(NewCall { method: method.to_owned(), params, token, options });
+        self.end();
+        Ok(id)
+    }
+
+    /// Sends a notification as soon as there is a session. It ends with
+    /// [`Event::Accepted`] or an [`Event::Fail`].
+    ///
+    /// # Errors
+    /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
+    /// `notifications/initialized` and `notifications/cancelled` (see
+    /// [`cancel`](Self::cancel)), and [`LimitKind::OpenNotifications`].
+    pub fn notify<P: Serialize + ?Sized>(
+        &mut self,
+        method: &str,
+        params: &P,
+        now: Time,
+    ) -> Result<NotificationId, Error> {
+        self.begin(now);
+        self.require_open("notify")?;
+        if matches!(method, "notifications/initialized" | "notifications/cancelled") {
+            return Err(self.misuse("notify", Mistake::OwnedMethod(method.to_owned())));
+        }
+        let limit = self.config.limits.open_notifications;
+        within(self.open_notifications(), limit, LimitKind::OpenNotifications, method)?;
+        let params = self.params("notify", params)?;
+        self.last_notification = self.last_notification.saturating_add(1);
+        let id = NotificationId::new(self.tag, self.last_notification);
+        self.notices.push_back(Notice::new(id, method.to_owned(), params));
+        self.want_session(false);
+        self.end();
+        Ok(id)
+    }
+
+    /// Answers an [`Ask`](crate::Event::Ask), once: with a result, which is a JSON
+    /// object, or with an error. It ends with [`Event::Accepted`] or an
+    /// [`Event::Fail`].
+    ///
+    /// # Errors
+    /// [`Mistake::TicketNotOpen`] if it was answered or withdrawn meanwhile,
+    /// [`Mistake::ForeignId`], [`Mistake::Value`], [`Mistake::Closed`].
+    pub fn answer<T: Serialize + ?Sized>(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<&T, RpcError>,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.begin(now);
+        self.require_open("answer")?;
+        self.answer_ask(ticket, outcome)?;
+        self.end();
+        Ok(())
+    }
+
+    /// Gives a call up. It ends at once, with [`Reason::Cancelled`]; the server is
+    /// told if it may be at work on it (utilities: cancellation). A call that has
+    /// ended already stays as it ended.
+    ///
+    /// # Errors
+    /// [`Mistake::ForeignId`].
+    pub fn cancel(&mut self, call: CallId, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.own("cancel", &call)?;
+        self.give_up(call, Reason::Cancelled);
+        self.end();
+        Ok(())
+    }
+
+    /// With [`Recovery::Hold`](crate::Recovery): sends the calls that were refused
+    /// with the lost session, now that the application has restored its state.
+    ///
+    /// # Errors
+    /// [`Mistake::NothingHeld`] unless the phase is [`Phase::Held`].
+    pub fn resume(&mut self, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.require("resume", Input::Resume)?;
+        self.step(Input::Resume);
+        self.release_held();
+        self.end();
+        Ok(())
+    }
+
+    /// With [`Recovery::Manual`](crate::Recovery): makes a new session in place of
+    /// the lost one.
+    ///
+    /// # Errors
+    /// [`Mistake::NothingHeld`] unless the phase is [`Phase::Lost`].
+    pub fn reinitialize(&mut self, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.require("reinitialize", Input::Reinitialize)?;
+        self.replace_session(Input::Reinitialize);
+        self.end();
+        Ok(())
+    }
+
+    /// Sets a header that every request carries from now on, those that are sent
+    /// again too; `None` removes it. For credentials that are renewed.
+    ///
+    /// # Errors
+    /// [`Mistake::Header`], [`Mistake::OwnedHeader`].
+    pub fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {
+        let bad = || Mistake::Header(headers::excerpt(name.as_bytes()));
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| self.misuse("set_header", bad()))?;
+        if headers::owned(&name) {
+            return Err(self.misuse("set_header", Mistake::OwnedHeader(name.to_string())));
+        }
+        match value {
+            None => drop(self.config.headers.remove(name)),
+            Some(value) => {
+                let mut value = HeaderValue::from_str(value)
+                    .map_err(|_| self.misuse("set_header", bad()))?;
+                value.set_sensitive(true);
+                self.config.headers.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The network changed (the machine woke up, roamed): what waits for a server
+    /// that could not be reached tries again now.
+    pub fn network_changed(&mut self, now: Time) {
+        self.begin(now);
+        self.forgive();
+        self.end();
+    }
+
+    /// Closes the connection: each open call ends once, with [`Reason::Closed`], and
+    /// the session is ended with a DELETE (transports: session management), within
+    /// [`Clocks::delete`](crate::Clocks::delete). Drive the machine until
+    /// [`is_closed`](Self::is_closed); closing twice does nothing.
+    pub fn close(&mut self, now: Time) {
+        self.begin(now);
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.step(Input::Close);
+            self.shut();
+        }
+        self.end();
+    }
+}
+
+/// # Reports of the adapter
+///
+/// Every exchange that was sent is ended by one of [`handle_end`](Self::handle_end),
+/// [`handle_failure`](Self::handle_failure) or [`Transmit::Abort`]. What is reported
+/// of an exchange after that is ignored, for it may have been on its way.
+impl Connection {
+    /// The head of an answer: status and headers. Interim answers (1xx) are the
+    /// adapter's to skip, redirects are not its to follow.
+    ///
+    /// # Errors
+    /// [`Mistake::ForeignId`], [`Mistake::HeadTwice`].
+    pub fn handle_head(
+        &mut self,
+        exchange: ExchangeId,
+        status: StatusCode,
+        headers: &HeaderMap,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.begin(now);
+        self.own_exchange("handle_head", exchange)?;
+        self.on_head(exchange, status, headers)
+            .map_err(|mistake| self.misuse("handle_head", mistake))?;
+        self.end();
+        Ok(())
+    }
+
+    /// Some bytes of an answer's body, as they come.
+    ///
+    /// # Errors
+    /// [`Mistake::ForeignId`], [`Mistake::BodyBeforeHead`].
+    pub fn handle_body(
+        &mut self,
+        exchange: ExchangeId,
+        chunk: Bytes,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.begin(now);
+        self.own_exchange("handle_body", exchange)?;
+        self.on_body(exchange, chunk).map_err(|mistake| self.misuse("handle_body", mistake))?;
+        self.end();
+        Ok(())
+    }
+
+    /// The body is over, as HTTP says it should be.
+    ///
+    /// # Errors
+    /// [`Mistake::ForeignId`], [`Mistake::BodyBeforeHead`].
+    pub fn handle_end(&mut self, exchange: ExchangeId, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.own_exchange("handle_end", exchange)?;
+        self.on_end(exchange).map_err(|mistake| self.misuse("handle_end", mistake))?;
+        self.end();
+        Ok(())
+    }
+
+    /// The exchange failed, before its head or after.
+    ///
+    /// # Errors
+    /// [`Mistake::ForeignId`].
+    pub fn handle_failure(
+        &mut self,
+        exchange: ExchangeId,
+        failure: Failure,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.begin(now);
+        self.own_exchange("handle_failure", exchange)?;
+        self.on_failure(exchange, failure);
+        self.end();
+        Ok(())
+    }
+
+    /// Does what is due by now. Early and needless calls do no harm.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.begin(now);
+        while let Some(timer) = self.timers.pop_due(self.now) {
+            self.woken = true;
+            match timer {
+                Timer::Handshake => {}
+                Timer::Call(call) => self.call_timed_out(call),
+                Timer::Delay(call) => self.delay_over(call),
+                Timer::Exchange(exchange) => self.exchange_timed_out(exchange),
+            }
+        }
+        self.end();
+    }
+}
+
+/// # Outlets
+impl Connection {
+    /// What to do on the network next, if anything. A request is built here, from
+    /// the state of this moment; once taken it counts as sent.
+    pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        self.begin(now);
+        let transmit = self.next_transmit();
+        self.end();
+        transmit
+    }
+
+    /// What the application should know next, if anything.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.poll_event_where(|_| true)
+    }
+
+    /// The first event that is wanted; the others keep their places. For adapters
+    /// that hand out replies although nobody reads the notifications before them.
+    pub fn poll_event_where(&mut self, wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
+        let event = self.events.pop_where(wanted);
+        if event.is_some() && !self.stalled.is_empty() {
+            self.pump_stalled();
+            self.end();
+        }
+        event
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else
+    /// happens before. It is now while something that a time-out brought about
+    /// waits to be polled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        if self.woken && (self.wants_to_send() || !self.events.is_empty()) {
+            return Some(self.now);
+        }
+        self.timers.next()
+    }
+}
+
+impl Connection {
+    /// A turn begins: time never goes back.
+    fn begin(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        self.woken &= self.wants_to_send() || !self.events.is_empty();
+    }
+
+    /// A turn ends: what it made possible happens.
+    fn end(&mut self) {
+        self.schedule_if_due();
+        self.check_closed();
+    }
+
+    fn misuse(&self, call: &'static str, mistake: Mistake) -> Error {
+        Error::misuse(Misuse::new(call, Some(self.phase), mistake))
+    }
+
+    fn require_open(&self, call: &'static str) -> Result<(), Error> {
+        match phase::step(self.phase, Input::Want) {
+            Step::Misuse => Err(self.misuse(call, Mistake::Closed)),
+            Step::Stay | Step::To(_) => Ok(()),
+        }
+    }
+
+    fn require(&self, call: &'static str, input: Input) -> Result<(), Error> {
+        match phase::step(self.phase, input) {
+            Step::Misuse => Err(self.misuse(call, Mistake::NothingHeld)),
+            Step::Stay | Step::To(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn own(&self, call: &'static str, id: &impl Tagged) -> Result<(), Error> {
+        if id.tag() == self.tag { Ok(()) } else { Err(self.misuse(call, Mistake::ForeignId)) }
+    }
+
+    fn own_exchange(&self, call: &'static str, exchange: ExchangeId) -> Result<(), Error> {
+        self.own(call, &exchange)?;
+        if exchange.number() > self.last_exchange {
+            return Err(self.misuse(call, Mistake::ForeignId));
+        }
+        Ok(())
+    }
+
+    fn params<P: Serialize + ?Sized>(
+        &self,
+        call: &'static str,
+        params: &P,
+    ) -> Result<Option<RawJson>, Error> {
+        jsonrpc::object(params).map_err(|why| self.misuse(call, Mistake::Params(why)))
+    }
+
+    /// Forgets the delays of what waits for a server that could not be reached.
+    fn forgive(&mut self) {
+        let now = self.now;
+        self.handshake.forgive();
+        for (id, call) in &self.calls {
+            if matches!(call.state, State::Delayed) && call.waits_for_server() {
+                self.timers.set(Timer::Delay(*id), now);
+            }
+        }
+        if self.phase == Phase::Due {
+            self.want_session(false);
+        }
+    }
+}
+
+fn within(open: usize, value: usize, kind: LimitKind, method: &str) -> Result<(), Error> {
+    if open < value {
+        return Ok(());
+    }
+    Err(Error::new(LimitExceeded { kind, value }, Delivery::NotSent).for_method(method))
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Connection").field(&self.status()).finish()
+    }
+}

@@ -1,0 +1,196 @@
+//! What leaves next. Nothing is built before it is polled, from the state of that
+//! moment.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Uri};
+use serde_json::json;
+
+use super::Connection;
+use super::call::State;
+use super::control::Farewell;
+use super::exchange::Purpose;
+use super::phase::Phase;
+use crate::error::{Delivery, Error, Misuse, Mistake};
+use crate::wire::headers::SessionId;
+use crate::wire::jsonrpc::{self, Members};
+use crate::wire::request::Envelope;
+use crate::{CallId, RawJson, Revision, Transmit};
+
+/// What wants to leave, most urgent first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Intent {
+    Abort,
+    Initialized,
+    Initialize,
+    Farewell,
+    Prompt,
+    Ping,
+    Notice,
+    Call,
+}
+
+impl Connection {
+    fn next_intent(&self) -> Option<Intent> {
+        let control = self.control_exchanges < self.config.limits.control_exchanges;
+        let open = self.phase.is_open();
+        let ping = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.ping.is_none());
+        [
+            (!self.aborts.is_empty(), Intent::Abort),
+            (self.initialized_due && self.phase == Phase::Confirming, Intent::Initialized),
+            (self.phase == Phase::Due && self.handshake.due <= self.now, Intent::Initialize),
+            (control && !self.farewells.is_empty(), Intent::Farewell),
+            (control && !self.answers.is_empty(), Intent::Prompt),
+            (control && open && ping, Intent::Ping),
+            (control && open && !self.notices.is_empty(), Intent::Notice),
+            (open && !self.waiting.is_empty(), Intent::Call),
+        ]
+        .into_iter()
+        .find_map(|(wanted, intent)| wanted.then_some(intent))
+    }
+
+    /// Whether the next poll can give something.
+    pub(super) fn wants_to_send(&self) -> bool {
+        self.next_intent().is_some()
+    }
+
+    pub(super) fn next_transmit(&mut self) -> Option<Transmit> {
+        loop {
+            let (purpose, request) = match self.next_intent()? {
+                Intent::Abort => {
+                    let exchange = self.aborts.pop_front()?;
+                    return Some(Transmit::Abort { exchange });
+                }
+                Intent::Initialized => {
+                    self.initialized_due = false;
+                    let body = jsonrpc::notification("notifications/initialized", None);
+                    let envelope = self.envelope(None, None, self.session.id.as_ref());
+                    (Purpose::Initialized, envelope.post(body))
+                }
+                Intent::Initialize => (Purpose::Initialize(None), self.build_initialize()),
+                Intent::Farewell => {
+                    let Some(Farewell { session, revision }) = self.farewells.pop_front() else {
+                        continue;
+                    };
+                    let envelope = self.envelope(None, None, Some(&session));
+                    (Purpose::Delete, Envelope { revision, ..envelope }.delete())
+                }
+                Intent::Prompt => {
+                    let prompt = self.answers.pop_front();
+                    let Some(built) = prompt.and_then(|prompt| self.build_prompt(prompt)) else {
+                        continue;
+                    };
+                    built
+                }
+                Intent::Ping => {
+                    let body = jsonrpc::request(self.next_request_id(), "ping", None);
+                    let envelope = self.envelope(None, None, self.session.id.as_ref());
+                    (Purpose::Ping, envelope.post(body))
+                }
+                Intent::Notice => {
+                    let Some(notice) = self.notices.pop_front() else { continue };
+                    self.build_notice(notice)
+                }
+                Intent::Call => {
+                    let Some(built) = self.build_call() else { continue };
+                    built
+                }
+            };
+            return Some(self.send(purpose, request));
+        }
+    }
+
+    fn send(&mut self, purpose: Purpose, request: Request<Bytes>) -> Transmit {
+        let call = match &purpose {
+            Purpose::Call(call) => Some(*call),
+            _ => None,
+        };
+        let ping = matches!(purpose, Purpose::Ping);
+        let generation = self.carried_generation();
+        let exchange = self.start_exchange(purpose, generation, request.uri().clone());
+        if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
+            call.state = State::Sent(exchange);
+        }
+        if let Some(suspicion) = self.suspicion.as_mut().filter(|_| ping) {
+            suspicion.ping = Some(exchange);
+        }
+        Transmit::Send { exchange, request }
+    }
+
+    /// The id of the JSON-RPC request that leaves next: the number of its exchange.
+    fn next_request_id(&self) -> u64 {
+        self.last_exchange.saturating_add(1)
+    }
+
+    fn build_initialize(&mut self) -> Request<Bytes> {
+        let params = RawJson::new(&json!({
+            "protocolVersion": self.revision_offered().as_str(),
+            "capabilities": self.config.capabilities,
+            "clientInfo": self.config.client_info,
+        }));
+        let body = jsonrpc::request(self.next_request_id(), "initialize", params.ok().as_ref());
+        self.initialize_sent();
+        self.envelope(self.handshake.target.as_ref(), None, None).post(body)
+    }
+
+    /// The next call that waits, unless it asks for what the server does not offer.
+    fn build_call(&mut self) -> Option<(Purpose, Request<Bytes>)> {
+        let id = self.waiting.pop_first()?;
+        if let Some(capability) = self.missing_capability(id) {
+            let misuse = Misuse::new("call", Some(self.phase), Mistake::CapabilityMissing(capability));
+            self.fail_call(id, Error::new(misuse, Delivery::NotSent));
+            return None;
+        }
+        let number = self.next_request_id();
+        let call = self.calls.get_mut(&id)?;
+        let target = call.target.take();
+        let body = jsonrpc::request(number, &call.method, call.params.as_ref());
+        let headers = call.headers.clone();
+        let envelope = self.envelope(target.as_ref(), Some(&headers), self.session.id.as_ref());
+        Some((Purpose::Call(id), envelope.post(body)))
+    }
+
+    /// The capability that a call needs and the server did not announce
+    /// (lifecycle: capability negotiation).
+    fn missing_capability(&self, id: CallId) -> Option<&'static str> {
+        let (capability, option) = match self.calls.get(&id)?.method.as_str() {
+            // 2024-11-05 has completions without a capability for them.
+            "completion/complete" if self.revision_spoken() > Revision::V2024_11_05 => {
+                ("completions", None)
+            }
+            "logging/setLevel" => ("logging", None),
+            "prompts/get" | "prompts/list" => ("prompts", None),
+            "resources/list" | "resources/read" | "resources/templates/list" => {
+                ("resources", None)
+            }
+            "resources/subscribe" | "resources/unsubscribe" => ("resources", Some("subscribe")),
+            "tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result" => ("tasks", None),
+            "tools/call" | "tools/list" => ("tools", None),
+            _ => return None,
+        };
+        let announced = Members::of(self.session.capabilities.as_ref()?.as_str());
+        match (announced.get(capability), option) {
+            (None, _) => Some(capability),
+            (Some(value), Some(option)) => {
+                let granted = Members::of(value.get()).get(option);
+                let granted = granted.is_some_and(|granted| granted.get() == "true");
+                (!granted).then_some("resources.subscribe")
+            }
+            (Some(_), None) => None,
+        }
+    }
+
+    pub(super) fn envelope<'a>(
+        &'a self,
+        target: Option<&'a Uri>,
+        own_headers: Option<&'a HeaderMap>,
+        session: Option<&'a SessionId>,
+    ) -> Envelope<'a> {
+        Envelope {
+            target: target.unwrap_or(&self.config.endpoint),
+            headers: &self.config.headers,
+            own_headers,
+            session,
+            revision: self.session.revision.filter(|_| self.phase.has_session()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The phases of a connection, and the one table that changes them.
+
+use std::fmt::Write as _;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Phase {
+    /// No session, and nothing that wants one.
+    Idle,
+    /// A handshake is due, now or after a delay.
+    Due,
+    /// `initialize` is under way.
+    Initializing,
+    /// `notifications/initialized` is under way.
+    Confirming,
+    /// A session is established; calls go out.
+    Ready,
+    /// A new session is established after a loss; the refused calls wait for
+    /// [`resume`](crate::Connection::resume).
+    Held,
+    /// The session is gone; everything waits for
+    /// [`reinitialize`](crate::Connection::reinitialize).
+    Lost,
+    /// Closed by the application; the session's DELETE may be under way.
+    Closing,
+    /// Nothing is ever sent again.
+    Closed,
+}
+
+/// What can change the phase.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Input {
+    /// Something wants a session.
+    Want,
+    /// `initialize` was polled.
+    Sent,
+    /// `initialize` was answered with a valid result.
+    Accepted,
+    /// The handshake is to be tried again.
+    Again,
+    /// The handshake failed, or its budget is spent.
+    Failed,
+    /// `notifications/initialized` was accepted.
+    Confirmed,
+    /// The same, and the application wants to restore its state first.
+    ConfirmedHeld,
+    /// The session is gone, and a new one is to be made.
+    Gone,
+    /// The session is gone, and the application decides.
+    GoneManual,
+    /// The application says `resume`.
+    Resume,
+    /// The application says `reinitialize`.
+    Reinitialize,
+    /// The application says `close`.
+    Close,
+    /// The DELETE is over, or there was nothing to delete.
+    Ended,
+}
+
+/// What an input does in a phase.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Step {
+    /// The phase changes.
+    To(Phase),
+    /// Nothing changes.
+    Stay,
+    /// A mistake of the caller; nothing changes.
+    Misuse,
+}
+
+pub(super) const PHASES: [Phase; 9] = {
+    use Phase::*;
+    [Idle, Due, Initializing, Confirming, Ready, Held, Lost, Closing, Closed]
+};
+
+pub(super) const INPUTS: [Input; 13] = {
+    use Input::*;
+    [
+        Want, Sent, Accepted, Again, Failed, Confirmed, ConfirmedHeld, Gone, GoneManual, Resume,
+        Reinitialize, Close, Ended,
+    ]
+};
+
+/// The table: every phase with every input.
+pub(super) fn step(phase: Phase, input: Input) -> Step {
+    use Phase::*;
+    use Step::{Misuse, Stay, To};
+    match input {
+        Input::Want => match phase {
+            Idle => To(Due),
+            Due | Initializing | Confirming | Ready | Held | Lost => Stay,
+            Closing | Closed => Misuse,
+        },
+        Input::Sent => match phase {
+            Due => To(Initializing),
+            Idle | Initializing | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::Accepted => match phase {
+            Initializing => To(Confirming),
+            Idle | Due | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::Again => match phase {
+            Initializing => To(Due),
+            Idle | Due | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::Failed => match phase {
+            Due | Initializing | Confirming => To(Idle),
+            Idle | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::Confirmed => match phase {
+            Confirming => To(Ready),
+            Idle | Due | Initializing | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::ConfirmedHeld => match phase {
+            Confirming => To(Held),
+            Idle | Due | Initializing | Ready | Held | Lost | Closing | Closed => Stay,
+        },
+        Input::Gone => match phase {
+            Confirming | Ready | Held => To(Due),
+            Idle | Due | Initializing | Lost | Closing | Closed => Stay,
+        },
+        Input::GoneManual => match phase {
+            Confirming | Ready | Held => To(Lost),
+            Idle | Due | Initializing | Lost | Closing | Closed => Stay,
+        },
+        Input::Resume => match phase {
+            Held => To(Ready),
+            Idle | Due | Initializing | Confirming | Ready | Lost | Closing | Closed => Misuse,
+        },
+        Input::Reinitialize => match phase {
+            Lost => To(Due),
+            Idle | Due | Initializing | Confirming | Ready | Held | Closing | Closed => Misuse,
+        },
+        Input::Close => match phase {
+            Idle | Due | Initializing | Confirming | Ready | Held | Lost => To(Closing),
+            Closing | Closed => Stay,
+        },
+        Input::Ended => match phase {
+            Closing => To(Closed),
+            Idle | Due | Initializing | Confirming | Ready | Held | Lost | Closed => Stay,
+        },
+    }
+}
+
+/// The table as text: a row for each input, a column for each phase.
+pub(super) fn table() -> String {
+    let mut text = String::new();
+    let cell = |text: &mut String, word: &str| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{word:<14}");
+    };
+    cell(&mut text, "");
+    for phase in PHASES {
+        cell(&mut text, &format!("{phase:?}"));
+    }
+    for input in INPUTS {
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        cell(&mut text, &format!("{input:?}"));
+        for phase in PHASES {
+            cell(&mut text, &match step(phase, input) {
+                Step::To(phase) => format!("{phase:?}"),
+                Step::Stay => "-".to_owned(),
+                Step::Misuse => "misuse".to_owned(),
+            });
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}

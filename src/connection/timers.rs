@@ -1,0 +1,53 @@
+//! What is to happen at which time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{CallId, ExchangeId, Time};
+
+/// The reason for which a connection wants to be woken.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Timer {
+    /// The handshake's delay is over.
+    Handshake,
+    /// A call's whole time is over.
+    Call(CallId),
+    /// A call's delay before it is sent again is over.
+    Delay(CallId),
+    /// An exchange's clock runs out, or it has lingered long enough.
+    Exchange(ExchangeId),
+}
+
+/// One moment for each timer that is set, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers {
+    at: BTreeMap<Timer, Time>,
+    queue: BTreeSet<(Time, Timer)>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, timer: Timer, at: Time) {
+        self.clear(timer);
+        self.at.insert(timer, at);
+        self.queue.insert((at, timer));
+    }
+
+    pub(super) fn clear(&mut self, timer: Timer) -> Option<Time> {
+        let at = self.at.remove(&timer)?;
+        self.queue.remove(&(at, timer));
+        Some(at)
+    }
+
+    pub(super) fn due(&self, timer: Timer) -> Option<Time> {
+        self.at.get(&timer).copied()
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        let (_, timer) = self.queue.first().copied().filter(|(at, _)| *at <= now)?;
+        self.clear(timer);
+        Some(timer)
+    }
+}

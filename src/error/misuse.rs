@@ -1,0 +1,89 @@
+//! Mistakes of the caller.
+
+use thiserror::Error;
+
+use crate::Phase;
+
+/// A mistake of the caller: what was called, in which phase the connection was,
+/// and what is wrong with that. Nothing was changed or sent.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("`{call}` was misused: {mistake}{}", phase.map(|phase| format!(" (it is {phase:?})")).unwrap_or_default())]
+pub struct Misuse {
+    call: &'static str,
+    phase: Option<Phase>,
+    mistake: Mistake,
+}
+
+impl Misuse {
+    pub(crate) fn new(call: &'static str, phase: Option<Phase>, mistake: Mistake) -> Self {
+        Self { call, phase, mistake }
+    }
+
+    /// The method of this crate that was called.
+    #[must_use]
+    pub fn call(&self) -> &'static str {
+        self.call
+    }
+
+    /// The phase of the connection at that moment, if one existed.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.phase
+    }
+
+    /// What was wrong.
+    #[must_use]
+    pub fn mistake(&self) -> &Mistake {
+        &self.mistake
+    }
+}
+
+/// What a caller can do wrong.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Mistake {
+    /// Body or end of an answer whose head was not reported.
+    #[error("the answer's head was not reported yet")]
+    BodyBeforeHead,
+    /// The server did not announce the capability that the method needs
+    /// (lifecycle: capability negotiation).
+    #[error("the server did not announce the capability `{0}`")]
+    CapabilityMissing(&'static str),
+    /// The connection was closed.
+    #[error("the connection is closed")]
+    Closed,
+    /// The URL cannot be an MCP endpoint; the text says why.
+    #[error("the endpoint {0}")]
+    Endpoint(String),
+    /// The id was given by another connection, or by none.
+    #[error("the id belongs to another connection")]
+    ForeignId,
+    /// A header that is not well formed.
+    #[error("the header `{0}` is not well formed")]
+    Header(String),
+    /// A second head for one exchange.
+    #[error("the answer's head was reported already")]
+    HeadTwice,
+    /// Nothing waits to be resumed or re-initialized.
+    #[error("nothing waits for it")]
+    NothingHeld,
+    /// The header belongs to HTTP or to the protocol.
+    #[error("the header `{0}` belongs to the protocol")]
+    OwnedHeader(String),
+    /// The machine sends this method itself.
+    #[error("the method `{0}` belongs to the protocol")]
+    OwnedMethod(String),
+    /// Params that are no JSON object, or cannot be serialized; the text says why.
+    #[error("the params {0}")]
+    Params(String),
+    /// A progress token that another open call uses (progress: tokens are unique
+    /// across active requests).
+    #[error("the progress token is in use")]
+    ProgressToken,
+    /// The ask was answered or withdrawn.
+    #[error("the ask is not open: it was answered or withdrawn")]
+    TicketNotOpen,
+    /// A response has to be a JSON-RPC request's own; this value cannot be one.
+    #[error("the value cannot be serialized: {0}")]
+    Value(String),
+}

@@ -1,0 +1,323 @@
+//! Errors for the person who reads them at 3 a.m.: what happened, whether the
+//! call was executed, what to do.
+
+mod misuse;
+mod reason;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+pub use misuse::{Misuse, Mistake};
+pub use reason::{
+    Clock, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Peer, Reason, RedirectHint,
+    Refused,
+};
+
+use crate::{Challenge, RawJson};
+
+/// Why something failed: a call, a notification, an answer, the connection.
+///
+/// Who is to blame comes first ([`Error::reason`]); every error also says
+/// whether the server may have executed the call ([`Error::delivery`]) and what
+/// to do next ([`Error::remedy`]). `Display` gives all three as one sentence:
+///
+/// ```
+/// use mcp_http::{CallOptions, Config, Connection, Time};
+///
+/// let mut connection = Connection::new(Config::new("http://127.0.0.1:8000/mcp")?);
+/// connection.close(Time::ZERO);
+/// let error = connection
+///     .call("tools/list", &(), CallOptions::new(), Time::ZERO)
+///     .unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "`call` was misused: the connection is closed (it is Closed); \
+///      nothing was sent; correct the request",
+/// );
+/// # Ok::<(), mcp_http::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Inner {
+    reason: Reason,
+    delivery: Delivery,
+    method: Option<String>,
+    /// Whether it was the handshake that failed, and this only waited for it.
+    in_handshake: bool,
+    answer: Answer,
+}
+
+/// What is kept of the answer that an error came with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) rpc: Option<RpcError>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) excerpt: Option<String>,
+    pub(crate) challenges: Vec<Challenge>,
+}
+
+impl Error {
+    pub(crate) fn new(reason: impl Into<Reason>, delivery: Delivery) -> Self {
+        let inner = Inner {
+            reason: reason.into(),
+            delivery,
+            method: None,
+            in_handshake: false,
+            answer: Answer::default(),
+        };
+        Self { inner: Box::new(inner) }
+    }
+
+    pub(crate) fn misuse(misuse: Misuse) -> Self {
+        Self::new(misuse, Delivery::NotSent)
+    }
+
+    /// A call that the server answered with a JSON-RPC error, as an error.
+    ///
+    /// For adapters whose calls return a `Result`: to the machine such an answer
+    /// is a reply like any other. The delivery is `Unknown`, for only the error
+    /// itself can say how far the server got.
+    #[must_use]
+    pub fn from_rpc(rpc: RpcError, status: StatusCode) -> Self {
+        Self::new(Refused::Rpc, Delivery::Unknown)
+            .with_answer(Answer { status: Some(status), rpc: Some(rpc), ..Answer::default() })
+    }
+
+    /// An answer of another shape than the caller expected, as an error: for
+    /// adapters that deserialize replies.
+    #[must_use]
+    pub fn unexpected_shape(why: &serde_json::Error) -> Self {
+        Self::new(Peer::Shape { why: why.to_string() }, Delivery::Unknown)
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.inner.answer = answer;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.inner.answer.retry_after = after;
+        self
+    }
+
+    /// Names the method of the call, unless the error names one already.
+    pub(crate) fn for_method(mut self, method: &str) -> Self {
+        self.inner.method.get_or_insert_with(|| method.to_owned());
+        self
+    }
+
+    /// The failure of a handshake, as it strikes what waited for it.
+    pub(crate) fn in_handshake(mut self) -> Self {
+        self.inner.in_handshake = true;
+        self.inner.method = None;
+        self
+    }
+
+    pub(crate) fn with_delivery(mut self, delivery: Delivery) -> Self {
+        self.inner.delivery = delivery;
+        self
+    }
+
+    /// Says what holds for the whole call: the worst of all its sendings.
+    pub(crate) fn at_least(mut self, delivery: Delivery) -> Self {
+        self.inner.delivery = self.inner.delivery.max(delivery);
+        self
+    }
+
+    /// What went wrong, blame first.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.inner.reason
+    }
+
+    /// Whether the server may have executed what failed.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.inner.delivery
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        let again = match (self.retry_after(), self.delivery()) {
+            (Some(after), _) => Remedy::RetryAfter(after),
+            (None, Delivery::NotSent | Delivery::Rejected) => Remedy::Retry,
+            (None, Delivery::Unknown) => Remedy::Verify,
+        };
+        match &self.inner.reason {
+            Reason::Misuse(_) | Reason::Limit(_) => Remedy::Correct,
+            Reason::Peer(_) => Remedy::GiveUp,
+            Reason::Refused(refused) => match refused {
+                Refused::Unauthorized | Refused::Forbidden => Remedy::Authorise,
+                Refused::NotFound | Refused::Redirected { .. } | Refused::Rpc => Remedy::Correct,
+                Refused::TooManyRequests | Refused::Unavailable => again,
+                Refused::Status => Remedy::Correct,
+            },
+            Reason::Lost(_) | Reason::Transport(_) | Reason::Timeout(_) => again,
+            Reason::Cancelled | Reason::Closed => Remedy::GiveUp,
+        }
+    }
+
+    /// The method of the call that failed.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.inner.method.as_deref()
+    }
+
+    /// The HTTP status of the answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.inner.answer.status
+    }
+
+    /// The JSON-RPC error of the answer, if it carried one.
+    #[must_use]
+    pub fn rpc_error(&self) -> Option<&RpcError> {
+        self.inner.answer.rpc.as_ref()
+    }
+
+    /// How long to wait before trying again, if the server or a budget says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.answer.retry_after
+    }
+
+    /// At most 1 KiB of the answer's body, control characters escaped.
+    #[must_use]
+    pub fn excerpt(&self) -> Option<&str> {
+        self.inner.answer.excerpt.as_deref()
+    }
+
+    /// The challenges of a 401 or 403 (RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn challenges(&self) -> &[Challenge] {
+        &self.inner.answer.challenges
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { reason, delivery, method, in_handshake, answer } = &*self.inner;
+        if let Reason::Misuse(misuse) = reason {
+            return write!(f, "{misuse}; nothing was sent; {}", self.remedy());
+        }
+        match method {
+            Some(method) if *in_handshake => {
+                write!(f, "`{method}` failed because no session could be made: {reason}")?;
+            }
+            Some(method) => write!(f, "`{method}` failed: {reason}")?,
+            None => write!(f, "the connection failed: {reason}")?,
+        }
+        if let Some(status) = answer.status {
+            write!(f, " (HTTP {status})")?;
+        }
+        match (&answer.rpc, &answer.excerpt) {
+            (Some(rpc), _) => write!(f, " ({rpc})")?,
+            (None, Some(excerpt)) if !excerpt.is_empty() => write!(f, " (it says \"{excerpt}\")")?,
+            _ => {}
+        }
+        write!(f, "; {delivery}; {}", self.remedy())
+    }
+}
+
+/// Whether the server may have executed a call that failed.
+///
+/// The order is that of doubt: what holds for a call is the worst of its sendings.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// It never reached the server.
+    NotSent,
+    /// The server refused it unread: certainly not executed.
+    Rejected,
+    /// It may have been executed, in part or whole.
+    Unknown,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "it never reached the server",
+            Self::Rejected => "the server did not execute it",
+            Self::Unknown => "the server may have executed it",
+        })
+    }
+}
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Get a credential that the challenge asks for, then call again.
+    Authorise,
+    /// The same request will fail again: correct it, or the configuration.
+    Correct,
+    /// Nothing that the caller does will help.
+    GiveUp,
+    /// Call again; nothing was executed.
+    Retry,
+    /// Call again when this time has passed.
+    RetryAfter(Duration),
+    /// It may have been executed: find out whether it was before calling again.
+    Verify,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authorise => f.write_str("get a valid credential and call again"),
+            Self::Correct => f.write_str("correct the request"),
+            Self::GiveUp => f.write_str("calling again will not help"),
+            Self::Retry => f.write_str("call again"),
+            Self::RetryAfter(after) => write!(f, "call again in {:.1} s", after.as_secs_f64()),
+            Self::Verify => f.write_str("find out whether it took effect before calling again"),
+        }
+    }
+}
+
+/// A JSON-RPC error object (JSON-RPC 2.0, section 5.1).
+///
+/// `Display` shows the code and the message; `data` is shown by nothing.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct RpcError {
+    /// What kind of error: negative codes near −32000 are the protocol's.
+    pub code: i64,
+    /// The server's one-line description.
+    #[serde(default)]
+    pub message: String,
+    /// Whatever the server added.
+    #[serde(default)]
+    pub data: Option<RawJson>,
+}
+
+impl RpcError {
+    /// An error without data, for answering an ask.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// `-32601`, the answer to an ask for a method that is not offered.
+    #[must_use]
+    pub fn method_not_found() -> Self {
+        Self::new(-32601, "Method not found")
+    }
+}
+
+impl fmt::Display for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = crate::wire::headers::excerpt(self.message.as_bytes());
+        write!(f, "JSON-RPC error {}: {message}", self.code)
+    }
+}
+
+impl std::error::Error for RpcError {}

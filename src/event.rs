@@ -1,0 +1,184 @@
+//! What the machine wants the application to know.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::error::{Error, RpcError};
+use crate::{CallId, NotificationId, RawJson, Revision, Ticket};
+
+/// What the machine wants the application to know: taken from
+/// [`Connection::poll_event`](crate::Connection::poll_event).
+///
+/// `Debug` never shows the contents of messages.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server accepted a notification or an answer. Nothing more will come of it.
+    Accepted {
+        /// What was accepted.
+        subject: Subject,
+    },
+    /// The server asks the application (elicitation, sampling, roots). Answer with
+    /// [`Connection::answer`](crate::Connection::answer), once.
+    Ask(Ask),
+    /// An ask needs no answer any more; its ticket is void.
+    AskWithdrawn {
+        /// Which ask.
+        ticket: Ticket,
+        /// Why.
+        cause: Withdrawal,
+    },
+    /// Something failed. For a call this is its end.
+    Fail {
+        /// What failed.
+        subject: Subject,
+        /// Why, whether the server executed it, and what to do.
+        error: Error,
+    },
+    /// Events that nobody read gave way to later ones.
+    Gap {
+        /// How many, since the last event that was read.
+        missed: u64,
+    },
+    /// A notification of the server.
+    Message(Message),
+    /// A session is established.
+    Ready(Ready),
+    /// The session is gone. Unless recovery is manual, a new one is on its way.
+    Reinitialize {
+        /// The generation that ended.
+        generation: u64,
+        /// How that became known.
+        cause: LossCause,
+    },
+    /// The reply to a call: its end.
+    Reply {
+        /// Which call.
+        call: CallId,
+        /// What the server replied.
+        reply: Reply,
+    },
+}
+
+/// A question of the server.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Ask {
+    /// What to answer with.
+    pub ticket: Ticket,
+    /// `elicitation/create`, `sampling/createMessage`, `roots/list` …
+    pub method: String,
+    /// The question.
+    pub params: Option<RawJson>,
+    /// The call on behalf of which the server asks, where that is known. Its
+    /// clock stands still until the ask is answered or withdrawn.
+    pub call: Option<CallId>,
+}
+
+/// A notification of the server.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Message {
+    /// `notifications/message`, `notifications/progress` …
+    pub method: String,
+    /// Its content.
+    pub params: Option<RawJson>,
+    /// The call it belongs to: for progress the one with its token, else the one
+    /// on whose stream it came.
+    pub call: Option<CallId>,
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({:?}, {}, {:?}, {:?})", self.ticket, known(&self.method), self.params, self.call)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({}, {:?}, {:?})", known(&self.method), self.params, self.call)
+    }
+}
+
+/// A method name that the server chose, as far as it can be shown.
+fn known(method: &str) -> String {
+    crate::wire::headers::excerpt(method.as_bytes())
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An answer to an ask.
+    Answer(Ticket),
+    /// A call.
+    Call(CallId),
+    /// The connection: a handshake that failed.
+    Connection,
+    /// A notification of the application.
+    Notification(NotificationId),
+    /// A single message on a stream that could not be read. The stream goes on,
+    /// and so does the call that it carries.
+    Stream(Option<CallId>),
+}
+
+/// The server's reply to a call.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The result, or the JSON-RPC error.
+    pub outcome: Result<RawJson, RpcError>,
+    /// The status of the answer that brought it.
+    pub status: StatusCode,
+}
+
+/// A session that was established (lifecycle: initialization).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Ready {
+    /// 1 for the first session, one more for each later one.
+    pub generation: u64,
+    /// The revision that was negotiated.
+    pub revision: Revision,
+    /// The server's capabilities.
+    pub capabilities: RawJson,
+    /// The whole result of `initialize`: server info and instructions too.
+    pub initialize: RawJson,
+    /// What differs from the session before; nothing for the first one.
+    pub changed: Changed,
+}
+
+/// What differs between two sessions.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Changed {
+    /// The revision.
+    pub revision: bool,
+    /// The server's capabilities.
+    pub capabilities: bool,
+}
+
+/// How it became known that a session is gone.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum LossCause {
+    /// 404 to a POST that carried the session's id (transports: session management).
+    NotFound,
+    /// A 400 that a ping confirmed: some servers answer so for unknown sessions.
+    PingRefused,
+}
+
+/// Why an ask needs no answer any more.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Withdrawal {
+    /// The call it belongs to ended.
+    CallEnded,
+    /// The server cancelled it (utilities: cancellation).
+    Cancelled,
+    /// The connection was closed.
+    Closed,
+    /// The session in which it was asked is gone.
+    SessionLost,
+}

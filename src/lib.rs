@@ -1,0 +1,29 @@
+//! mcp-http
+
+mod config;
+mod connection;
+mod error;
+mod event;
+mod id;
+mod raw;
+mod time;
+mod transmit;
+mod wire;
+
+pub use wire::sse;
+
+pub use config::{Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend};
+pub use connection::{Connection, Phase, Status};
+pub use error::{
+    Clock, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Mistake, Misuse,
+    Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
+};
+pub use event::{
+    Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal,
+};
+pub use id::{CallId, ExchangeId, NotificationId, Ticket};
+pub use raw::RawJson;
+pub use time::Time;
+pub use transmit::Transmit;
+pub use wire::challenge::Challenge;
+pub use wire::revision::Revision;

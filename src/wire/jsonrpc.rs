@@ -1,0 +1,273 @@
+//! JSON-RPC messages: routed by one pass, never built into a tree.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::RawJson;
+use crate::error::RpcError;
+
+/// A message of the server, borrowed from the bytes it came in.
+#[derive(Debug)]
+pub(crate) enum Message<'a> {
+    Notification { method: Cow<'a, str>, params: Option<&'a RawValue> },
+    Request { id: &'a RawValue, method: Cow<'a, str>, params: Option<&'a RawValue> },
+    Response { id: Id, outcome: Result<&'a RawValue, RpcError> },
+}
+
+/// The id of a response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Id {
+    /// Absent, or null.
+    None,
+    /// One that this machine can have given.
+    Number(u64),
+    /// Another: a string, a fraction.
+    Foreign,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// Keeps a `null` that is there apart from nothing at all.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads one message.
+pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
+    let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|error| {
+        if error.is_data() { "it is no JSON-RPC message" } else { "it is no JSON" }
+    })?;
+    match envelope {
+        Envelope { id, method: None, result: Some(result), error: None, .. } => {
+            Ok(Message::Response { id: response_id(id), outcome: Ok(result) })
+        }
+        Envelope { id, method: None, result: None, error: Some(error), .. } => {
+            let error = serde_json::from_str(error.get())
+                .map_err(|_| "its error is no JSON-RPC error")?;
+            Ok(Message::Response { id: response_id(id), outcome: Err(error) })
+        }
+        Envelope { id: None, method: Some(method), params, result: None, error: None } => {
+            Ok(Message::Notification { method, params })
+        }
+        Envelope { id: Some(id), method: Some(method), params, result: None, error: None } => {
+            match id.get().as_bytes().first() {
+                Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
+                _ => Err("its id is neither a string nor a number"),
+            }
+        }
+        _ => Err("it is no JSON-RPC message"),
+    }
+}
+
+fn response_id(id: Option<&RawValue>) -> Id {
+    match id.map(RawValue::get) {
+        None | Some("null") => Id::None,
+        Some(text) => text.parse().map_or(Id::Foreign, Id::Number),
+    }
+}
+
+/// Whether the body is a JSON array: a batch.
+pub(crate) fn is_array(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// The elements of a batch (2025-03-26), each as it stands.
+pub(crate) fn batch(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
+    serde_json::from_slice(body).map_err(|_| "it is no JSON")
+}
+
+/// Serializes what has to be a JSON object; `null` is nothing.
+pub(crate) fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<RawJson>, String> {
+    let raw = RawJson::new(value).map_err(|error| format!("cannot be serialized: {error}"))?;
+    match raw.as_bytes().iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => Ok(Some(raw)),
+        Some(b'n') => Ok(None),
+        _ => Err("are no JSON object".to_owned()),
+    }
+}
+
+/// The members of a JSON object, in order, their values untouched.
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The members; none of what is no object.
+    pub(crate) fn of(text: &'a str) -> Self {
+        serde_json::from_str(text).unwrap_or(Self(Vec::new()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    fn set(&mut self, name: &'static str, value: &'a RawValue) {
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((Cow::Borrowed(name), value)),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Key(key)) = map.next_key()? {
+                    members.push((key, map.next_value()?));
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(Collect).map(Self)
+    }
+}
+
+/// A member's name, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// A progress token: a string or an integer, as JSON text.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ProgressToken(String);
+
+impl ProgressToken {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token that params ask progress with: `_meta.progressToken`.
+    pub(crate) fn of_params(params: &RawJson) -> Option<Self> {
+        let meta = Members::of(params.as_str()).get("_meta")?;
+        Members::of(meta.get()).get("progressToken").map(|token| Self::new(token.get()))
+    }
+
+    /// The token that a progress notification names: `params.progressToken`.
+    pub(crate) fn of_notification(params: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Progress<'a> {
+            #[serde(borrow, rename = "progressToken")]
+            token: &'a RawValue,
+        }
+        let progress: Progress<'_> = serde_json::from_str(params.get()).ok()?;
+        Some(Self::new(progress.token.get()))
+    }
+
+    /// Params that ask for progress with this token, all else as it was.
+    pub(crate) fn put_into(&self, params: Option<&RawJson>) -> Option<RawJson> {
+        let token: &RawValue = serde_json::from_str(&self.0).ok()?;
+        let mut params = Members::of(params.map_or("{}", RawJson::as_str));
+        let mut meta = Members::of(params.get("_meta").map_or("{}", RawValue::get));
+        meta.set("progressToken", token);
+        let meta = serde_json::value::to_raw_value(&meta).ok()?;
+        params.set("_meta", &meta);
+        RawJson::new(&params).ok()
+    }
+}
+
+/// The id that `notifications/cancelled` names, as JSON text.
+pub(crate) fn cancelled_request(params: &RawValue) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Cancelled<'a> {
+        #[serde(borrow, rename = "requestId")]
+        request: &'a RawValue,
+    }
+    let cancelled: Cancelled<'_> = serde_json::from_str(params.get()).ok()?;
+    Some(cancelled.request.get())
+}
+
+/// The body of a request.
+pub(crate) fn request(id: u64, method: &str, params: Option<&RawJson>) -> Bytes {
+    body(Some(id), method, params)
+}
+
+/// The body of a notification.
+pub(crate) fn notification(method: &str, params: Option<&RawJson>) -> Bytes {
+    body(None, method, params)
+}
+
+/// The body of a response; the id goes back to the letter.
+pub(crate) fn response(id: &str, outcome: &Result<RawJson, RpcError>) -> Bytes {
+    let mut body = BytesMut::with_capacity(64 + id.len());
+    body.put_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    body.put_slice(id.as_bytes());
+    match outcome {
+        Ok(result) => {
+            body.put_slice(b",\"result\":");
+            body.put_slice(result.as_bytes());
+        }
+        Err(error) => {
+            body.put_slice(b",\"error\":{\"code\":");
+            body.put_slice(error.code.to_string().as_bytes());
+            body.put_slice(b",\"message\":");
+            put_string(&mut body, &error.message);
+            if let Some(data) = &error.data {
+                body.put_slice(b",\"data\":");
+                body.put_slice(data.as_bytes());
+            }
+            body.put_u8(b'}');
+        }
+    }
+    close(body)
+}
+
+fn body(id: Option<u64>, method: &str, params: Option<&RawJson>) -> Bytes {
+    // The fixed text around method, params and id takes 60 bytes at most.
+    let room = 72 + method.len() + params.map_or(0, RawJson::len);
+    let mut body = BytesMut::with_capacity(room);
+    body.put_slice(b"{\"jsonrpc\":\"2.0\",");
+    if let Some(id) = id {
+        body.put_slice(b"\"id\":");
+        body.put_slice(id.to_string().as_bytes());
+        body.put_u8(b',');
+    }
+    body.put_slice(b"\"method\":");
+    put_string(&mut body, method);
+    if let Some(params) = params {
+        body.put_slice(b",\"params\":");
+        body.put_slice(params.as_bytes());
+    }
+    close(body)
+}
+
+fn close(mut body: BytesMut) -> Bytes {
+    body.put_u8(b'}');
+    body.freeze()
+}
+
+fn put_string(body: &mut BytesMut, text: &str) {
+    // Writing text to memory cannot fail.
+    let _ = serde_json::to_writer(body.writer(), text);
+}
+

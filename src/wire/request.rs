@@ -1,0 +1,63 @@
+//! Requests, built for each sending.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+
+use super::headers::SessionId;
+use crate::Revision;
+
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// What every request of this moment carries.
+#[derive(Clone, Copy)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) target: &'a Uri,
+    /// The connection's headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// The call's, which take the place of the connection's.
+    pub(crate) own_headers: Option<&'a HeaderMap>,
+    pub(crate) session: Option<&'a SessionId>,
+    /// The revision that was negotiated.
+    pub(crate) revision: Option<Revision>,
+}
+
+impl Envelope<'_> {
+    /// A POST of one JSON-RPC message (transports: sending messages).
+    pub(crate) fn post(self, body: Bytes) -> Request<Bytes> {
+        let mut request = self.request(Method::POST, body);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers
+            .insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        request
+    }
+
+    /// The DELETE that ends a session (transports: session management).
+    pub(crate) fn delete(self) -> Request<Bytes> {
+        self.request(Method::DELETE, Bytes::new())
+    }
+
+    fn request(self, method: Method, body: Bytes) -> Request<Bytes> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.target.clone();
+        let headers = request.headers_mut();
+        headers.reserve(self.headers.len() + 4);
+        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(own) = self.own_headers {
+            for name in own.keys() {
+                headers.remove(name);
+            }
+            headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        if let Some(session) = self.session {
+            headers.insert(SESSION_ID, session.to_header());
+        }
+        if let Some(revision) = self.revision.filter(|revision| revision.has_version_header()) {
+            headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
+        }
+        request
+    }
+}

@@ -1,0 +1,210 @@
+//! What an answer means: the rules for answers to a POST, first row that fits.
+
+use http::header::{CONTENT_LENGTH, LOCATION};
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::challenge::parse_challenges;
+use super::headers::{self, MediaType, Redirect};
+use super::jsonrpc::{self, Id, Message};
+use crate::error::{Answer, Delivery, Error, Peer, Reason, Refused, RpcError};
+use crate::event::Reply;
+
+/// What the head of an answer promises.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// 2xx without a body: accepted.
+    Empty,
+    /// 2xx with a JSON body.
+    Json,
+    /// Another status: what it means depends on the body.
+    Refusal,
+    /// 2xx with an event stream.
+    Stream,
+    /// 2xx with something else; absent if no type was given.
+    Typed(Option<String>),
+}
+
+/// Sorts an answer by its head.
+pub(crate) fn head(status: StatusCode, headers: &HeaderMap) -> Head {
+    if !status.is_success() {
+        return Head::Refusal;
+    }
+    let empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+    if empty || status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT {
+        return Head::Empty;
+    }
+    match headers::media_type(headers) {
+        MediaType::Json => Head::Json,
+        MediaType::EventStream => Head::Stream,
+        MediaType::Other(name) => Head::Typed(Some(name)),
+        MediaType::Absent => Head::Typed(None),
+    }
+}
+
+/// Which session id a request carried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Carried {
+    /// That of the current session.
+    Current,
+    /// None.
+    Nothing,
+    /// That of a session that is over.
+    Older,
+}
+
+/// The head of a refusal: what is kept of it while its body comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) answer: Answer,
+    status: StatusCode,
+    redirect: Redirect,
+}
+
+/// What a refusal means for what was refused.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It failed, but may be sent again later under the rules for this status.
+    Again { reason: Reason, delivery: Delivery },
+    /// It failed.
+    Fail { reason: Reason, delivery: Delivery },
+    /// It is to be sent to this address of the same origin.
+    Follow(Uri),
+    /// The session whose id it carried is gone.
+    Lost,
+    /// It carried the id of an older session: it belongs into the current one.
+    Older,
+    /// The error is its reply. `exact`: it names the request's own id.
+    Reply { error: RpcError, exact: bool },
+    /// The session may be gone: a ping has to tell.
+    Suspect,
+}
+
+impl Refusal {
+    pub(crate) fn new(from: &Uri, status: StatusCode, headers: &HeaderMap) -> Self {
+        let redirect = headers
+            .get(LOCATION)
+            .map_or(Redirect::Unreadable, |location| headers::resolve_redirect(from, location));
+        let answer = Answer {
+            status: Some(status),
+            rpc: None,
+            retry_after: headers::retry_after(headers),
+            excerpt: None,
+            challenges: parse_challenges(headers),
+        };
+        Self { answer, status, redirect }
+    }
+
+    /// Whether the session is lost, whatever the body says (transports: session
+    /// management, 404).
+    pub(crate) fn is_loss(&self, carried: Carried) -> bool {
+        self.status == StatusCode::NOT_FOUND && carried != Carried::Nothing
+    }
+
+    /// What the refusal means, once its body is there. `is_open` tells whether a
+    /// JSON-RPC id is that of another open request.
+    pub(crate) fn verdict(
+        &mut self,
+        body: &[u8],
+        carried: Carried,
+        request: Option<u64>,
+        is_open: impl Fn(u64) -> bool,
+    ) -> Verdict {
+        let own = own_error(body, request, is_open);
+        self.answer.excerpt = Some(headers::excerpt(body));
+        self.answer.rpc = own.as_ref().map(|(error, _)| error.clone());
+        let fail = |refused: Refused, delivery| Verdict::Fail { reason: refused.into(), delivery };
+        match (self.status.as_u16(), carried) {
+            (301 | 302, _) => fail(self.redirected(), Delivery::Rejected),
+            (303, _) => fail(self.redirected(), Delivery::Unknown),
+            (307 | 308, _) => match &self.redirect {
+                Redirect::Same(to) => Verdict::Follow(to.clone()),
+                Redirect::Other { .. } | Redirect::Unreadable => {
+                    fail(self.redirected(), Delivery::Rejected)
+                }
+            },
+            (401, _) => fail(Refused::Unauthorized, Delivery::Rejected),
+            (403, _) if !self.answer.challenges.is_empty() => {
+                fail(Refused::Forbidden, Delivery::Rejected)
+            }
+            (408 | 429, _) => Verdict::Again {
+                reason: Refused::TooManyRequests.into(),
+                delivery: Delivery::Rejected,
+            },
+            (404, Carried::Current) => Verdict::Lost,
+            (404, Carried::Older) => Verdict::Older,
+            (400, Carried::Current | Carried::Older) => match own {
+                Some((error, exact)) if exact && !is_server_error(error.code) => {
+                    Verdict::Reply { error, exact }
+                }
+                _ if carried == Carried::Older => Verdict::Older,
+                _ => Verdict::Suspect,
+            },
+            (status, _) => match (own, status) {
+                (Some((error, exact)), _) => Verdict::Reply { error, exact },
+                (None, 404) => fail(Refused::NotFound, Delivery::Rejected),
+                (None, 403) => fail(Refused::Forbidden, Delivery::Rejected),
+                (None, 400..=499) => fail(Refused::Status, Delivery::Rejected),
+                (None, 500..=599) => Verdict::Again {
+                    reason: Refused::Unavailable.into(),
+                    delivery: Delivery::Unknown,
+                },
+                (None, _) => {
+                    Verdict::Fail { reason: Peer::Odd.into(), delivery: Delivery::Unknown }
+                }
+            },
+        }
+    }
+
+    /// The refusal as the outcome of a call whose session lives: the error that it
+    /// carries is the reply, without one the call fails.
+    pub(crate) fn into_outcome(self) -> Result<Reply, Error> {
+        match self.answer.rpc {
+            Some(error) => Ok(Reply { outcome: Err(error), status: self.status }),
+            None => {
+                Err(Error::new(Refused::Status, Delivery::Rejected).with_answer(self.answer))
+            }
+        }
+    }
+
+    /// The code of the error that a suspicious 400 carried: a ping refused with
+    /// the same one was refused for the same reason.
+    pub(crate) fn code(&self) -> Option<i64> {
+        self.answer.rpc.as_ref().map(|error| error.code)
+    }
+
+    pub(crate) fn redirected(&self) -> Refused {
+        match &self.redirect {
+            Redirect::Same(to) => Refused::Redirected {
+                to: headers::excerpt(to.to_string().as_bytes()),
+                hint: None,
+            },
+            Redirect::Other { to, hint } => {
+                Refused::Redirected { to: to.clone(), hint: *hint }
+            }
+            Redirect::Unreadable => Refused::Redirected { to: String::new(), hint: None },
+        }
+    }
+}
+
+/// Codes that servers give to errors of their own transport, "session not found"
+/// among them.
+fn is_server_error(code: i64) -> bool {
+    (-32019..=-32000).contains(&code)
+}
+
+/// The JSON-RPC error that answers this request: its id is the request's, null,
+/// absent, or none that is open (Python servers send `"server-error"`).
+fn own_error(
+    body: &[u8],
+    request: Option<u64>,
+    is_open: impl Fn(u64) -> bool,
+) -> Option<(RpcError, bool)> {
+    let Ok(Message::Response { id, outcome: Err(error) }) = jsonrpc::parse(body) else {
+        return None;
+    };
+    match id {
+        Id::Number(id) if Some(id) == request => Some((error, true)),
+        Id::Number(id) if is_open(id) => None,
+        Id::Number(_) | Id::None | Id::Foreign => Some((error, false)),
+    }
+}

@@ -1,0 +1,675 @@
+//! The decoder of `text/event-stream`, the format of server-sent events.
+//!
+//! It follows section 9.2 of the [WHATWG HTML standard] ("Server-sent events") to the letter: one
+//! leading byte order mark, lines ended by CR, LF or CRLF, a field without colon, one space after
+//! the colon removed, unknown fields and comments ignored, an event that is unfinished at the end
+//! of the stream dropped. It knows nothing of MCP.
+//!
+//! Bytes go in with [`Decoder::feed`], in pieces of any size; items come out of [`Decoder::next`],
+//! which decodes no further than the item it returns. Nothing has to be called at the end of the
+//! stream: what is unfinished then is dropped with the decoder.
+//!
+//! [WHATWG HTML standard]: https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+use std::{borrow::Cow, collections::VecDeque, fmt, mem, time::Duration};
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+/// The byte order mark U+FEFF in UTF-8.
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// So many bytes of a line decide which field it is and where the value of `data` begins.
+const HEAD: usize = "data: ".len();
+
+/// The first line of nearly every event of MCP, which is worth a short cut.
+const USUAL: &[u8] = b"event: message";
+
+/// How much a [`Decoder`] accepts. Exactly the limit is accepted, one byte more is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest line, whatever its field, in bytes as received and without its terminator.
+    pub line: usize,
+    /// The longest data of one event, in bytes of UTF-8, with the line feeds that join its `data`
+    /// lines. It is checked at the end of each line, so a decoder holds at most `line` + `event`
+    /// bytes of an event.
+    pub event: usize,
+}
+
+/// 16 MiB each. One event carries one whole message, usually on one `data` line, and messages with
+/// embedded images or files of some megabytes in base64 are usual; more than that is rather a
+/// fault than a message, and many streams may be open at once.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 16 << 20,
+            event: 16 << 20,
+        }
+    }
+}
+
+/// The stream exceeded one of the [`Limits`]. Its [`Decoder`] has given up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitExceeded {
+    /// A line was longer than [`Limits::line`].
+    #[error("a line of the event stream is longer than the limit of {limit} bytes")]
+    Line {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The data of an event were longer than [`Limits::event`].
+    #[error("the data of an event are longer than the limit of {limit} bytes")]
+    Event {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// What a [`Decoder`] finds in a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item {
+    /// A block with at least one `data` field.
+    Event(Event),
+    /// A block without `data` field that has a valid `id` field: nothing is dispatched, but the
+    /// last event id is now this one (`None`: there is none any more).
+    Cursor(Option<EventId>),
+}
+
+/// An event, as the standard dispatches it.
+///
+/// Its data may be empty: a `data` field with an empty value dispatches an event too, as in
+/// browsers. MCP servers send such events merely to give the stream an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The type: the last `event` field of this event.
+    pub kind: EventType,
+    /// The values of the `data` fields, joined by line feeds.
+    pub data: Data,
+    /// The last event id of the stream as of this event; set by this event or by an earlier one.
+    pub id: Option<EventId>,
+}
+
+/// The type of an [`Event`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EventType {
+    /// `message`; also when the `event` field is absent or empty.
+    #[default]
+    Message,
+    /// Any other type.
+    Other(EventName),
+}
+
+impl EventType {
+    /// The type as text: `message` if there was none.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Message => "message",
+            Self::Other(name) => name.as_str(),
+        }
+    }
+}
+
+/// The name of an event type other than `message`. `Debug` shows its length only.
+///
+/// It may be a slice of the chunk that was fed, which then lives as long as the name does.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventName(Bytes);
+
+/// The id of an event: text that is never empty and has no NUL. Cheap to clone. `Debug` shows its
+/// length only.
+///
+/// It may be a slice of the chunk that was fed, which then lives as long as the id does: see
+/// [`EventId::detach`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventId(Bytes);
+
+/// The data of an [`Event`]: text in UTF-8. Cheap to clone. `Debug` shows its length only.
+///
+/// Bytes that are no UTF-8 are replaced by U+FFFD, as the standard says. If an event has one `data`
+/// line that lies in one chunk whole and is UTF-8, its data are a slice of that chunk, which then
+/// lives as long as the data do.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Data(Bytes);
+
+impl EventId {
+    /// The same id in an allocation of its own, for an id that is kept for long: it no longer
+    /// keeps alive the chunk that it came in.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+}
+
+impl Data {
+    /// The text as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text as bytes that can be kept, without copying.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// The length of the text in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What the three texts have in common. Their bytes come from [`utf8`].
+macro_rules! text {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The text. Takes time linear in its length, since it is held as bytes.
+            pub fn as_str(&self) -> &str {
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.0.len())
+            }
+        }
+    )*};
+}
+text!(EventName EventId Data);
+
+/// The decoder of one event stream (one HTTP response body).
+///
+/// After an error it is finished: its buffers are freed, what is fed to it is dropped, and
+/// [`next`](Self::next) returns `None`. Its `Debug` shows sizes, never contents.
+#[derive(Clone)]
+pub struct Decoder {
+    limits: Limits,
+    /// The chunk that is being decoded, up to `at` so far. Empty only if the queue is.
+    chunk: Bytes,
+    at: usize,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    edge: Edge,
+    line: Line,
+    block: Block,
+    failed: bool,
+}
+
+impl Decoder {
+    /// A decoder at the start of a stream.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            chunk: Bytes::new(),
+            at: 0,
+            queue: VecDeque::new(),
+            queued: 0,
+            edge: Edge::Start(0),
+            line: Line::default(),
+            block: Block::default(),
+            failed: false,
+        }
+    }
+
+    /// Queues the next bytes of the stream, without looking at them.
+    ///
+    /// How much waits undecoded is up to the caller: see [`buffered`](Self::buffered).
+    pub fn feed(&mut self, chunk: Bytes) {
+        if self.failed || chunk.is_empty() {
+            return;
+        }
+        if self.chunk.is_empty() {
+            self.chunk = chunk;
+        } else {
+            self.queued = self.queued.saturating_add(chunk.len());
+            self.queue.push_back(chunk);
+        }
+    }
+
+    /// Decodes up to the end of the next item and leaves the bytes after it undecoded. `None` if
+    /// what was fed holds no further item: all of it is decoded then, and more may be fed.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator that has said `None` is taken to be at its end; here more may follow"
+    )]
+    pub fn next(&mut self) -> Option<Result<Item, LimitExceeded>> {
+        loop {
+            let rest = self.chunk.get(self.at..).unwrap_or_default();
+            let Some(&first) = rest.first() else {
+                if self.next_chunk() {
+                    continue;
+                }
+                return None;
+            };
+            if self.edge != Edge::None {
+                self.step_over_edge(first);
+                continue;
+            }
+            let is_fresh = self.line.length == 0;
+            if is_fresh && first == b'e' && self.limits.line >= USUAL.len() {
+                let ending = match rest.strip_prefix(USUAL) {
+                    Some([b'\n', ..]) => 1,
+                    Some([b'\r', b'\n', ..]) => 2,
+                    _ => 0,
+                };
+                if ending > 0 {
+                    self.block.kind = None;
+                    self.at += USUAL.len() + ending;
+                    continue;
+                }
+            }
+            let end = find_end(rest);
+            let (piece, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let length = self.line.length.saturating_add(piece.len());
+            if length > self.limits.line {
+                let limit = self.limits.line;
+                return self.fail(LimitExceeded::Line { limit });
+            }
+            let ending = match tail {
+                [] => {
+                    self.at = self.chunk.len();
+                    self.line.extend(piece, &mut self.block.data);
+                    self.line.length = length;
+                    continue;
+                }
+                [b'\r'] => {
+                    self.edge = Edge::AfterCr;
+                    1
+                }
+                [b'\r', b'\n', ..] => 2,
+                _ => 1,
+            };
+            let to = self.at + piece.len();
+            self.at = to + ending;
+            if length == 0 && !is_ascii(self.block.data.bytes()) {
+                self.block.replace();
+            } else if !is_fresh {
+                self.line.extend(piece, &mut self.block.data);
+                self.line.finish(&mut self.block);
+            } else if length > 0 {
+                self.block.line(piece, &self.chunk, to);
+            }
+            if self.block.data.bytes().len() > self.limits.event {
+                let limit = self.limits.event;
+                return self.fail(LimitExceeded::Event { limit });
+            }
+            if length == 0 {
+                if let Some(item) = self.block.dispatch() {
+                    return Some(Ok(item));
+                }
+            }
+        }
+    }
+
+    /// The last event id: that of the last block that is complete and has a valid `id` field, if
+    /// it was not empty.
+    pub fn last_event_id(&self) -> Option<&EventId> {
+        self.block.last_id.as_ref()
+    }
+
+    /// The reconnection time that the server asked for: the last `retry` field that is all ASCII
+    /// digits. It takes effect as soon as its line is complete, and saturates.
+    pub fn retry(&self) -> Option<Duration> {
+        self.block.retry
+    }
+
+    /// All bytes held: those not decoded, the line and the event that are not complete. The last
+    /// event id is not counted.
+    pub fn buffered(&self) -> usize {
+        let Block { data, kind, id, .. } = &self.block;
+        let [kind, id] = [kind, id].map(|text| text.as_ref().map_or(0, Bytes::len));
+        [self.line.kept.len(), data.bytes().len(), kind, id]
+            .into_iter()
+            .fold(self.undecoded(), usize::saturating_add)
+    }
+
+    /// Whether there are bytes that [`next`](Self::next) has not decoded yet.
+    pub fn has_input(&self) -> bool {
+        self.undecoded() > 0
+    }
+
+    fn undecoded(&self) -> usize {
+        self.queued.saturating_add(self.chunk.len() - self.at)
+    }
+
+    #[inline(never)]
+    /// Lets go of the chunk, which is decoded, and takes the next one if there is one.
+    fn next_chunk(&mut self) -> bool {
+        if self.block.lent {
+            self.block.detach(&self.chunk);
+        }
+        self.at = 0;
+        self.chunk = self.queue.pop_front().unwrap_or_default();
+        self.queued = self.queued.saturating_sub(self.chunk.len());
+        !self.chunk.is_empty()
+    }
+
+    /// Looks at one byte at the start of the stream or after a CR, where it may mean nothing.
+    fn step_over_edge(&mut self, first: u8) {
+        let edge = mem::replace(&mut self.edge, Edge::None);
+        match edge {
+            Edge::AfterCr if first == b'\n' => self.at += 1,
+            Edge::Start(seen) if BOM.get(seen) == Some(&first) => {
+                self.at += 1;
+                let seen = seen + 1;
+                if seen < BOM.len() {
+                    self.edge = Edge::Start(seen);
+                }
+            }
+            Edge::Start(seen) => {
+                // No byte order mark: what was seen of one begins the first line.
+                self.line
+                    .extend(BOM.get(..seen).unwrap_or_default(), &mut self.block.data);
+                self.line.length = seen;
+            }
+            Edge::AfterCr | Edge::None => {}
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: LimitExceeded) -> Option<Result<Item, LimitExceeded>> {
+        self.block.detach(&self.chunk);
+        let Block { last_id, retry, .. } = mem::take(&mut self.block);
+        *self = Self::new(self.limits);
+        self.failed = true;
+        self.block.last_id = last_id;
+        self.block.retry = retry;
+        Some(Err(error))
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("limits", &self.limits)
+            .field("undecoded", &self.undecoded())
+            .field("buffered", &self.buffered())
+            .field("last_event_id", &self.block.last_id)
+            .field("retry", &self.block.retry)
+            .field("failed", &self.failed)
+            .finish()
+    }
+}
+
+/// What the next byte may be besides content.
+#[derive(Clone, PartialEq, Eq)]
+enum Edge {
+    None,
+    /// The next byte of a byte order mark, of which so many were seen, and nothing else.
+    Start(usize),
+    /// The LF of a CRLF.
+    AfterCr,
+}
+
+/// The line that is not complete in one chunk. Its bytes are looked at once and copied once.
+#[derive(Clone, Default)]
+struct Line {
+    /// The bytes of the line, unless they go to the data of the event directly.
+    kept: Vec<u8>,
+    /// It is a `data` field, and its name has been taken off.
+    direct: bool,
+    /// The length so far. 0 if the line begins in the current chunk.
+    length: usize,
+}
+
+impl Line {
+    #[inline]
+    fn extend(&mut self, piece: &[u8], data: &mut Buffer) {
+        if self.direct {
+            data.extend(piece);
+        } else {
+            self.keep(piece, data);
+        }
+    }
+
+    fn keep(&mut self, piece: &[u8], data: &mut Buffer) {
+        let missing = HEAD.saturating_sub(self.kept.len());
+        let (head, tail) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
+        self.kept.extend_from_slice(head);
+        if missing > 0 && self.kept.len() == HEAD {
+            if let Some((Field::Data, value)) = split(&self.kept) {
+                data.begin();
+                data.extend(value);
+                self.kept.clear();
+                self.direct = true;
+                return data.extend(tail);
+            }
+        }
+        self.kept.extend_from_slice(tail);
+    }
+
+    #[inline(never)]
+    fn finish(&mut self, block: &mut Block) {
+        if !self.direct {
+            let line = Bytes::from(mem::take(&mut self.kept));
+            block.line(&line, &line, line.len());
+        }
+        self.direct = false;
+        self.length = 0;
+    }
+}
+
+/// The fields of the standard.
+enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+}
+
+/// The field and the value of a line; `None` for comments and unknown fields.
+#[inline(always)]
+fn split(line: &[u8]) -> Option<(Field, &[u8])> {
+    let (field, rest) = match line {
+        [b'd', b'a', b't', b'a', rest @ ..] => (Field::Data, rest),
+        [b'i', b'd', rest @ ..] => (Field::Id, rest),
+        [b'e', b'v', b'e', b'n', b't', rest @ ..] => (Field::Event, rest),
+        [b'r', b'e', b't', b'r', b'y', rest @ ..] => (Field::Retry, rest),
+        _ => return None,
+    };
+    match rest {
+        [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some((field, value)),
+        _ => None,
+    }
+}
+
+/// The event that is not complete, and what outlives it.
+#[derive(Clone, Default)]
+struct Block {
+    data: Buffer,
+    /// The type, if it is not `message`.
+    kind: Option<Bytes>,
+    /// The value of the last valid `id` field.
+    id: Option<Bytes>,
+    last_id: Option<EventId>,
+    retry: Option<Duration>,
+    /// `kind` or an id may be a slice of the current chunk.
+    lent: bool,
+}
+
+impl Block {
+    /// Takes in a line, which ends at `end` in `source`.
+    #[inline(always)]
+    fn line(&mut self, line: &[u8], source: &Bytes, end: usize) {
+        let Some((field, value)) = split(line) else {
+            return;
+        };
+        let lent = end.saturating_sub(value.len())..end;
+        match field {
+            Field::Data => match self.data {
+                Buffer::Absent => self.data = Buffer::Lent(source.slice(lent)),
+                _ => {
+                    self.data.begin();
+                    self.data.extend(value);
+                }
+            },
+            Field::Event if matches!(value, b"" | b"message") => self.kind = None,
+            Field::Event => {
+                self.kind = Some(source.slice(lent));
+                self.lent = true;
+            }
+            Field::Id => {
+                // ASCII without NUL, or else a closer look.
+                let plain = tops_clear(value, |byte| byte | byte.wrapping_sub(1));
+                if plain {
+                    self.id = Some(source.slice(lent));
+                    self.lent = true;
+                } else if !value.contains(&0) {
+                    self.id = Some(replaced(source.slice(lent)));
+                    self.lent = true;
+                }
+            }
+            Field::Retry => self.retry = milliseconds(value).or(self.retry),
+        }
+    }
+
+    /// Makes UTF-8 of the data, if they are not.
+    #[cold]
+    fn replace(&mut self) {
+        if let Cow::Owned(text) = String::from_utf8_lossy(self.data.bytes()) {
+            self.data = Buffer::Owned(text.into_bytes());
+        }
+    }
+
+    /// The end of the block.
+    #[inline(never)]
+    fn dispatch(&mut self) -> Option<Item> {
+        let id = self.id.take();
+        let has_id = id.is_some();
+        if let Some(id) = id {
+            self.last_id = (!id.is_empty()).then_some(EventId(id));
+        }
+        let kind = self.kind.take();
+        let data = match mem::take(&mut self.data) {
+            Buffer::Absent if has_id => return Some(Item::Cursor(self.last_id.clone())),
+            Buffer::Absent => return None,
+            Buffer::Lent(data) => data,
+            Buffer::Owned(data) => Bytes::from(data),
+        };
+        Some(Item::Event(Event {
+            kind: kind.map_or(EventType::Message, |kind| {
+                EventType::Other(EventName(utf8(kind)))
+            }),
+            data: Data(data),
+            id: self.last_id.clone(),
+        }))
+    }
+
+    /// Copies what may be kept for long, if it is a slice of this chunk.
+    fn detach(&mut self, chunk: &Bytes) {
+        self.lent = false;
+        let last_id = self.last_id.as_mut().map(|id| &mut id.0);
+        for text in [self.kind.as_mut(), self.id.as_mut(), last_id]
+            .into_iter()
+            .flatten()
+        {
+            if chunk.as_ptr_range().contains(&text.as_ptr()) {
+                *text = Bytes::copy_from_slice(text);
+            }
+        }
+    }
+}
+
+/// The data of the event that is not complete, without the line feed that ends them.
+#[derive(Clone, Default)]
+enum Buffer {
+    /// No `data` field yet.
+    #[default]
+    Absent,
+    /// One line, as a slice of what it came in.
+    Lent(Bytes),
+    /// Gathered.
+    Owned(Vec<u8>),
+}
+
+impl Buffer {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Absent => &[],
+            Self::Lent(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+
+    /// Begins a line that has to be copied.
+    fn begin(&mut self) {
+        match self {
+            Self::Absent => *self = Self::Owned(Vec::new()),
+            Self::Lent(line) => *self = Self::Owned([line, &b"\n"[..]].concat()),
+            Self::Owned(lines) => lines.push(b'\n'),
+        }
+    }
+
+    /// Adds to the line that was begun.
+    fn extend(&mut self, piece: &[u8]) {
+        if let Self::Owned(lines) = self {
+            lines.extend_from_slice(piece);
+        }
+    }
+}
+
+/// How many bytes are before the end of the line; all of them if it is not here.
+fn find_end(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\n' | b'\r', ..] => 0,
+        [_] => 1,
+        _ => memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len()),
+    }
+}
+
+/// The value of a `retry` field; `None` if it is invalid.
+fn milliseconds(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = value.iter().fold(0_u64, |number, digit| {
+        let digit = u64::from(digit.saturating_sub(b'0'));
+        number.saturating_mul(10).saturating_add(digit)
+    });
+    Some(Duration::from_millis(number))
+}
+
+/// Whether `of` leaves the top bit of every byte clear. Whole blocks suit the vectoriser, and short
+/// texts have no slow rest since the last block may overlap the one before.
+#[inline]
+fn tops_clear(bytes: &[u8], of: impl Fn(u8) -> u8) -> bool {
+    let any = |bytes: &[u8]| bytes.iter().fold(0, |any, byte| any | of(*byte));
+    let blocks = bytes.get(..bytes.len() & !31).unwrap_or_default();
+    let last = match bytes.last_chunk::<32>() {
+        Some(last) => any(last),
+        None => any(bytes),
+    };
+    (any(blocks) | last).is_ascii()
+}
+
+fn is_ascii(bytes: &[u8]) -> bool {
+    tops_clear(bytes, |byte| byte)
+}
+
+/// A text in place of bytes that may be no UTF-8: the bytes themselves if they are, else a copy with
+/// U+FFFD for what is not, which is never shorter.
+#[inline]
+fn utf8(bytes: Bytes) -> Bytes {
+    if is_ascii(&bytes) {
+        bytes
+    } else {
+        replaced(bytes)
+    }
+}
+
+#[cold]
+fn replaced(bytes: Bytes) -> Bytes {
+    match String::from_utf8_lossy(&bytes) {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(text) => Bytes::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;
