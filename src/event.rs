@@ -91,13 +91,26 @@ pub struct Message {
 
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ask({:?}, {}, {:?}, {:?})", self.ticket, known(&self.method), self.params, self.call)
+        write!(
+            f,
+            "Ask({:?}, {}, {:?}, {:?})",
+            self.ticket,
+            known(&self.method),
+            self.params,
+            self.call
+        )
     }
 }
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({}, {:?}, {:?})", known(&self.method), self.params, self.call)
+        write!(
+            f,
+            "Message({}, {:?}, {:?})",
+            known(&self.method),
+            self.params,
+            self.call
+        )
     }
 }
 
@@ -107,7 +120,7 @@ fn known(method: &str) -> String {
 }
 
 /// What an event is about.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Subject {
     /// An answer to an ask.

@@ -1,5 +1,16 @@
 //! mcp-http
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        clippy::disallowed_types
+    )
+)]
+
+#[cfg(feature = "asynchronous")]
+pub mod asynchronous;
 mod config;
 mod connection;
 mod error;
@@ -7,6 +18,8 @@ mod event;
 mod id;
 mod raw;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod transmit;
 mod wire;
 
@@ -18,9 +31,7 @@ pub use error::{
     Clock, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Mistake, Misuse,
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
 };
-pub use event::{
-    Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal,
-};
+pub use event::{Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal};
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
 pub use time::Time;

@@ -52,12 +52,24 @@ impl Connection {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket::new(self.tag, self.last_ticket);
         let generation = self.session.generation;
-        self.asks.insert(ticket, Ask { id: id.to_owned(), generation, call });
+        self.asks.insert(
+            ticket,
+            Ask {
+                id: id.to_owned(),
+                generation,
+                call,
+            },
+        );
         if let Some(call) = call {
             self.pause_clock(call);
         }
         let method = method.to_owned();
-        self.events.push(Event::Ask(AskEvent { ticket, method, params, call }));
+        self.events.push(Event::Ask(AskEvent {
+            ticket,
+            method,
+            params,
+            call,
+        }));
     }
 
     /// Answers a ping, or a question that is not for the application.
@@ -78,8 +90,12 @@ impl Connection {
 
     /// Withdraws the asks that fit.
     pub(super) fn withdraw_asks(&mut self, cause: Withdrawal, fits: impl Fn(&Ask) -> bool) {
-        let void: Vec<Ticket> =
-            self.asks.iter().filter(|(_, ask)| fits(ask)).map(|(ticket, _)| *ticket).collect();
+        let void: Vec<Ticket> = self
+            .asks
+            .iter()
+            .filter(|(_, ask)| fits(ask))
+            .map(|(ticket, _)| *ticket)
+            .collect();
         for ticket in void {
             if let Some(call) = self.asks.remove(&ticket).and_then(|ask| ask.call) {
                 self.resume_clock(call);
@@ -104,7 +120,12 @@ impl Connection {
                 .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
             Err(error) => Err(error),
         };
-        if let Some(Ask { id, generation, call }) = self.asks.remove(&ticket) {
+        if let Some(Ask {
+            id,
+            generation,
+            call,
+        }) = self.asks.remove(&ticket)
+        {
             if let Some(call) = call {
                 self.resume_clock(call);
             }

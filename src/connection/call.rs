@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 
+use super::Connection;
 use super::control::Prompt;
 use super::exchange::{Purpose, Reading};
 use super::jitter::CEILING;
 use super::phase::Phase;
 use super::timers::Timer;
-use super::Connection;
 use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
 use crate::event::{Reply, Withdrawal};
 use crate::wire::jsonrpc::ProgressToken;
@@ -90,7 +90,12 @@ impl Call {
 
 impl Connection {
     pub(super) fn open_call(&mut self, new: NewCall) -> CallId {
-        let NewCall { method, params, token, options } = new;
+        let NewCall {
+            method,
+            params,
+            token,
+            options,
+        } = new;
         self.last_call = self.last_call.saturating_add(1);
         let id = CallId::new(self.tag, self.last_call);
         let limit = options.time_out.unwrap_or(self.config.clocks.call);
@@ -101,22 +106,29 @@ impl Connection {
             self.tokens.insert(token.clone(), id);
         }
         let patience = options.patience.map(|patience| self.now + patience);
-        self.calls.insert(id, Call {
-            method,
-            params,
-            headers: options.headers,
-            state: State::Waiting,
-            target: None,
-            token,
-            delivery: Delivery::NotSent,
-            idempotent: options.idempotent,
-            resend: options.resend,
-            patience,
-            unreached: 0,
-            redirects: 0,
-            resends: 0,
-            clock: CallClock { limit, asks: 0, left: None },
-        });
+        self.calls.insert(
+            id,
+            Call {
+                method,
+                params,
+                headers: options.headers,
+                state: State::Waiting,
+                target: None,
+                token,
+                delivery: Delivery::NotSent,
+                idempotent: options.idempotent,
+                resend: options.resend,
+                patience,
+                unreached: 0,
+                redirects: 0,
+                resends: 0,
+                clock: CallClock {
+                    limit,
+                    asks: 0,
+                    left: None,
+                },
+            },
+        );
         self.waiting.insert(id);
         self.want_session(patience.is_some());
         id
@@ -133,7 +145,10 @@ impl Connection {
     pub(super) fn fail_call(&mut self, id: CallId, error: Error) {
         if let Some(call) = self.close_call(id) {
             let error = error.at_least(call.delivery).for_method(&call.method);
-            self.events.push(Event::Fail { subject: Subject::Call(id), error });
+            self.events.push(Event::Fail {
+                subject: Subject::Call(id),
+                error,
+            });
         }
     }
 
@@ -160,12 +175,18 @@ impl Connection {
 
     /// Gives a call up, and tells the server so if it may be at work on it.
     pub(super) fn give_up(&mut self, id: CallId, reason: Reason) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
         let sent = match call.state {
             State::Sent(exchange) => Some(exchange),
             State::Waiting | State::Delayed | State::Held | State::Suspended(_) => None,
         };
-        let delivery = if sent.is_some() { Delivery::Unknown } else { Delivery::NotSent };
+        let delivery = if sent.is_some() {
+            Delivery::Unknown
+        } else {
+            Delivery::NotSent
+        };
         let told = matches!(reason, Reason::Cancelled).then_some("cancelled by the application");
         self.events.forget(id);
         self.fail_call(id, Error::new(reason, delivery));
@@ -177,14 +198,20 @@ impl Connection {
     /// Lets go of the exchange of a call that has ended for the application: the
     /// server is told (utilities: cancellation), and the exchange ends soon after.
     fn abandon(&mut self, id: ExchangeId, reason: &'static str) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
         exchange.purpose = Purpose::Cancelled;
         exchange.reading = Reading::Ignored(0);
         let generation = exchange.generation;
         self.linger(id);
         self.stalled.remove(&id);
         if self.answers.len() < self.config.limits.open_calls {
-            self.answers.push_back(Prompt::Cancel { exchange: id, generation, reason });
+            self.answers.push_back(Prompt::Cancel {
+                exchange: id,
+                generation,
+                reason,
+            });
         }
     }
 
@@ -192,7 +219,9 @@ impl Connection {
     /// session's successor, or after its own 404 in an older one.
     pub(super) fn send_again(&mut self, id: CallId) {
         let phase = self.phase;
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         call.delivery = call.delivery.max(Delivery::Rejected);
         if call.resend == Resend::Never {
             return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
@@ -234,7 +263,9 @@ impl Connection {
 
     /// A redirect to an address of the same origin.
     pub(super) fn follow(&mut self, id: CallId, to: Uri, refusal: &Refusal) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         call.delivery = call.delivery.max(Delivery::Rejected);
         if call.redirects == REDIRECTS {
             let error = Error::new(refusal.redirected(), Delivery::Rejected);
@@ -253,7 +284,9 @@ impl Connection {
         delivery: Delivery,
         answer: Answer,
     ) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
         let allowed = delivery != Delivery::Unknown || call.idempotent;
         let wait = answer.retry_after;
         let error = Error::new(reason, delivery).with_answer(answer);
@@ -267,10 +300,15 @@ impl Connection {
     }
 
     fn try_later(&mut self, id: CallId, error: Error, wait: Option<Duration>, allowed: bool) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let resends = call.resends;
         let delay = wait.unwrap_or_else(|| self.jitter.growing(u32::from(resends)));
-        let fits = self.timers.due(Timer::Call(id)).is_none_or(|end| self.now + delay < end);
+        let fits = self
+            .timers
+            .due(Timer::Call(id))
+            .is_none_or(|end| self.now + delay < end);
         let again = allowed
             && call.resend == Resend::Allowed
             && resends < RESENDS
@@ -288,7 +326,9 @@ impl Connection {
     /// The server could not be reached for this call.
     pub(super) fn unreached(&mut self, id: CallId, error: Error) {
         let now = self.now;
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         match call.patience {
             Some(end) if now < end => {
                 let delay = self.jitter.growing(call.unreached);
@@ -308,7 +348,9 @@ impl Connection {
 
     /// What a ping found out about the session of a suspended call.
     pub(super) fn settle_call(&mut self, id: CallId, lost: bool) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let State::Suspended(refusal) = std::mem::replace(&mut call.state, State::Waiting) else {
             return;
         };
@@ -340,7 +382,9 @@ impl Connection {
     /// An ask opened on behalf of the call.
     pub(super) fn pause_clock(&mut self, id: CallId) {
         let now = self.now;
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         call.clock.asks = call.clock.asks.saturating_add(1);
         if let Some(end) = self.timers.clear(Timer::Call(id)) {
             call.clock.left = Some(end.since(now));
@@ -350,9 +394,15 @@ impl Connection {
     /// An ask on behalf of the call was answered or withdrawn.
     pub(super) fn resume_clock(&mut self, id: CallId) {
         let now = self.now;
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         call.clock.asks = call.clock.asks.saturating_sub(1);
-        let left = if call.clock.asks == 0 { call.clock.left.take() } else { None };
+        let left = if call.clock.asks == 0 {
+            call.clock.left.take()
+        } else {
+            None
+        };
         if let Some(left) = left {
             self.timers.set(Timer::Call(id), now + left);
         }

@@ -28,7 +28,11 @@ pub(super) enum Prompt {
         provisional: Option<SessionId>,
     },
     /// `notifications/cancelled` for the request of this exchange.
-    Cancel { exchange: ExchangeId, generation: u64, reason: &'static str },
+    Cancel {
+        exchange: ExchangeId,
+        generation: u64,
+        reason: &'static str,
+    },
 }
 
 /// A notification of the application; it waits for a session.
@@ -46,7 +50,14 @@ pub(super) struct Notice {
 
 impl Notice {
     pub(super) fn new(id: NotificationId, method: String, params: Option<RawJson>) -> Self {
-        Self { id, method, params, target: None, redirects: 0, refused: false }
+        Self {
+            id,
+            method,
+            params,
+            target: None,
+            redirects: 0,
+            refused: false,
+        }
     }
 }
 
@@ -72,10 +83,19 @@ impl Connection {
     /// pointless.
     pub(super) fn build_prompt(&mut self, prompt: Prompt) -> Option<(Purpose, Request<Bytes>)> {
         match prompt {
-            Prompt::Answer { ticket, id, outcome, generation, provisional } => {
+            Prompt::Answer {
+                ticket,
+                id,
+                outcome,
+                generation,
+                provisional,
+            } => {
                 let alive = self.phase.has_session() && generation == self.session.generation;
                 if !alive && provisional.is_none() {
-                    self.control_failed(&Purpose::Answer(ticket), Error::new(Lost::Session, Delivery::NotSent));
+                    self.control_failed(
+                        &Purpose::Answer(ticket),
+                        Error::new(Lost::Session, Delivery::NotSent),
+                    );
                     return None;
                 }
                 let body = jsonrpc::response(&id, &outcome);
@@ -83,7 +103,11 @@ impl Connection {
                 let envelope = self.envelope(None, None, session);
                 Some((Purpose::Answer(ticket), envelope.post(body)))
             }
-            Prompt::Cancel { exchange, generation, reason } => {
+            Prompt::Cancel {
+                exchange,
+                generation,
+                reason,
+            } => {
                 let alive = self.phase.has_session() && generation == self.session.generation;
                 if !alive {
                     self.abort(exchange);
@@ -96,7 +120,11 @@ impl Connection {
                     "reason": reason,
                 }));
                 let body = jsonrpc::notification("notifications/cancelled", params.ok().as_ref());
-                Some((Purpose::Cancel(exchange), self.envelope(None, None, self.session.id.as_ref()).post(body)))
+                Some((
+                    Purpose::Cancel(exchange),
+                    self.envelope(None, None, self.session.id.as_ref())
+                        .post(body),
+                ))
             }
         }
     }
@@ -140,7 +168,9 @@ impl Connection {
             Purpose::Answer(Some(ticket)) => {
                 self.failed(Subject::Answer(*ticket), error.for_method("answer"));
             }
-            Purpose::Initialized => self.handshake_failed(error.for_method("notifications/initialized")),
+            Purpose::Initialized => {
+                self.handshake_failed(error.for_method("notifications/initialized"))
+            }
             Purpose::Ping => self.settle(false),
             Purpose::Cancel(exchange) => self.abort(*exchange),
             Purpose::Answer(None)
@@ -177,7 +207,10 @@ impl Connection {
                 self.notices.push_front(notice);
             }
             (Verdict::Follow(_), purpose) => {
-                self.control_failed(&purpose, failed(refusal.redirected().into(), Delivery::Rejected));
+                self.control_failed(
+                    &purpose,
+                    failed(refusal.redirected().into(), Delivery::Rejected),
+                );
             }
             (Verdict::Reply { .. }, purpose) => {
                 self.control_failed(&purpose, failed(Refused::Rpc.into(), Delivery::Unknown));
@@ -207,7 +240,11 @@ impl Connection {
     /// Everything of the application that waits for a session fails.
     pub(super) fn fail_notices(&mut self, error: &Error) {
         for notice in std::mem::take(&mut self.notices) {
-            let delivery = if notice.refused { Delivery::Rejected } else { Delivery::NotSent };
+            let delivery = if notice.refused {
+                Delivery::Rejected
+            } else {
+                Delivery::NotSent
+            };
             let error = error.clone().with_delivery(delivery);
             self.control_failed(&Purpose::Notification(notice), error);
         }
@@ -221,9 +258,21 @@ impl Connection {
     /// read.
     pub(super) fn open_notifications(&self) -> usize {
         let under_way = self.exchanges.values();
-        let under_way = under_way.filter(|x| matches!(x.purpose, Purpose::Notification(_))).count();
-        let in_doubt = self.suspicion.as_ref().map_or(0, |suspicion| suspicion.control.len());
+        let under_way = under_way
+            .filter(|x| matches!(x.purpose, Purpose::Notification(_)))
+            .count();
+        let in_doubt = self
+            .suspicion
+            .as_ref()
+            .map_or(0, |suspicion| suspicion.control.len());
         let waiting: usize = VecDeque::len(&self.notices);
-        [waiting, under_way, in_doubt, self.events.ended_notifications].iter().sum()
+        [
+            waiting,
+            under_way,
+            in_doubt,
+            self.events.ended_notifications,
+        ]
+        .iter()
+        .sum()
     }
 }

@@ -38,7 +38,10 @@ impl Events {
         self.count(&event, class, 1);
         self.queue.push_back(event);
         if self.lifecycle > LIFECYCLE {
-            let oldest = self.queue.iter().position(|event| self::class(event) == Class::Lifecycle);
+            let oldest = self
+                .queue
+                .iter()
+                .position(|event| self::class(event) == Class::Lifecycle);
             if let Some(oldest) = oldest.and_then(|at| self.queue.remove(at)) {
                 self.count(&oldest, Class::Lifecycle, -1);
                 self.missed = self.missed.saturating_add(1);
@@ -49,7 +52,9 @@ impl Events {
     /// Takes the first event that is wanted, out of its turn.
     pub(super) fn pop_where(&mut self, mut wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
         if self.missed > 0 {
-            let gap = Event::Gap { missed: self.missed };
+            let gap = Event::Gap {
+                missed: self.missed,
+            };
             if wanted(&gap) {
                 self.missed = 0;
                 return Some(gap);
@@ -80,7 +85,8 @@ impl Events {
 
     /// Says that an ask is void; an ask that nobody has seen just disappears.
     pub(super) fn withdraw(&mut self, ticket: Ticket, cause: Withdrawal) {
-        let unseen = self.pop_where(|event| matches!(event, Event::Ask(ask) if ask.ticket == ticket));
+        let unseen =
+            self.pop_where(|event| matches!(event, Event::Ask(ask) if ask.ticket == ticket));
         if unseen.is_none() {
             self.push(Event::AskWithdrawn { ticket, cause });
         }
@@ -108,7 +114,11 @@ impl Events {
         add(&mut self.bytes, bytes);
         match class {
             Class::End => match event {
-                Event::Reply { .. } | Event::Fail { subject: Subject::Call(_), .. } => {
+                Event::Reply { .. }
+                | Event::Fail {
+                    subject: Subject::Call(_),
+                    ..
+                } => {
                     add(&mut self.ended_calls, 1);
                 }
                 _ => add(&mut self.ended_notifications, 1),

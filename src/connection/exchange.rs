@@ -56,7 +56,11 @@ pub(super) enum Purpose {
 impl Purpose {
     pub(super) fn is_control(&self) -> bool {
         match self {
-            Self::Answer(_) | Self::Cancel(_) | Self::Delete | Self::Notification(_) | Self::Ping => true,
+            Self::Answer(_)
+            | Self::Cancel(_)
+            | Self::Delete
+            | Self::Notification(_)
+            | Self::Ping => true,
             Self::Abandoned
             | Self::Call(_)
             | Self::Cancelled
@@ -110,14 +114,19 @@ impl Body {
             self.first = chunk;
         } else {
             if self.joined.is_empty() {
-                self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+                self.joined
+                    .extend_from_slice(&std::mem::take(&mut self.first));
             }
             self.joined.extend_from_slice(&chunk);
         }
     }
 
     fn finish(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            self.joined.freeze()
+        }
     }
 }
 
@@ -133,7 +142,12 @@ impl Connection {
     }
 
     /// Files an exchange that is about to leave.
-    pub(super) fn start_exchange(&mut self, purpose: Purpose, generation: u64, target: Uri) -> ExchangeId {
+    pub(super) fn start_exchange(
+        &mut self,
+        purpose: Purpose,
+        generation: u64,
+        target: Uri,
+    ) -> ExchangeId {
         self.last_exchange = self.last_exchange.saturating_add(1);
         let id = ExchangeId::new(self.tag, self.last_exchange);
         let clock = match &purpose {
@@ -147,7 +161,13 @@ impl Connection {
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
         }
-        let exchange = Exchange { purpose, generation, target, reading: Reading::Head, held: 0 };
+        let exchange = Exchange {
+            purpose,
+            generation,
+            target,
+            reading: Reading::Head,
+            held: 0,
+        };
         self.exchanges.insert(id, exchange);
         id
     }
@@ -188,7 +208,8 @@ impl Connection {
 
     /// Gives an exchange a little more time, together with a bounded number of others.
     pub(super) fn linger(&mut self, id: ExchangeId) {
-        self.timers.set(Timer::Exchange(id), self.now + self.config.clocks.linger);
+        self.timers
+            .set(Timer::Exchange(id), self.now + self.config.clocks.linger);
         self.lingering.push_back(id);
         if self.lingering.len() > self.config.limits.open_calls {
             self.lingering.retain(|id| self.exchanges.contains_key(id));
@@ -200,8 +221,15 @@ impl Connection {
         }
     }
 
-    pub(super) fn on_head(&mut self, id: ExchangeId, status: StatusCode, head: &HeaderMap) -> Result<(), Mistake> {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return Ok(()) };
+    pub(super) fn on_head(
+        &mut self,
+        id: ExchangeId,
+        status: StatusCode,
+        head: &HeaderMap,
+    ) -> Result<(), Mistake> {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
         match exchange.reading {
             Reading::Head => {}
             Reading::Ignored(_) => return Ok(()),
@@ -241,11 +269,14 @@ impl Connection {
     }
 
     fn on_answer(&mut self, id: ExchangeId, status: StatusCode, head: &HeaderMap) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
         let carried = self.carried(exchange.generation);
         let whole = match response::head(status, head) {
             Head::Empty => {
-                let error = Error::new(Peer::NoReply, Delivery::Unknown).with_answer(answered(status));
+                let error =
+                    Error::new(Peer::NoReply, Delivery::Unknown).with_answer(answered(status));
                 if let Some(purpose) = self.finish(id) {
                     self.exchange_failed(purpose, error);
                 }
@@ -270,7 +301,8 @@ impl Connection {
             }
         };
         if matches!(whole, Whole::Refusal(_) | Whole::Typed(..)) {
-            self.timers.set(Timer::Exchange(id), self.now + self.config.clocks.head);
+            self.timers
+                .set(Timer::Exchange(id), self.now + self.config.clocks.head);
         }
         self.read(id, Reading::Whole(whole, Body::default()));
     }
@@ -283,9 +315,12 @@ impl Connection {
 
     pub(super) fn on_body(&mut self, id: ExchangeId, mut chunk: Bytes) -> Result<(), Mistake> {
         let limits = self.config.limits;
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return Ok(()) };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
         match &mut exchange.reading {
-            Reading::Head if matches!(exchange.purpose, Purpose::Cancelled | Purpose::Finished) => {}
+            Reading::Head if matches!(exchange.purpose, Purpose::Cancelled | Purpose::Finished) => {
+            }
             Reading::Head => return Err(Mistake::BodyBeforeHead),
             Reading::Ignored(bytes) => {
                 *bytes = bytes.saturating_add(chunk.len());
@@ -324,7 +359,9 @@ impl Connection {
 
     /// Brings the sum of all buffers up to date.
     pub(super) fn account(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
         let held = match &exchange.reading {
             Reading::Head | Reading::Ignored(_) => 0,
             Reading::Whole(_, body) => body.len(),
@@ -343,7 +380,9 @@ impl Connection {
     }
 
     pub(super) fn on_end(&mut self, id: ExchangeId) -> Result<(), Mistake> {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return Ok(()) };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
             Reading::Ignored(_) => drop(self.end_exchange(id)),
@@ -357,7 +396,9 @@ impl Connection {
     }
 
     pub(super) fn on_failure(&mut self, id: ExchangeId, failure: Failure) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
         match &mut exchange.reading {
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) => {
@@ -369,7 +410,11 @@ impl Connection {
                 if let Some(exchange) = self.end_exchange(id) {
                     let unsent = failure.kind() == FailureKind::NotSent
                         && matches!(exchange.reading, Reading::Head);
-                    let delivery = if unsent { Delivery::NotSent } else { Delivery::Unknown };
+                    let delivery = if unsent {
+                        Delivery::NotSent
+                    } else {
+                        Delivery::Unknown
+                    };
                     let error = Error::new(failure, delivery);
                     match exchange.purpose {
                         Purpose::Call(call) if unsent => self.unreached(call, error),
@@ -383,9 +428,13 @@ impl Connection {
 
     /// A body is whole, or as much of it as is wanted.
     fn conclude(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
         let reading = std::mem::replace(&mut exchange.reading, Reading::Ignored(0));
-        let Reading::Whole(whole, body) = reading else { return };
+        let Reading::Whole(whole, body) = reading else {
+            return;
+        };
         let body = body.finish();
         if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
             if self.revision_spoken().receives_batches() {
@@ -395,7 +444,14 @@ impl Connection {
                 }
             }
         }
-        let Some(Exchange { purpose, generation, .. }) = self.end_exchange(id) else { return };
+        let Some(Exchange {
+            purpose,
+            generation,
+            ..
+        }) = self.end_exchange(id)
+        else {
+            return;
+        };
         match whole {
             Whole::Json(status) => self.json_answer(id, purpose, status, &body),
             Whole::Refusal(refusal) => {
@@ -408,7 +464,10 @@ impl Connection {
                     name => Peer::ContentType(name.unwrap_or_else(|| "none".to_owned())),
                 };
                 let excerpt = Some(headers::excerpt(&body));
-                let answer = Answer { excerpt, ..answered(status) };
+                let answer = Answer {
+                    excerpt,
+                    ..answered(status)
+                };
                 let error = Error::new(reason, Delivery::Unknown).with_answer(answer);
                 self.exchange_failed(purpose, error);
             }
@@ -418,7 +477,10 @@ impl Connection {
     fn json_answer(&mut self, id: ExchangeId, purpose: Purpose, status: StatusCode, body: &Bytes) {
         let mut answer = answered(status);
         let reason = match jsonrpc::parse(body) {
-            Ok(Message::Response { id: Id::Number(number), outcome }) if number == id.number() => {
+            Ok(Message::Response {
+                id: Id::Number(number),
+                outcome,
+            }) if number == id.number() => {
                 let outcome = outcome.map(|result| RawJson::keep(body, result));
                 return self.completed(purpose, outcome, status);
             }
@@ -436,7 +498,12 @@ impl Connection {
     }
 
     /// A request got its reply.
-    pub(super) fn completed(&mut self, purpose: Purpose, outcome: Result<RawJson, RpcError>, status: StatusCode) {
+    pub(super) fn completed(
+        &mut self,
+        purpose: Purpose,
+        outcome: Result<RawJson, RpcError>,
+        status: StatusCode,
+    ) {
         match purpose {
             Purpose::Call(call) => self.reply(call, Reply { outcome, status }),
             Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
@@ -466,7 +533,14 @@ impl Connection {
         }
     }
 
-    fn refused(&mut self, id: ExchangeId, purpose: Purpose, carried: Carried, mut refusal: Refusal, body: &[u8]) {
+    fn refused(
+        &mut self,
+        id: ExchangeId,
+        purpose: Purpose,
+        carried: Carried,
+        mut refusal: Refusal,
+        body: &[u8],
+    ) {
         let request = purpose.is_request().then(|| id.number());
         let is_open = |number| {
             let other = self.exchanges.get(&ExchangeId::new(self.tag, number));
@@ -487,7 +561,10 @@ impl Connection {
                 self.refuse_for_now(call, reason, delivery, refusal.answer);
             }
             Verdict::Fail { reason, delivery } => {
-                self.fail_call(call, Error::new(reason, delivery).with_answer(refusal.answer));
+                self.fail_call(
+                    call,
+                    Error::new(reason, delivery).with_answer(refusal.answer),
+                );
             }
             Verdict::Follow(to) => self.follow(call, to, &refusal),
             Verdict::Lost => {
@@ -497,7 +574,13 @@ impl Connection {
             Verdict::Older => self.send_again(call),
             Verdict::Reply { error, .. } => {
                 let status = refusal.answer.status.unwrap_or_default();
-                self.reply(call, Reply { outcome: Err(error), status });
+                self.reply(
+                    call,
+                    Reply {
+                        outcome: Err(error),
+                        status,
+                    },
+                );
             }
             Verdict::Suspect => {
                 self.suspect(refusal.code()).calls.push(call);
@@ -508,7 +591,9 @@ impl Connection {
 
     /// An exchange's clock ran out.
     pub(super) fn exchange_timed_out(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
         match (&exchange.purpose, &exchange.reading) {
             (Purpose::Cancelled | Purpose::Finished | Purpose::Abandoned | Purpose::Delete, _) => {
                 self.abort(id);
@@ -519,7 +604,8 @@ impl Connection {
             }
             (Purpose::Initialize(_), Reading::Head) => {
                 exchange.purpose = Purpose::Abandoned;
-                self.timers.set(Timer::Exchange(id), self.now + self.config.clocks.head);
+                self.timers
+                    .set(Timer::Exchange(id), self.now + self.config.clocks.head);
                 self.handshake_failed(head_timeout(self.config.clocks.head));
             }
             _ => {
@@ -538,5 +624,8 @@ fn head_timeout(clock: std::time::Duration) -> Error {
 }
 
 pub(super) fn answered(status: StatusCode) -> Answer {
-    Answer { status: Some(status), ..Answer::default() }
+    Answer {
+        status: Some(status),
+        ..Answer::default()
+    }
 }

@@ -70,7 +70,11 @@ impl Handshake {
 
     /// Whether sessions were made and lost again within one window.
     pub(super) fn died_in_turns(&self) -> bool {
-        self.attempts.iter().filter(|attempt| attempt.established).count() > 1
+        self.attempts
+            .iter()
+            .filter(|attempt| attempt.established)
+            .count()
+            > 1
     }
 
     /// The network changed: that the server could not be reached counts no more.
@@ -139,10 +143,16 @@ impl Connection {
     fn schedule_handshake(&mut self) {
         let budget = self.config.budget;
         let now = self.now;
-        self.handshake.attempts.retain(|attempt| now < attempt.at + budget.window);
+        self.handshake
+            .attempts
+            .retain(|attempt| now < attempt.at + budget.window);
         let count = self.handshake.attempts.len();
         if count >= budget.handshakes {
-            let oldest = self.handshake.attempts.front().map_or(now, |attempt| attempt.at);
+            let oldest = self
+                .handshake
+                .attempts
+                .front()
+                .map_or(now, |attempt| attempt.at);
             let error = self.unrecoverable(oldest + budget.window);
             return self.give_handshake_up(error);
         }
@@ -156,8 +166,14 @@ impl Connection {
             }
         };
         let patient = if self.handshake.unhurried {
-            let delay = self.jitter.growing(self.handshake.failures.saturating_sub(1));
-            let patience = self.waiting.iter().filter_map(|id| self.patience(*id)).min();
+            let delay = self
+                .jitter
+                .growing(self.handshake.failures.saturating_sub(1));
+            let patience = self
+                .waiting
+                .iter()
+                .filter_map(|id| self.patience(*id))
+                .min();
             (now + delay).min(patience.unwrap_or(now + delay))
         } else {
             now
@@ -174,7 +190,10 @@ impl Connection {
     pub(super) fn initialize_sent(&mut self) {
         self.timers.clear(Timer::Handshake);
         if self.handshake.target.is_none() {
-            self.handshake.attempts.push_back(Attempt { at: self.now, established: false });
+            self.handshake.attempts.push_back(Attempt {
+                at: self.now,
+                established: false,
+            });
         }
         self.step(Input::Sent);
     }
@@ -187,7 +206,9 @@ impl Connection {
         status: StatusCode,
     ) {
         let read = match outcome {
-            Ok(result) => self.read_result(&result).map(|(revision, caps)| (result, revision, caps)),
+            Ok(result) => self
+                .read_result(&result)
+                .map(|(revision, caps)| (result, revision, caps)),
             Err(rpc) => {
                 let mut answer = answered(status);
                 answer.rpc = Some(rpc);
@@ -208,9 +229,7 @@ impl Connection {
     }
 
     fn read_result(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
-        let invalid = |why: &str| {
-            Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown)
-        };
+        let invalid = |why: &str| Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown);
         let members = Members::of(result.as_str());
         let version: String = members
             .get("protocolVersion")
@@ -241,7 +260,10 @@ impl Connection {
         let before = &self.session;
         self.changed = Changed {
             revision: before.revision.is_some_and(|before| before != revision),
-            capabilities: before.capabilities.as_ref().is_some_and(|before| *before != capabilities),
+            capabilities: before
+                .capabilities
+                .as_ref()
+                .is_some_and(|before| *before != capabilities),
         };
         self.session.generation = self.session.generation.saturating_add(1);
         self.session.id = id;
@@ -258,15 +280,26 @@ impl Connection {
     /// `notifications/initialized` was accepted: calls may leave.
     pub(super) fn confirmed(&mut self) {
         let hold = self.handshake.replaces && self.config.recovery == Recovery::Hold;
-        self.step(if hold { Input::ConfirmedHeld } else { Input::Confirmed });
+        self.step(if hold {
+            Input::ConfirmedHeld
+        } else {
+            Input::Confirmed
+        });
         self.handshake.replaces = false;
         self.handshake.failures = 0;
         self.handshake.unreached = None;
         self.handshake.announce = false;
+        self.handshake.last_cause = None;
         if hold {
             self.hold_waiting();
         }
-        let Session { generation, revision, capabilities, initialize, .. } = self.session.clone();
+        let Session {
+            generation,
+            revision,
+            capabilities,
+            initialize,
+            ..
+        } = self.session.clone();
         if let (Some(revision), Some(capabilities), Some(initialize)) =
             (revision, capabilities, initialize)
         {
@@ -287,7 +320,10 @@ impl Connection {
             Error::new(reason, delivery).with_answer(refusal.answer.clone())
         };
         match verdict {
-            Verdict::Again { reason, delivery: Delivery::Rejected } => {
+            Verdict::Again {
+                reason,
+                delivery: Delivery::Rejected,
+            } => {
                 let retries = self.handshake.retries;
                 let told = refusal.answer.retry_after;
                 let delay = told.unwrap_or_else(|| self.jitter.growing(retries));
@@ -355,15 +391,18 @@ impl Connection {
     fn tell(&mut self, error: &Error) {
         if std::mem::take(&mut self.handshake.announce) {
             let error = error.clone();
-            self.events.push(Event::Fail { subject: Subject::Connection, error });
+            self.events.push(Event::Fail {
+                subject: Subject::Connection,
+                error,
+            });
         }
     }
 
     /// All that waits for a session fails, but for calls that wait for the server
     /// and may yet live to see it.
     fn fail_waiting(&mut self, error: &Error) {
-        let unreached = matches!(error.reason(), Reason::Transport(_))
-            && error.delivery() == Delivery::NotSent;
+        let unreached =
+            matches!(error.reason(), Reason::Transport(_)) && error.delivery() == Delivery::NotSent;
         let error = error.clone().in_handshake();
         let waiting: Vec<_> = self
             .calls

@@ -32,7 +32,7 @@ use self::phase::{Input, Step};
 use self::session::Session;
 use self::timers::{Timer, Timers};
 use crate::error::{
-    Delivery, Error, Failure, LimitExceeded, LimitKind, Misuse, Mistake, Reason, RpcError,
+    Delivery, Error, Failure, LimitExceeded, LimitKind, Mistake, Misuse, Reason, RpcError,
 };
 use crate::event::Changed;
 use crate::id::{Tag, Tagged};
@@ -154,6 +154,12 @@ impl Connection {
         self.exchanges.contains_key(&exchange) && !self.stalled.contains(&exchange)
     }
 
+    /// Why the last handshake failed; nothing once a later one succeeded.
+    #[must_use]
+    pub fn handshake_error(&self) -> Option<&Error> {
+        self.handshake.last_cause.as_ref()
+    }
+
     /// The table by which connections change their phase, as text: a row for each
     /// input, a column for each [`Phase`]; `-` where nothing changes.
     #[must_use]
@@ -244,7 +250,12 @@ impl Connection {
             return Err(self.misuse("call", Mistake::OwnedMethod(method.to_owned())));
         }
         let open = self.calls.len().saturating_add(self.events.ended_calls);
-        within(open, self.config.limits.open_calls, LimitKind::OpenCalls, method)?;
+        within(
+            open,
+            self.config.limits.open_calls,
+            LimitKind::OpenCalls,
+            method,
+        )?;
         let params = self.params("call", params)?;
         let (params, token) = if options.progress {
             let token = ProgressToken::new(self.last_call.saturating_add(1).to_string());
@@ -253,10 +264,18 @@ impl Connection {
             let token = params.as_ref().and_then(ProgressToken::of_params);
             (params, token)
         };
-        if token.as_ref().is_some_and(|token| self.tokens.contains_key(token)) {
+        if token
+            .as_ref()
+            .is_some_and(|token| self.tokens.contains_key(token))
+        {
             return Err(self.misuse("call", Mistake::ProgressToken));
         }
-        let id = self.open_call(NewCall { method: method.to_owned(), params, token, options });
+        let id = self.open_call(NewCall {
+            method: method.to_owned(),
+            params,
+            token,
+            options,
+        });
         self.end();
         Ok(id)
     }
@@ -276,15 +295,24 @@ impl Connection {
     ) -> Result<NotificationId, Error> {
         self.begin(now);
         self.require_open("notify")?;
-        if matches!(method, "notifications/initialized" | "notifications/cancelled") {
+        if matches!(
+            method,
+            "notifications/initialized" | "notifications/cancelled"
+        ) {
             return Err(self.misuse("notify", Mistake::OwnedMethod(method.to_owned())));
         }
         let limit = self.config.limits.open_notifications;
-        within(self.open_notifications(), limit, LimitKind::OpenNotifications, method)?;
+        within(
+            self.open_notifications(),
+            limit,
+            LimitKind::OpenNotifications,
+            method,
+        )?;
         let params = self.params("notify", params)?;
         self.last_notification = self.last_notification.saturating_add(1);
         let id = NotificationId::new(self.tag, self.last_notification);
-        self.notices.push_back(Notice::new(id, method.to_owned(), params));
+        self.notices
+            .push_back(Notice::new(id, method.to_owned(), params));
         self.want_session(false);
         self.end();
         Ok(id)
@@ -366,8 +394,8 @@ impl Connection {
         match value {
             None => drop(self.config.headers.remove(name)),
             Some(value) => {
-                let mut value = HeaderValue::from_str(value)
-                    .map_err(|_| self.misuse("set_header", bad()))?;
+                let mut value =
+                    HeaderValue::from_str(value).map_err(|_| self.misuse("set_header", bad()))?;
                 value.set_sensitive(true);
                 self.config.headers.insert(name, value);
             }
@@ -435,7 +463,8 @@ impl Connection {
     ) -> Result<(), Error> {
         self.begin(now);
         self.own_exchange("handle_body", exchange)?;
-        self.on_body(exchange, chunk).map_err(|mistake| self.misuse("handle_body", mistake))?;
+        self.on_body(exchange, chunk)
+            .map_err(|mistake| self.misuse("handle_body", mistake))?;
         self.end();
         Ok(())
     }
@@ -447,7 +476,8 @@ impl Connection {
     pub fn handle_end(&mut self, exchange: ExchangeId, now: Time) -> Result<(), Error> {
         self.begin(now);
         self.own_exchange("handle_end", exchange)?;
-        self.on_end(exchange).map_err(|mistake| self.misuse("handle_end", mistake))?;
+        self.on_end(exchange)
+            .map_err(|mistake| self.misuse("handle_end", mistake))?;
         self.end();
         Ok(())
     }
@@ -556,7 +586,11 @@ impl Connection {
     }
 
     pub(super) fn own(&self, call: &'static str, id: &impl Tagged) -> Result<(), Error> {
-        if id.tag() == self.tag { Ok(()) } else { Err(self.misuse(call, Mistake::ForeignId)) }
+        if id.tag() == self.tag {
+            Ok(())
+        } else {
+            Err(self.misuse(call, Mistake::ForeignId))
+        }
     }
 
     fn own_exchange(&self, call: &'static str, exchange: ExchangeId) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use super::call::State;
 use super::control::Farewell;
 use super::exchange::Purpose;
 use super::phase::Phase;
-use crate::error::{Delivery, Error, Misuse, Mistake};
+use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc::{self, Members};
 use crate::wire::request::Envelope;
@@ -33,11 +33,20 @@ impl Connection {
     fn next_intent(&self) -> Option<Intent> {
         let control = self.control_exchanges < self.config.limits.control_exchanges;
         let open = self.phase.is_open();
-        let ping = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.ping.is_none());
+        let ping = self
+            .suspicion
+            .as_ref()
+            .is_some_and(|suspicion| suspicion.ping.is_none());
         [
             (!self.aborts.is_empty(), Intent::Abort),
-            (self.initialized_due && self.phase == Phase::Confirming, Intent::Initialized),
-            (self.phase == Phase::Due && self.handshake.due <= self.now, Intent::Initialize),
+            (
+                self.initialized_due && self.phase == Phase::Confirming,
+                Intent::Initialized,
+            ),
+            (
+                self.phase == Phase::Due && self.handshake.due <= self.now,
+                Intent::Initialize,
+            ),
             (control && !self.farewells.is_empty(), Intent::Farewell),
             (control && !self.answers.is_empty(), Intent::Prompt),
             (control && open && ping, Intent::Ping),
@@ -72,7 +81,14 @@ impl Connection {
                         continue;
                     };
                     let envelope = self.envelope(None, None, Some(&session));
-                    (Purpose::Delete, Envelope { revision, ..envelope }.delete())
+                    (
+                        Purpose::Delete,
+                        Envelope {
+                            revision,
+                            ..envelope
+                        }
+                        .delete(),
+                    )
                 }
                 Intent::Prompt => {
                     let prompt = self.answers.pop_front();
@@ -87,11 +103,15 @@ impl Connection {
                     (Purpose::Ping, envelope.post(body))
                 }
                 Intent::Notice => {
-                    let Some(notice) = self.notices.pop_front() else { continue };
+                    let Some(notice) = self.notices.pop_front() else {
+                        continue;
+                    };
                     self.build_notice(notice)
                 }
                 Intent::Call => {
-                    let Some(built) = self.build_call() else { continue };
+                    let Some(built) = self.build_call() else {
+                        continue;
+                    };
                     built
                 }
             };
@@ -129,14 +149,19 @@ impl Connection {
         }));
         let body = jsonrpc::request(self.next_request_id(), "initialize", params.ok().as_ref());
         self.initialize_sent();
-        self.envelope(self.handshake.target.as_ref(), None, None).post(body)
+        self.envelope(self.handshake.target.as_ref(), None, None)
+            .post(body)
     }
 
     /// The next call that waits, unless it asks for what the server does not offer.
     fn build_call(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let id = self.waiting.pop_first()?;
         if let Some(capability) = self.missing_capability(id) {
-            let misuse = Misuse::new("call", Some(self.phase), Mistake::CapabilityMissing(capability));
+            let misuse = Misuse::new(
+                "call",
+                Some(self.phase),
+                Mistake::CapabilityMissing(capability),
+            );
             self.fail_call(id, Error::new(misuse, Delivery::NotSent));
             return None;
         }
@@ -159,9 +184,7 @@ impl Connection {
             }
             "logging/setLevel" => ("logging", None),
             "prompts/get" | "prompts/list" => ("prompts", None),
-            "resources/list" | "resources/read" | "resources/templates/list" => {
-                ("resources", None)
-            }
+            "resources/list" | "resources/read" | "resources/templates/list" => ("resources", None),
             "resources/subscribe" | "resources/unsubscribe" => ("resources", Some("subscribe")),
             "tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result" => ("tasks", None),
             "tools/call" | "tools/list" => ("tools", None),

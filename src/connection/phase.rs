@@ -72,14 +72,35 @@ pub(super) enum Step {
 
 pub(super) const PHASES: [Phase; 9] = {
     use Phase::*;
-    [Idle, Due, Initializing, Confirming, Ready, Held, Lost, Closing, Closed]
+    [
+        Idle,
+        Due,
+        Initializing,
+        Confirming,
+        Ready,
+        Held,
+        Lost,
+        Closing,
+        Closed,
+    ]
 };
 
 pub(super) const INPUTS: [Input; 13] = {
     use Input::*;
     [
-        Want, Sent, Accepted, Again, Failed, Confirmed, ConfirmedHeld, Gone, GoneManual, Resume,
-        Reinitialize, Close, Ended,
+        Want,
+        Sent,
+        Accepted,
+        Again,
+        Failed,
+        Confirmed,
+        ConfirmedHeld,
+        Gone,
+        GoneManual,
+        Resume,
+        Reinitialize,
+        Close,
+        Ended,
     ]
 };
 
@@ -160,11 +181,14 @@ pub(super) fn table() -> String {
         text.push('\n');
         cell(&mut text, &format!("{input:?}"));
         for phase in PHASES {
-            cell(&mut text, &match step(phase, input) {
-                Step::To(phase) => format!("{phase:?}"),
-                Step::Stay => "-".to_owned(),
-                Step::Misuse => "misuse".to_owned(),
-            });
+            cell(
+                &mut text,
+                &match step(phase, input) {
+                    Step::To(phase) => format!("{phase:?}"),
+                    Step::Stay => "-".to_owned(),
+                    Step::Misuse => "misuse".to_owned(),
+                },
+            );
         }
     }
     text.truncate(text.trim_end().len());

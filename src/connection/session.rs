@@ -49,12 +49,18 @@ impl Phase {
 impl Connection {
     /// The generation whose id a request of this moment carries; 0 without an id.
     pub(super) fn carried_generation(&self) -> u64 {
-        if self.session.id.is_some() { self.session.generation } else { 0 }
+        if self.session.id.is_some() {
+            self.session.generation
+        } else {
+            0
+        }
     }
 
     /// The revision whose rules hold: negotiated, or else asked for.
     pub(super) fn revision_spoken(&self) -> Revision {
-        self.session.revision.unwrap_or_else(|| self.revision_offered())
+        self.session
+            .revision
+            .unwrap_or_else(|| self.revision_offered())
     }
 
     /// The current session is gone (transports: session management). Everything
@@ -111,9 +117,12 @@ impl Connection {
     /// The doubt is over. What waited for that goes on in the session's successor,
     /// or takes the refusal for its own.
     pub(super) fn settle(&mut self, lost: bool) {
-        let Some(suspicion) = self.suspicion.take() else { return };
+        let Some(suspicion) = self.suspicion.take() else {
+            return;
+        };
         if let Some(ping) = suspicion.ping {
-            if matches!(self.exchanges.get(&ping), Some(ping) if matches!(ping.purpose, Purpose::Ping)) {
+            if matches!(self.exchanges.get(&ping), Some(ping) if matches!(ping.purpose, Purpose::Ping))
+            {
                 self.abort(ping);
             }
         }
@@ -153,7 +162,9 @@ impl Connection {
     }
 
     fn shut_call(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
         let delivery = match call.state {
             State::Sent(_) => Delivery::Unknown,
             State::Waiting | State::Delayed | State::Held | State::Suspended(_) => {
@@ -167,7 +178,9 @@ impl Connection {
     /// Aborts all that is under way, but for what ends sessions.
     fn drop_exchanges(&mut self) {
         for id in self.exchanges.keys().copied().collect::<Vec<_>>() {
-            let Some(exchange) = self.exchanges.get_mut(&id) else { continue };
+            let Some(exchange) = self.exchanges.get_mut(&id) else {
+                continue;
+            };
             match &exchange.purpose {
                 Purpose::Delete | Purpose::Abandoned => {}
                 Purpose::Initialize(None) if matches!(exchange.reading, Reading::Head) => {
@@ -203,7 +216,10 @@ impl Connection {
         let ending = |purpose: &Purpose| matches!(purpose, Purpose::Delete | Purpose::Abandoned);
         let over = self.phase == Phase::Closing
             && self.farewells.is_empty()
-            && !self.exchanges.values().any(|exchange| ending(&exchange.purpose));
+            && !self
+                .exchanges
+                .values()
+                .any(|exchange| ending(&exchange.purpose));
         if over {
             for id in self.exchanges.keys().copied().collect::<Vec<_>>() {
                 self.abort(id);

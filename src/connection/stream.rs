@@ -42,13 +42,26 @@ enum Dispatched {
 
 impl Stream {
     pub(super) fn new(status: StatusCode, limits: &crate::Limits) -> Self {
-        let decoder = Decoder::new(Limits { line: limits.line, event: limits.event });
-        Self { status, apart: VecDeque::new(), decoder: Some(decoder), end: None }
+        let decoder = Decoder::new(Limits {
+            line: limits.line,
+            event: limits.event,
+        });
+        Self {
+            status,
+            apart: VecDeque::new(),
+            decoder: Some(decoder),
+            end: None,
+        }
     }
 
     /// A batch that came as a JSON body (2025-03-26, transports: sending messages).
     pub(super) fn of_batch(status: StatusCode, body: &Bytes) -> Result<Self, &'static str> {
-        Ok(Self { status, apart: elements(body)?, decoder: None, end: Some(End::Clean) })
+        Ok(Self {
+            status,
+            apart: elements(body)?,
+            decoder: None,
+            end: Some(End::Clean),
+        })
     }
 
     pub(super) fn feed(&mut self, chunk: Bytes) {
@@ -63,7 +76,10 @@ impl Stream {
 
     pub(super) fn buffered(&self) -> usize {
         let apart: usize = self.apart.iter().map(Bytes::len).sum();
-        self.decoder.as_ref().map_or(0, Decoder::buffered).saturating_add(apart)
+        self.decoder
+            .as_ref()
+            .map_or(0, Decoder::buffered)
+            .saturating_add(apart)
     }
 
     fn next(&mut self) -> Option<Result<Bytes, LimitExceeded>> {
@@ -86,7 +102,10 @@ impl Stream {
 
 fn elements(body: &Bytes) -> Result<VecDeque<Bytes>, &'static str> {
     let batch = jsonrpc::batch(body)?;
-    Ok(batch.into_iter().map(|element| body.slice_ref(element.get().as_bytes())).collect())
+    Ok(batch
+        .into_iter()
+        .map(|element| body.slice_ref(element.get().as_bytes()))
+        .collect())
 }
 
 impl Connection {
@@ -95,8 +114,12 @@ impl Connection {
         let batches = self.revision_spoken().receives_batches();
         self.stalled.remove(&id);
         loop {
-            let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-            let Reading::Stream(stream) = &mut exchange.reading else { return };
+            let Some(exchange) = self.exchanges.get_mut(&id) else {
+                return;
+            };
+            let Reading::Stream(stream) = &mut exchange.reading else {
+                return;
+            };
             match stream.next() {
                 Some(Ok(text)) => {
                     if batches && jsonrpc::is_array(&text) {
@@ -146,8 +169,11 @@ impl Connection {
 
     /// The stream ended without the reply that it was there for.
     fn stream_ended(&mut self, id: ExchangeId, end: End) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let batch = matches!(&exchange.reading, Reading::Stream(stream) if stream.decoder.is_none());
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
+        let batch =
+            matches!(&exchange.reading, Reading::Stream(stream) if stream.decoder.is_none());
         let error = match end {
             End::Broken(failure) => Error::new(failure, Delivery::Unknown),
             End::Clean if batch => Error::new(Peer::WrongReply, Delivery::Unknown),
@@ -164,12 +190,17 @@ impl Connection {
             _ => None,
         };
         match jsonrpc::parse(text) {
-            Ok(Message::Response { id: Id::Number(number), outcome }) => {
+            Ok(Message::Response {
+                id: Id::Number(number),
+                outcome,
+            }) => {
                 let outcome = outcome.map(|result| RawJson::keep(text, result));
                 self.response(number, outcome);
                 Dispatched::Done
             }
-            Ok(Message::Response { .. }) => self.unreadable(call, "it replies to no request of ours"),
+            Ok(Message::Response { .. }) => {
+                self.unreadable(call, "it replies to no request of ours")
+            }
             Ok(Message::Notification { method, params }) => match &*method {
                 "notifications/cancelled" => {
                     let request = params.and_then(jsonrpc::cancelled_request);
@@ -186,7 +217,11 @@ impl Connection {
                 }
                 _ => self.message(&method, params, text, call),
             },
-            Ok(Message::Request { id: request, method, params }) => {
+            Ok(Message::Request {
+                id: request,
+                method,
+                params,
+            }) => {
                 let params = params.map(|params| RawJson::keep(text, params));
                 self.question(id, request.get(), &method, params, call)
             }
@@ -197,7 +232,9 @@ impl Connection {
     /// A response, on whatever stream it came: the id says which request it answers.
     fn response(&mut self, number: u64, outcome: Result<RawJson, RpcError>) {
         let id = ExchangeId::new(self.tag, number);
-        let Some(exchange) = self.exchanges.get(&id) else { return };
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
         let status = match &exchange.reading {
             Reading::Stream(stream) => stream.status,
             _ => StatusCode::OK,
@@ -215,7 +252,11 @@ impl Connection {
             Reading::Stream(stream) => stream.end.is_some(),
             _ => false,
         };
-        if over { self.end_exchange(id).map(|exchange| exchange.purpose) } else { self.finish(id) }
+        if over {
+            self.end_exchange(id).map(|exchange| exchange.purpose)
+        } else {
+            self.finish(id)
+        }
     }
 
     fn message(
@@ -225,12 +266,18 @@ impl Connection {
         text: &Bytes,
         call: Option<CallId>,
     ) -> Dispatched {
-        let bytes = method.len().saturating_add(params.map_or(0, |params| params.get().len()));
+        let bytes = method
+            .len()
+            .saturating_add(params.map_or(0, |params| params.get().len()));
         if !self.events.has_room(bytes, &self.config.limits) {
             return Dispatched::NoRoom;
         }
         let params = params.map(|params| RawJson::keep(text, params));
-        let message = MessageEvent { method: method.to_owned(), params, call };
+        let message = MessageEvent {
+            method: method.to_owned(),
+            params,
+            call,
+        };
         self.events.push(Event::Message(message));
         Dispatched::Done
     }
@@ -243,12 +290,17 @@ impl Connection {
         params: Option<RawJson>,
         call: Option<CallId>,
     ) -> Dispatched {
-        let purpose = self.exchanges.get(&stream).map(|exchange| &exchange.purpose);
+        let purpose = self
+            .exchanges
+            .get(&stream)
+            .map(|exchange| &exchange.purpose);
         let (initializing, provisional) = match purpose {
             Some(Purpose::Initialize(provisional)) => (true, provisional.clone()),
             _ => (false, None),
         };
-        let bytes = method.len().saturating_add(params.as_ref().map_or(0, RawJson::len));
+        let bytes = method
+            .len()
+            .saturating_add(params.as_ref().map_or(0, RawJson::len));
         if !self.has_room_for_ask() || !self.events.has_room(bytes, &self.config.limits) {
             return Dispatched::NoRoom;
         }
@@ -273,7 +325,10 @@ impl Connection {
         if let Some(call) = call.and_then(|call| self.calls.get(&call)) {
             error = error.for_method(&call.method);
         }
-        self.events.push(Event::Fail { subject: Subject::Stream(call), error });
+        self.events.push(Event::Fail {
+            subject: Subject::Stream(call),
+            error,
+        });
         Dispatched::Done
     }
 }

@@ -16,7 +16,11 @@ pub struct Misuse {
 
 impl Misuse {
     pub(crate) fn new(call: &'static str, phase: Option<Phase>, mistake: Mistake) -> Self {
-        Self { call, phase, mistake }
+        Self {
+            call,
+            phase,
+            mistake,
+        }
     }
 
     /// The method of this crate that was called.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Deserialize;
 
-pub use misuse::{Misuse, Mistake};
+pub use misuse::{Mistake, Misuse};
 pub use reason::{
     Clock, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Peer, Reason, RedirectHint,
     Refused,
@@ -35,7 +35,7 @@ use crate::{Challenge, RawJson};
 /// assert_eq!(
 ///     error.to_string(),
 ///     "`call` was misused: the connection is closed (it is Closed); \
-///      nothing was sent; correct the request",
+///      nothing was sent; calling again unchanged will not help",
 /// );
 /// # Ok::<(), mcp_http::Error>(())
 /// ```
@@ -73,7 +73,9 @@ impl Error {
             in_handshake: false,
             answer: Answer::default(),
         };
-        Self { inner: Box::new(inner) }
+        Self {
+            inner: Box::new(inner),
+        }
     }
 
     pub(crate) fn misuse(misuse: Misuse) -> Self {
@@ -87,15 +89,23 @@ impl Error {
     /// itself can say how far the server got.
     #[must_use]
     pub fn from_rpc(rpc: RpcError, status: StatusCode) -> Self {
-        Self::new(Refused::Rpc, Delivery::Unknown)
-            .with_answer(Answer { status: Some(status), rpc: Some(rpc), ..Answer::default() })
+        Self::new(Refused::Rpc, Delivery::Unknown).with_answer(Answer {
+            status: Some(status),
+            rpc: Some(rpc),
+            ..Answer::default()
+        })
     }
 
     /// An answer of another shape than the caller expected, as an error: for
     /// adapters that deserialize replies.
     #[must_use]
     pub fn unexpected_shape(why: &serde_json::Error) -> Self {
-        Self::new(Peer::Shape { why: why.to_string() }, Delivery::Unknown)
+        Self::new(
+            Peer::Shape {
+                why: why.to_string(),
+            },
+            Delivery::Unknown,
+        )
     }
 
     pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
@@ -207,13 +217,22 @@ impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { reason, delivery, method, in_handshake, answer } = &*self.inner;
+        let Inner {
+            reason,
+            delivery,
+            method,
+            in_handshake,
+            answer,
+        } = &*self.inner;
         if let Reason::Misuse(misuse) = reason {
             return write!(f, "{misuse}; nothing was sent; {}", self.remedy());
         }
         match method {
             Some(method) if *in_handshake => {
-                write!(f, "`{method}` failed because no session could be made: {reason}")?;
+                write!(
+                    f,
+                    "`{method}` failed because no session could be made: {reason}"
+                )?;
             }
             Some(method) => write!(f, "`{method}` failed: {reason}")?,
             None => write!(f, "the connection failed: {reason}")?,
@@ -247,7 +266,7 @@ pub enum Delivery {
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotSent => "it never reached the server",
+            Self::NotSent => "it did not reach the server",
             Self::Rejected => "the server did not execute it",
             Self::Unknown => "the server may have executed it",
         })
@@ -276,8 +295,8 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Authorise => f.write_str("get a valid credential and call again"),
-            Self::Correct => f.write_str("correct the request"),
-            Self::GiveUp => f.write_str("calling again will not help"),
+            Self::Correct => f.write_str("calling again unchanged will not help"),
+            Self::GiveUp => f.write_str("nothing the caller does will help"),
             Self::Retry => f.write_str("call again"),
             Self::RetryAfter(after) => write!(f, "call again in {:.1} s", after.as_secs_f64()),
             Self::Verify => f.write_str("find out whether it took effect before calling again"),
@@ -303,7 +322,11 @@ pub struct RpcError {
 impl RpcError {
     /// An error without data, for answering an ask.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     /// `-32601`, the answer to an ask for a method that is not offered.

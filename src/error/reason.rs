@@ -74,7 +74,10 @@ impl Failure {
     }
 
     fn new(kind: FailureKind, message: &str) -> Self {
-        Self { kind, message: crate::wire::headers::excerpt(message.as_bytes()) }
+        Self {
+            kind,
+            message: crate::wire::headers::excerpt(message.as_bytes()),
+        }
     }
 
     /// Whether anything can have reached the server.
@@ -209,7 +212,9 @@ pub enum Refused {
     #[error("the server does not allow it")]
     Forbidden,
     /// 404 to a request without a session id.
-    #[error("the server answered 404 although no session id was sent: this is no expired session, the address is probably not that of an MCP server (check the endpoint's URL)")]
+    #[error(
+        "the server answered 404 although no session id was sent: this is no expired session, the address is probably not that of an MCP server (check the endpoint's URL)"
+    )]
     NotFound,
     /// A redirect that is not followed: a method change, another origin, from
     /// https to http, or too many in a row.

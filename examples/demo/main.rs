@@ -1,0 +1,259 @@
+//! The main job, shown: a real MCP server forgets its sessions, goes away, refuses,
+//! and every call gets its answer or a sentence that says why not.
+//!
+//! `cargo run --all-features --example demo`
+//!
+//! The server is the official Rust SDK's, in the same process, on a free loopback
+//! port. The story goes to stderr, one line of figures for each scene to stdout,
+//! counted on the server's side. The exit code is 0 only if every scene kept its
+//! promise.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod server;
+
+use std::fmt;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use mcp_http::asynchronous::Client;
+use mcp_http::{CallOptions, Config, Delivery, Error, Revision};
+use serde_json::{Value, json};
+use server::{Server, Then};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// What a scene came to, as the server saw it.
+struct Figures {
+    scene: &'static str,
+    answered: usize,
+    failed: usize,
+    initialize: u64,
+    requests: u64,
+    executed_twice: Option<usize>,
+    /// Whether it is what the scene promises.
+    kept: bool,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "scene={:<6} adapter=asynchronous answered={:<3} failed={} initialize={} requests={}",
+            self.scene, self.answered, self.failed, self.initialize, self.requests
+        )?;
+        match self.executed_twice {
+            Some(twice) => write!(f, " executed_twice={twice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("\nA scene broke its promise.");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("\nThe demo could not go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<bool, Error> {
+    let mut kept = show(&hello().await?);
+    kept &= show(&forget().await?);
+    kept &= show(&refuse().await?);
+    kept &= show(&come_back().await?);
+    Ok(kept)
+}
+
+fn show(figures: &Figures) -> bool {
+    println!("{figures}");
+    figures.kept
+}
+
+/// The scenes are about sessions; the server speaks newer revisions as well.
+fn config(server: &Server) -> Result<Config, Error> {
+    Ok(Config::new(&server.url())?.pin(Revision::V2025_11_25))
+}
+
+async fn connect(server: &Server) -> Result<Client, Error> {
+    let client = Client::spawn(config(server)?);
+    client.ready().await?;
+    Ok(client)
+}
+
+fn work(key: &str) -> Value {
+    json!({ "name": "work", "arguments": { "key": key } })
+}
+
+async fn hello() -> Result<Figures, Error> {
+    eprintln!("\nHello. A client connects to a server and calls a tool.");
+    let server = Server::start().await;
+    let client = connect(&server).await?;
+    let result = client.call("tools/call", work("hello")).await?;
+    eprintln!(
+        "  The tool says: {}",
+        text(&result.deserialize().unwrap_or_default())
+    );
+    let count = server.count();
+    client.close().await;
+    Ok(Figures {
+        scene: "hello",
+        answered: 1,
+        failed: 0,
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: None,
+        kept: count.initialize == 1 && count.posts == 3,
+    })
+}
+
+async fn forget() -> Result<Figures, Error> {
+    const CALLS: usize = 100;
+    eprintln!("\nForget. {CALLS} calls are on their way when the server forgets all its sessions.");
+    let server = Server::start().await;
+    let client = connect(&server).await?;
+    server.reset_counts();
+    server.gate(CALLS, Then::Forget);
+    let outcomes = all(&client, CALLS, "forget", &CallOptions::new()).await;
+    let count = server.count();
+    let executions = server.executions();
+    let twice = executions.values().filter(|times| **times > 1).count();
+    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    eprintln!("  Each of them was answered 404, one new session was made, each was sent again.");
+    client.close().await;
+    Ok(Figures {
+        scene: "forget",
+        answered,
+        failed: outcomes.len().saturating_sub(answered),
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: Some(twice),
+        kept: answered == CALLS
+            && executions.len() == CALLS
+            && twice == 0
+            && count.initialize == 1
+            && count.posts == 202,
+    })
+}
+
+async fn refuse() -> Result<Figures, Error> {
+    eprintln!("\nRefuse. The address is not that of an MCP server: it answers 404 to everything.");
+    let server = Server::start().await;
+    server.refuse(true);
+    let client = Client::spawn(config(&server)?);
+    let outcomes = all(&client, 3, "refuse", &CallOptions::new()).await;
+    // If anything were to be tried again, it would be now.
+    sleep(Duration::from_millis(2500)).await;
+    let count = server.count();
+    let errors: Vec<&Error> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.as_ref().err())
+        .collect();
+    if let Some(error) = errors.first() {
+        eprintln!("  Three calls share one failed handshake, and each hears:\n  {error}");
+    }
+    client.close().await;
+    Ok(Figures {
+        scene: "refuse",
+        answered: outcomes.len().saturating_sub(errors.len()),
+        failed: errors.len(),
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: None,
+        kept: errors.len() == 3
+            && errors
+                .iter()
+                .all(|error| error.delivery() == Delivery::NotSent)
+            && count.initialize == 1
+            && count.posts == 1,
+    })
+}
+
+async fn come_back() -> Result<Figures, Error> {
+    const CALLS: usize = 5;
+    eprintln!(
+        "\nReturn. The server goes away for three seconds and comes back without its sessions."
+    );
+    let server = Server::start().await;
+    let client = connect(&server).await?;
+    client.call("tools/call", work("before")).await?;
+    server.stop().await;
+    server.reset_counts();
+
+    let began = Instant::now();
+    let impatient = all(&client, CALLS, "impatient", &CallOptions::new()).await;
+    let told = began.elapsed();
+    let patience = CallOptions::new().wait_for_server(Duration::from_secs(30));
+    let patient = {
+        let client = client.clone();
+        tokio::spawn(async move { all(&client, CALLS, "patient", &patience).await })
+    };
+    sleep(Duration::from_secs(3)).await;
+    server.start_again_on_same_port().await;
+    let patient = patient.await.unwrap_or_default();
+    eprintln!(
+        "  Calls that cannot wait were told so within {told:.0?}; those that can were answered."
+    );
+    let after = all(&client, CALLS, "after", &CallOptions::new()).await;
+    eprintln!("  Afterwards all is as before, and nobody restarted anything.");
+
+    let count = server.count();
+    let executions = server.executions();
+    let twice = executions.values().filter(|times| **times > 1).count();
+    let unsent = |outcome: &Result<Value, Error>| matches!(outcome, Err(error) if error.delivery() == Delivery::NotSent);
+    let outcomes = [&impatient, &patient, &after];
+    let answered = outcomes
+        .iter()
+        .flat_map(|some| some.iter())
+        .filter(|one| one.is_ok())
+        .count();
+    client.close().await;
+    Ok(Figures {
+        scene: "return",
+        answered,
+        failed: (3 * CALLS).saturating_sub(answered),
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: Some(twice),
+        kept: impatient.iter().all(unsent)
+            && impatient.len() == CALLS
+            && answered == 2 * CALLS
+            && twice == 0
+            && executions.len() == 2 * CALLS + 1
+            && count.initialize == 1,
+    })
+}
+
+/// Makes this many calls at once, each with a key of its own.
+async fn all(
+    client: &Client,
+    calls: usize,
+    name: &str,
+    options: &CallOptions,
+) -> Vec<Result<Value, Error>> {
+    let mut set = JoinSet::new();
+    for number in 0..calls {
+        let call = client.call_with(
+            "tools/call",
+            work(&format!("{name}-{number}")),
+            options.clone(),
+        );
+        set.spawn(async move { Ok(call.await?.deserialize().unwrap_or_default()) });
+    }
+    set.join_all().await
+}
+
+/// The text of a tool's result.
+fn text(result: &Value) -> &str {
+    result
+        .pointer("/content/0/text")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}

@@ -1,0 +1,186 @@
+//! The future that moves the bytes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::{AbortHandle, Abortable, Aborted};
+use futures_util::stream::{FuturesUnordered, Stream};
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::Timer;
+use super::exchange::Exchange;
+use super::shared::Shared;
+use crate::error::Failure;
+use crate::{ExchangeId, Time, Transmit};
+
+/// How many rounds are made before others get their turn.
+const ROUNDS: usize = 32;
+
+type Exchanges<S, B, R> =
+    FuturesUnordered<Abortable<Exchange<S, B, <S as Service<Request<B>>>::Future, R>>>;
+
+/// The future that moves the bytes of a connection: spawn it, or poll it beside
+/// the calls. It ends when the connection is closed; dropping it earlier drops the
+/// sockets, and every open call ends with [`Reason::Closed`](crate::Reason::Closed).
+#[must_use = "nothing happens unless the driver is polled"]
+pub struct Driver<S, T, B, R>
+where
+    S: Service<Request<B>>,
+    T: Timer,
+{
+    shared: Arc<Shared>,
+    service: S,
+    timer: Arc<T>,
+    sleep: Option<(Time, Pin<Box<T::Sleep>>)>,
+    exchanges: Exchanges<S, B, R>,
+    aborts: BTreeMap<ExchangeId, AbortHandle>,
+}
+
+impl<S, T, B, R> Driver<S, T, B, R>
+where
+    S: Service<Request<B>>,
+    T: Timer,
+{
+    pub(super) fn new(shared: Arc<Shared>, service: S, timer: Arc<T>) -> Self {
+        Self {
+            shared,
+            service,
+            timer,
+            sleep: None,
+            exchanges: FuturesUnordered::new(),
+            aborts: BTreeMap::new(),
+        }
+    }
+}
+
+impl<S, T, B, R> Driver<S, T, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<Failure>,
+    B: From<Bytes>,
+    R: Body,
+    R::Error: fmt::Display,
+    T: Timer,
+{
+    /// Asks the machine for all that it has, and says when it wants to be woken.
+    fn ask(&mut self, cx: &Context<'_>) -> (Option<Time>, bool) {
+        let now = self.timer.now();
+        let mut state = self.shared.lock();
+        state.set_driver(cx);
+        state.dirty = false;
+        if state.connection.poll_timeout().is_some_and(|at| at <= now) {
+            state.connection.handle_timeout(now);
+        }
+        state.settle(now);
+        while let Some(transmit) = state.connection.poll_transmit(now) {
+            match transmit {
+                Transmit::Send { exchange, request } => {
+                    let (abort, registration) = AbortHandle::new_pair();
+                    self.aborts.insert(exchange, abort);
+                    let task = Exchange::new(
+                        exchange,
+                        request,
+                        self.service.clone(),
+                        Arc::clone(&self.shared),
+                    );
+                    self.exchanges.push(Abortable::new(task, registration));
+                }
+                Transmit::Abort { exchange } => {
+                    if let Some(abort) = self.aborts.remove(&exchange) {
+                        abort.abort();
+                    }
+                }
+            }
+        }
+        state.settle(now);
+        (
+            state.connection.poll_timeout(),
+            state.connection.is_closed(),
+        )
+    }
+
+    /// Moves bytes until none can be moved. Whether the machine was told anything.
+    fn move_bytes(&mut self, cx: &mut Context<'_>) -> bool {
+        while let Poll::Ready(Some(done)) = Pin::new(&mut self.exchanges).poll_next(cx) {
+            match done {
+                Ok(exchange) => drop(self.aborts.remove(&exchange)),
+                Err(Aborted) => {}
+            }
+        }
+        self.shared.lock().dirty
+    }
+
+    /// Whether the time has come.
+    fn wait_until(&mut self, at: Option<Time>, cx: &mut Context<'_>) -> bool {
+        let Some(at) = at else {
+            self.sleep = None;
+            return false;
+        };
+        let sleep = match self.sleep.take() {
+            Some((time, sleep)) if time == at => sleep,
+            _ => Box::pin(self.timer.sleep_until(at)),
+        };
+        let (_, sleep) = self.sleep.insert((at, sleep));
+        let over = sleep.as_mut().poll(cx).is_ready();
+        if over {
+            self.sleep = None;
+        }
+        over
+    }
+}
+
+impl<S, T, B, R> Future for Driver<S, T, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Unpin,
+    S::Error: Into<Failure>,
+    B: From<Bytes>,
+    R: Body,
+    R::Error: fmt::Display,
+    T: Timer,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..ROUNDS {
+            let (at, closed) = this.ask(cx);
+            if closed {
+                return Poll::Ready(());
+            }
+            let told = this.move_bytes(cx);
+            if !told && !this.wait_until(at, cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S, T, B, R> Drop for Driver<S, T, B, R>
+where
+    S: Service<Request<B>>,
+    T: Timer,
+{
+    fn drop(&mut self) {
+        let now = self.timer.now();
+        self.shared.lock().driver_gone(now);
+    }
+}
+
+impl<S, T, B, R> fmt::Debug for Driver<S, T, B, R>
+where
+    S: Service<Request<B>>,
+    T: Timer,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Driver({} exchanges)", self.aborts.len())
+    }
+}

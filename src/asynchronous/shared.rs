@@ -1,0 +1,280 @@
+//! What handles and driver share: the machine, and who waits for what.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::{Delivery, Error, Reason, RpcError};
+use crate::{Config, Connection, Event, Phase, RawJson, Subject, Time};
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    clock: Box<dyn Fn() -> Time + Send + Sync>,
+}
+
+/// Counts the handles: when the last one goes, the connection closes.
+pub(super) struct Handle {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct State {
+    pub(super) connection: Connection,
+    /// Those who wait for the end of something that they began.
+    slots: BTreeMap<Subject, Slot>,
+    /// Those who wait for the session, or for its end.
+    watchers: Vec<Waker>,
+    /// Those who wait for events.
+    listeners: Vec<Waker>,
+    /// Exchanges that wait until the machine wants to read on.
+    pub(super) paused: Vec<Waker>,
+    driver: Option<Waker>,
+    /// Whether the machine was told something since the driver last asked it.
+    pub(super) dirty: bool,
+    /// Whether the driver is gone.
+    gone: bool,
+    /// How many handles read events.
+    pub(super) readers: usize,
+}
+
+type Outcome = Result<Option<RawJson>, Error>;
+
+struct Slot {
+    method: Option<String>,
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    pub(super) fn new(config: Config, clock: Box<dyn Fn() -> Time + Send + Sync>) -> Self {
+        let state = State {
+            connection: Connection::new(config),
+            slots: BTreeMap::new(),
+            watchers: Vec::new(),
+            listeners: Vec::new(),
+            paused: Vec::new(),
+            driver: None,
+            dirty: false,
+            gone: false,
+            readers: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            clock,
+        }
+    }
+
+    /// The state. A panic elsewhere does not make it invalid: the machine's own
+    /// methods leave it whole.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    pub(super) fn close(&self) {
+        let now = self.now();
+        let mut state = self.lock();
+        state.connection.close(now);
+        state.wake_driver();
+    }
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl State {
+    pub(super) fn set_driver(&mut self, cx: &Context<'_>) {
+        self.driver = Some(cx.waker().clone());
+    }
+
+    pub(super) fn wake_driver(&mut self) {
+        self.dirty = true;
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+
+    /// Somebody will wait for the end of this.
+    pub(super) fn expect(&mut self, subject: Subject, method: Option<&str>) {
+        let method = method.map(str::to_owned);
+        self.slots.insert(
+            subject,
+            Slot {
+                method,
+                outcome: None,
+                waker: None,
+            },
+        );
+    }
+
+    pub(super) fn forget(&mut self, subject: Subject) {
+        self.slots.remove(&subject);
+    }
+
+    pub(super) fn poll_outcome(&mut self, subject: Subject, cx: &Context<'_>) -> Poll<Outcome> {
+        let Some(slot) = self.slots.get_mut(&subject) else {
+            return Poll::Pending;
+        };
+        match slot.outcome.take() {
+            Some(outcome) => {
+                self.slots.remove(&subject);
+                Poll::Ready(outcome)
+            }
+            None => {
+                slot.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        match self.connection.status().phase {
+            Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
+            Phase::Idle => {
+                let cause = self.connection.handshake_error().cloned();
+                Poll::Ready(Err(cause.unwrap_or_else(closed)))
+            }
+            Phase::Closing | Phase::Closed => Poll::Ready(Err(closed())),
+            _ => self.watch(cx),
+        }
+    }
+
+    pub(super) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.gone || self.connection.is_closed() {
+            return Poll::Ready(());
+        }
+        self.watch(cx)
+    }
+
+    fn watch<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
+        keep(&mut self.watchers, cx);
+        Poll::Pending
+    }
+
+    /// The next event that is nobody's end.
+    pub(super) fn poll_unread(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
+        if let Some(event) = self
+            .connection
+            .poll_event_where(|event| end_of(event).is_none())
+        {
+            wake_all(&mut self.paused);
+            self.wake_driver();
+            return Poll::Ready(Some(event));
+        }
+        if self.gone || self.connection.is_closed() {
+            return Poll::Ready(None);
+        }
+        keep(&mut self.listeners, cx);
+        Poll::Pending
+    }
+
+    /// Hands out what the machine has to say.
+    pub(super) fn settle(&mut self, now: Time) {
+        let mut unread = false;
+        let mut end = |event: &Event| {
+            let end = end_of(event).is_some();
+            unread |= !end;
+            end
+        };
+        while let Some(event) = self.connection.poll_event_where(&mut end) {
+            let Some(subject) = end_of(&event) else {
+                continue;
+            };
+            let Some(slot) = self.slots.get_mut(&subject) else {
+                continue;
+            };
+            slot.outcome = outcome_of(event, slot.method.as_deref());
+            if let Some(waker) = slot.waker.take() {
+                waker.wake();
+            }
+        }
+        if unread && self.readers == 0 {
+            while let Some(event) = self.connection.poll_event_where(|e| end_of(e).is_none()) {
+                self.decline(&event, now);
+            }
+            wake_all(&mut self.paused);
+        }
+        if unread || self.connection.is_closed() {
+            wake_all(&mut self.listeners);
+        }
+        wake_all(&mut self.watchers);
+    }
+
+    /// Nobody is there to be asked.
+    fn decline(&mut self, event: &Event, now: Time) {
+        if let Event::Ask(ask) = event {
+            // The ask was open a moment ago, and nothing came between.
+            let _ =
+                self.connection
+                    .answer::<()>(ask.ticket, Err(RpcError::method_not_found()), now);
+            self.dirty = true;
+        }
+    }
+
+    /// The driver goes: nothing will make progress any more.
+    pub(super) fn driver_gone(&mut self, now: Time) {
+        self.connection.close(now);
+        self.gone = true;
+        self.settle(now);
+        wake_all(&mut self.listeners);
+        wake_all(&mut self.watchers);
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Reason::Closed, Delivery::NotSent)
+}
+
+fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
+    }
+}
+
+fn wake_all(wakers: &mut Vec<Waker>) {
+    for waker in wakers.drain(..) {
+        waker.wake();
+    }
+}
+
+/// What an event is the end of, if of anything that somebody waits for.
+fn end_of(event: &Event) -> Option<Subject> {
+    match event {
+        Event::Reply { call, .. } => Some(Subject::Call(*call)),
+        Event::Accepted { subject } => Some(*subject),
+        Event::Fail { subject, .. } => match subject {
+            Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Some(*subject),
+            Subject::Connection | Subject::Stream(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
+    match event {
+        Event::Reply { reply, .. } => Some(match reply.outcome {
+            Ok(result) => Ok(Some(result)),
+            Err(rpc) => {
+                Err(Error::from_rpc(rpc, reply.status).for_method(method.unwrap_or_default()))
+            }
+        }),
+        Event::Accepted { .. } => Some(Ok(None)),
+        Event::Fail { error, .. } => Some(Err(error)),
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! The asynchronous adapter made ready for tokio: hyper-util's pooled client over
+//! HTTP/1 and HTTP/2, rustls, tokio's timer.
+//!
+//! TLS is rustls with `ring`, because it builds everywhere with a C compiler alone,
+//! and trusts what the system trusts. The proxy variables of the environment are
+//! not looked at.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::tokio::time::{Instant, Sleep};
+use bytes::Bytes;
+use futures_util::future::{MapErr, TryFutureExt};
+use http::Request;
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as Pool, Error as PoolError, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use tower_service::Service;
+
+use crate::asynchronous::{Client, Driver, Timer};
+use crate::error::{Error, Failure};
+use crate::{Config, Time};
+
+/// How long a connection may take to be made before the server counts as not
+/// reachable.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept. Servers close theirs after as little as
+/// 5 s; one that is found closed is replaced.
+const IDLE: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Connects to the MCP endpoint at this URL and waits until a session is
+    /// established. Spawns the driver onto the current tokio runtime.
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), mcp_http::Error> {
+    /// let client = mcp_http::asynchronous::Client::connect("http://127.0.0.1:8000/mcp").await?;
+    /// println!("{}", client.call("tools/list", ()).await?.as_str());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the URL cannot be an endpoint, and why the handshake failed.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let client = Self::spawn(Config::new(url)?);
+        client.ready().await?;
+        Ok(client)
+    }
+
+    /// A client with this configuration. Spawns the driver onto the current tokio
+    /// runtime; nothing is sent before the first call or [`ready`](Self::ready).
+    /// A seed that was left at 0 is replaced by a random one.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time.
+    #[must_use]
+    pub fn spawn(config: Config) -> Self {
+        let (client, driver) = Self::over_hyper(config);
+        ::tokio::spawn(driver);
+        client
+    }
+
+    /// As [`spawn`](Self::spawn), but gives the driver to the caller.
+    #[must_use]
+    pub fn over_hyper(
+        mut config: Config,
+    ) -> (
+        Self,
+        Driver<Http, Clock, Full<Bytes>, hyper::body::Incoming>,
+    ) {
+        if config.seed == 0 {
+            config.seed = random();
+        }
+        Self::new(config, Http::new(), Clock::new())
+    }
+}
+
+/// A seed that differs from process to process and from call to call.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the adapter supplies the machine's seed"
+)]
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// hyper-util's pooled client with rustls, as a service.
+#[derive(Clone)]
+pub struct Http {
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl Http {
+    /// A pool of its own. HTTP/2 is spoken where TLS agrees on it.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls())
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(tcp);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(https);
+        Self { pool }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Http")
+    }
+}
+
+/// Trusts what the system trusts. Where that cannot be read nothing is trusted,
+/// and `https` fails with a sentence about the certificate, while `http` works.
+fn tls() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .unwrap_or_else(|error| unreachable!("ring speaks the default versions: {error}"))
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+impl Service<Request<Full<Bytes>>> for Http {
+    type Response = http::Response<hyper::body::Incoming>;
+    type Error = Failure;
+    type Future = MapErr<ResponseFuture, fn(PoolError) -> Failure>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        self.pool.request(request).map_err(failure)
+    }
+}
+
+fn failure(error: PoolError) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    if error.is_connect() {
+        Failure::not_sent(text)
+    } else {
+        Failure::broken(text)
+    }
+}
+
+/// tokio's clock and timer.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// A clock whose origin is now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timer for Clock {
+    type Sleep = Sleep;
+
+    fn now(&self) -> Time {
+        Time::new(self.origin.elapsed())
+    }
+
+    fn sleep_until(&self, at: Time) -> Sleep {
+        ::tokio::time::sleep_until(self.origin + at.since_origin())
+    }
+}
