@@ -1,4 +1,80 @@
-//! mcp-http
+//! The client side of the Model Context Protocol over HTTP, as a pure (sans-IO)
+//! state machine.
+//!
+//! [`Connection`] is the machine. It takes commands of the application and reports
+//! of what came over the network, and gives what to send and what the application
+//! should know. It owns no socket, clock, thread or random source, so the same
+//! inputs always give the same actions. Around it stand thin modules that do I/O and
+//! decide nothing: [`asynchronous`](https://docs.rs/mcp-http/latest/mcp_http/asynchronous/)
+//! (any runtime) and [`tokio`](https://docs.rs/mcp-http/latest/mcp_http/tokio/)
+//! (ready made).
+//!
+//! # Scope
+//!
+//! Streamable HTTP with sessions: revisions 2025-03-26, 2025-06-18 and 2025-11-25
+//! of the specification (`basic/transports`, `basic/lifecycle`, `basic/utilities`).
+//!
+//! - the handshake, lazily with the first call or by [`Connection::connect`]
+//! - sessions: lost by 404, made anew within a [`Budget`], refused calls sent again
+//! - calls answered by JSON or by event streams, progress, cancelling, time-outs
+//! - the server's questions ([`Event::Ask`]), answered with a [`Ticket`]
+//! - every failure as a typed [`Error`]: blame, [`Delivery`], [`Remedy`]
+//! - the event stream decoder on its own: [`sse`]
+//!
+//! # How to drive it
+//!
+//! ```text
+//!  application                 Connection                         network
+//!  ───────────                 ──────────                         ───────
+//!  call, notify, answer,  ──▶  commands
+//!  cancel, close …
+//!  replies, messages,     ◀──  poll_event      poll_transmit  ──▶  send, abort
+//!  asks, failures              handle_head, handle_body,      ◀──  what came of it
+//!                              handle_end, handle_failure
+//!                              handle_timeout, poll_timeout   ◀─▶  a clock
+//! ```
+//!
+//! ```
+//! use http::{HeaderMap, StatusCode};
+//! use mcp_http::{CallOptions, Config, Connection, Delivery, Event, Time, Transmit};
+//!
+//! let mut connection = Connection::new(Config::new("http://localhost/mcp")?);
+//! let now = Time::ZERO;
+//! let call = connection.call("tools/list", &(), CallOptions::new(), now)?;
+//!
+//! // The first call causes the handshake. Here the address turns out to be wrong.
+//! let Some(Transmit::Send { exchange, request }) = connection.poll_transmit(now) else {
+//!     panic!("the handshake is due");
+//! };
+//! assert!(!request.headers().contains_key("mcp-session-id"));
+//! connection.handle_head(exchange, StatusCode::NOT_FOUND, &HeaderMap::new(), now)?;
+//! connection.handle_end(exchange, now)?;
+//!
+//! let failed = std::iter::from_fn(|| connection.poll_event())
+//!     .find_map(|event| match event {
+//!         Event::Fail { subject: mcp_http::Subject::Call(id), error } if id == call => Some(error),
+//!         _ => None,
+//!     })
+//!     .expect("every call ends");
+//! assert_eq!(failed.delivery(), Delivery::NotSent);
+//! assert!(failed.to_string().contains("this is no expired session"));
+//! assert!(connection.poll_transmit(now).is_none());
+//! # Ok::<(), mcp_http::Error>(())
+//! ```
+//!
+//! # Phases
+//!
+//! What moves a connection from phase to phase: a row for each input, a column for
+//! each [`Phase`], `-` where nothing changes.
+//!
+//! ```text
+#![doc = include_str!("connection/phase_table.txt")]
+//! ```
+//!
+//! # Features
+//!
+//! The core has none. `asynchronous` adds the adapter without a runtime, `tokio` the
+//! one that is ready made. Features add API; they never change behaviour.
 
 #![cfg_attr(
     not(test),
@@ -15,6 +91,9 @@ mod config;
 mod connection;
 mod error;
 mod event;
+#[cfg(feature = "harness")]
+#[doc(hidden)]
+pub mod harness;
 mod id;
 mod raw;
 mod time;
@@ -38,3 +117,8 @@ pub use time::Time;
 pub use transmit::Transmit;
 pub use wire::challenge::Challenge;
 pub use wire::revision::Revision;
+
+/// The programs of the README, compiled.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeDoctests;

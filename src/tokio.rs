@@ -7,15 +7,17 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::future::Future;
 use std::hash::BuildHasher;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::tokio::time::{Instant, Sleep};
+use ::tokio::time::{Instant, Sleep, timeout};
 use bytes::Bytes;
 use futures_util::future::{MapErr, TryFutureExt};
-use http::Request;
+use http::{Request, Uri};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -29,8 +31,8 @@ use crate::asynchronous::{Client, Driver, Timer};
 use crate::error::{Error, Failure};
 use crate::{Config, Time};
 
-/// How long a connection may take to be made before the server counts as not
-/// reachable.
+/// How long a connection may take to be made, TLS included, before the server
+/// counts as not reachable.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Servers close theirs after as little as
 /// 5 s; one that is found closed is replaced.
@@ -100,17 +102,25 @@ fn random() -> u64 {
 /// hyper-util's pooled client with rustls, as a service.
 #[derive(Clone)]
 pub struct Http {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
 }
 
 impl Http {
-    /// A pool of its own. HTTP/2 is spoken where TLS agrees on it.
+    /// A pool of its own, with 10 s to make a connection. HTTP/2 is spoken where TLS
+    /// agrees on it.
     #[must_use]
     pub fn new() -> Self {
+        Self::connecting_within(CONNECT)
+    }
+
+    /// A pool whose connections have so much time to be made, from the name's
+    /// resolution to the end of the TLS handshake. Beyond it the server was certainly
+    /// not reached.
+    #[must_use]
+    pub fn connecting_within(limit: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls())
             .https_or_http()
@@ -120,8 +130,32 @@ impl Http {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(https);
+            .build(Connector { https, limit });
         Self { pool }
+    }
+}
+
+/// Makes connections, within a time.
+#[derive(Clone)]
+struct Connector {
+    https: HttpsConnector<HttpConnector>,
+    limit: Duration,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connection = timeout(self.limit, self.https.call(uri));
+        Box::pin(async { connection.await? })
     }
 }
 

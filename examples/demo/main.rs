@@ -1,7 +1,8 @@
 //! The main job, shown: a real MCP server forgets its sessions, goes away, refuses,
 //! and every call gets its answer or a sentence that says why not.
 //!
-//! `cargo run --all-features --example demo`
+//! `cargo run --all-features --example demo`; with `-- serve` behind it the server
+//! alone is started, and its address printed.
 //!
 //! The server is the official Rust SDK's, in the same process, on a free loopback
 //! port. The story goes to stderr, one line of figures for each scene to stdout,
@@ -51,6 +52,9 @@ impl fmt::Display for Figures {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|word| word == "serve") {
+        return serve().await;
+    }
     match run().await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
@@ -62,6 +66,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Only the server, for programs that want one to talk to.
+async fn serve() -> ExitCode {
+    let server = Server::start().await;
+    println!("{}", server.url());
+    std::future::pending().await
 }
 
 async fn run() -> Result<bool, Error> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Connection;
-use super::control::Prompt;
+use super::control::{Origin, Prompt};
 use crate::error::{Error, Mistake, RpcError};
 use crate::event::{Ask as AskEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, Members};
@@ -48,10 +48,10 @@ impl Connection {
         method: &str,
         params: Option<RawJson>,
         call: Option<CallId>,
+        generation: u64,
     ) {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket::new(self.tag, self.last_ticket);
-        let generation = self.session.generation;
         self.asks.insert(
             ticket,
             Ask {
@@ -77,14 +77,14 @@ impl Connection {
         &mut self,
         id: &str,
         outcome: Result<RawJson, RpcError>,
-        provisional: Option<crate::wire::headers::SessionId>,
+        origin: Origin,
     ) {
+        let id = id.to_owned();
         self.answers.push_back(Prompt::Answer {
             ticket: None,
-            id: id.to_owned(),
+            id,
             outcome,
-            generation: self.session.generation,
-            provisional,
+            origin,
         });
     }
 
@@ -97,6 +97,7 @@ impl Connection {
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in void {
+            self.room = true;
             if let Some(call) = self.asks.remove(&ticket).and_then(|ask| ask.call) {
                 self.resume_clock(call);
             }
@@ -129,13 +130,14 @@ impl Connection {
             if let Some(call) = call {
                 self.resume_clock(call);
             }
+            let origin = Origin::Session(generation);
             self.answers.push_back(Prompt::Answer {
                 ticket: Some(ticket),
                 id,
                 outcome,
-                generation,
-                provisional: None,
+                origin,
             });
+            self.room = true;
         }
         Ok(())
     }

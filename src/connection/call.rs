@@ -33,7 +33,7 @@ pub(super) struct Call {
     pub(super) target: Option<Uri>,
     pub(super) token: Option<ProgressToken>,
     /// The worst of its sendings so far.
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
     idempotent: bool,
     resend: Resend,
     /// How long it waits for a server that cannot be reached.
@@ -189,6 +189,7 @@ impl Connection {
         };
         let told = matches!(reason, Reason::Cancelled).then_some("cancelled by the application");
         self.events.forget(id);
+        self.room = true;
         self.fail_call(id, Error::new(reason, delivery));
         if let Some(exchange) = sent {
             self.abandon(exchange, told.unwrap_or("timed out"));
@@ -204,6 +205,7 @@ impl Connection {
         exchange.purpose = Purpose::Cancelled;
         exchange.reading = Reading::Ignored(0);
         let generation = exchange.generation;
+        self.account(id);
         self.linger(id);
         self.stalled.remove(&id);
         if self.answers.len() < self.config.limits.open_calls {
@@ -304,7 +306,7 @@ impl Connection {
             return;
         };
         let resends = call.resends;
-        let delay = wait.unwrap_or_else(|| self.jitter.growing(u32::from(resends)));
+        let delay = self.jitter.told_or_growing(wait, u32::from(resends));
         let fits = self
             .timers
             .due(Timer::Call(id))

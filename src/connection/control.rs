@@ -22,10 +22,7 @@ pub(super) enum Prompt {
         ticket: Option<Ticket>,
         id: String,
         outcome: Result<RawJson, RpcError>,
-        generation: u64,
-        /// The id that the head of an `initialize` answer brought, for a ping
-        /// inside that very answer.
-        provisional: Option<SessionId>,
+        origin: Origin,
     },
     /// `notifications/cancelled` for the request of this exchange.
     Cancel {
@@ -33,6 +30,16 @@ pub(super) enum Prompt {
         generation: u64,
         reason: &'static str,
     },
+}
+
+/// Where a question came from, and so where its answer belongs.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// The answer to the `initialize` that is under way, with the session id that
+    /// its head brought.
+    Handshake(Option<SessionId>),
+    /// A stream of this generation.
+    Session(u64),
 }
 
 /// A notification of the application; it waits for a session.
@@ -87,29 +94,29 @@ impl Connection {
                 ticket,
                 id,
                 outcome,
-                generation,
-                provisional,
+                origin,
             } => {
-                let alive = self.phase.has_session() && generation == self.session.generation;
-                if !alive && provisional.is_none() {
-                    self.control_failed(
-                        &Purpose::Answer(ticket),
-                        Error::new(Lost::Session, Delivery::NotSent),
-                    );
-                    return None;
-                }
-                let body = jsonrpc::response(&id, &outcome);
-                let session = provisional.as_ref().or(self.session.id.as_ref());
+                let session = match &origin {
+                    Origin::Handshake(provisional) => provisional.as_ref(),
+                    Origin::Session(generation) if self.is_current(*generation) => {
+                        self.session.id.as_ref()
+                    }
+                    Origin::Session(_) => {
+                        let error = Error::new(Lost::Session, Delivery::NotSent);
+                        self.control_failed(&Purpose::Answer(ticket), error);
+                        return None;
+                    }
+                };
                 let envelope = self.envelope(None, None, session);
-                Some((Purpose::Answer(ticket), envelope.post(body)))
+                let request = envelope.post(jsonrpc::response(&id, &outcome));
+                Some((Purpose::Answer(ticket), request))
             }
             Prompt::Cancel {
                 exchange,
                 generation,
                 reason,
             } => {
-                let alive = self.phase.has_session() && generation == self.session.generation;
-                if !alive {
+                if !self.is_current(generation) {
                     self.abort(exchange);
                 }
                 if !self.exchanges.contains_key(&exchange) {
@@ -127,6 +134,22 @@ impl Connection {
                 ))
             }
         }
+    }
+
+    /// The handshake that asked is over: its questions are the new session's, or
+    /// nobody's (law 6).
+    pub(super) fn settle_provisional(&mut self, accepted: bool) {
+        let generation = self.session.generation;
+        self.answers.retain_mut(|prompt| match prompt {
+            Prompt::Answer {
+                origin: origin @ Origin::Handshake(_),
+                ..
+            } => {
+                *origin = Origin::Session(generation);
+                accepted
+            }
+            Prompt::Answer { .. } | Prompt::Cancel { .. } => true,
+        });
     }
 
     pub(super) fn build_notice(&mut self, notice: Notice) -> (Purpose, Request<Bytes>) {
@@ -192,6 +215,10 @@ impl Connection {
             (Verdict::Lost | Verdict::Suspect, Purpose::Initialized) => {
                 self.lose_session(crate::LossCause::NotFound);
             }
+            (Verdict::Follow(to), Purpose::Initialized) if self.may_redirect_handshake() => {
+                self.redirect_handshake(to);
+                self.initialized_due = true;
+            }
             (Verdict::Lost, purpose) => {
                 self.lose_session(crate::LossCause::NotFound);
                 self.control_lost(purpose);
@@ -204,7 +231,7 @@ impl Connection {
             (Verdict::Follow(to), Purpose::Notification(mut notice)) if notice.redirects < 3 => {
                 notice.redirects = notice.redirects.saturating_add(1);
                 notice.target = Some(to);
-                self.notices.push_front(notice);
+                self.put_back_notice(notice);
             }
             (Verdict::Follow(_), purpose) => {
                 self.control_failed(
@@ -228,13 +255,20 @@ impl Connection {
             Purpose::Notification(mut notice) if !notice.refused => {
                 notice.refused = true;
                 notice.target = None;
-                self.notices.push_front(notice);
+                self.put_back_notice(notice);
                 self.want_session(false);
             }
             purpose => {
                 self.control_failed(&purpose, Error::new(Lost::Session, Delivery::Rejected));
             }
         }
+    }
+
+    /// What goes out again does so in its old order.
+    fn put_back_notice(&mut self, notice: Notice) {
+        let later = self.notices.iter().position(|other| other.id > notice.id);
+        self.notices
+            .insert(later.unwrap_or(self.notices.len()), notice);
     }
 
     /// Everything of the application that waits for a session fails.

@@ -22,8 +22,10 @@ use crate::{CallId, ExchangeId, RawJson, Ticket};
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
-    /// The session whose id it carries; 0 if it carries none.
+    /// The session it belongs to; 0 without one.
     pub(super) generation: u64,
+    /// Whether it carries that session's id.
+    carries_id: bool,
     pub(super) target: Uri,
     pub(super) reading: Reading,
     /// Bytes that it holds in buffers.
@@ -131,23 +133,16 @@ impl Body {
 }
 
 impl Connection {
-    pub(super) fn carried(&self, generation: u64) -> Carried {
-        match generation {
-            0 => Carried::Nothing,
-            _ if generation == self.session.generation && self.phase.has_session() => {
-                Carried::Current
-            }
-            _ => Carried::Older,
+    fn carried(&self, exchange: &Exchange) -> Carried {
+        match exchange.carries_id {
+            false => Carried::Nothing,
+            true if self.is_current(exchange.generation) => Carried::Current,
+            true => Carried::Older,
         }
     }
 
     /// Files an exchange that is about to leave.
-    pub(super) fn start_exchange(
-        &mut self,
-        purpose: Purpose,
-        generation: u64,
-        target: Uri,
-    ) -> ExchangeId {
+    pub(super) fn start_exchange(&mut self, purpose: Purpose, target: Uri) -> ExchangeId {
         self.last_exchange = self.last_exchange.saturating_add(1);
         let id = ExchangeId::new(self.tag, self.last_exchange);
         let clock = match &purpose {
@@ -161,14 +156,22 @@ impl Connection {
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
         }
-        let exchange = Exchange {
-            purpose,
-            generation,
-            target,
-            reading: Reading::Head,
-            held: 0,
-        };
-        self.exchanges.insert(id, exchange);
+        let in_session = self.phase.has_session();
+        self.exchanges.insert(
+            id,
+            Exchange {
+                purpose,
+                generation: if in_session {
+                    self.session.generation
+                } else {
+                    0
+                },
+                carries_id: in_session && self.session.id.is_some(),
+                target,
+                reading: Reading::Head,
+                held: 0,
+            },
+        );
         id
     }
 
@@ -272,7 +275,7 @@ impl Connection {
         let Some(exchange) = self.exchanges.get(&id) else {
             return;
         };
-        let carried = self.carried(exchange.generation);
+        let carried = self.carried(exchange);
         let whole = match response::head(status, head) {
             Head::Empty => {
                 let error =
@@ -444,18 +447,14 @@ impl Connection {
                 }
             }
         }
-        let Some(Exchange {
-            purpose,
-            generation,
-            ..
-        }) = self.end_exchange(id)
-        else {
+        let Some(exchange) = self.end_exchange(id) else {
             return;
         };
+        let carried = self.carried(&exchange);
+        let purpose = exchange.purpose;
         match whole {
             Whole::Json(status) => self.json_answer(id, purpose, status, &body),
             Whole::Refusal(refusal) => {
-                let carried = self.carried(generation);
                 self.refused(id, purpose, carried, *refusal, &body);
             }
             Whole::Typed(status, name) => {

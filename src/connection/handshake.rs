@@ -273,7 +273,9 @@ impl Connection {
         if let Some(attempt) = self.handshake.attempts.back_mut() {
             attempt.established = true;
         }
+        self.handshake.target = None;
         self.initialized_due = true;
+        self.settle_provisional(true);
         self.step(Input::Accepted);
     }
 
@@ -325,12 +327,15 @@ impl Connection {
                 delivery: Delivery::Rejected,
             } => {
                 let retries = self.handshake.retries;
-                let told = refusal.answer.retry_after;
-                let delay = told.unwrap_or_else(|| self.jitter.growing(retries));
+                let delay = self
+                    .jitter
+                    .told_or_growing(refusal.answer.retry_after, retries);
                 if retries >= RETRIES || delay > CEILING {
                     return self.handshake_failed(error(reason, Delivery::Rejected));
                 }
                 self.handshake.retries = retries.saturating_add(1);
+                // What leaves next is a handshake of its own, from the endpoint on.
+                self.handshake.target = None;
                 self.handshake.last_cause = Some(error(reason, Delivery::Rejected));
                 self.step(Input::Again);
                 self.schedule_handshake();
@@ -339,9 +344,8 @@ impl Connection {
                     self.set_handshake(due);
                 }
             }
-            Verdict::Follow(to) if self.handshake.redirects < REDIRECTS => {
-                self.handshake.redirects = self.handshake.redirects.saturating_add(1);
-                self.handshake.target = Some(to);
+            Verdict::Follow(to) if self.may_redirect_handshake() => {
+                self.redirect_handshake(to);
                 self.step(Input::Again);
                 self.set_handshake(self.now);
             }
@@ -359,6 +363,16 @@ impl Connection {
                 self.handshake_failed(error(Refused::Status.into(), Delivery::Rejected));
             }
         }
+    }
+
+    pub(super) fn may_redirect_handshake(&self) -> bool {
+        self.handshake.redirects < REDIRECTS
+    }
+
+    /// What leaves next for the handshake goes to this address.
+    pub(super) fn redirect_handshake(&mut self, to: Uri) {
+        self.handshake.redirects = self.handshake.redirects.saturating_add(1);
+        self.handshake.target = Some(to);
     }
 
     /// The handshake failed: so does all that waits for it. It leaves nothing behind.
@@ -381,6 +395,7 @@ impl Connection {
     }
 
     fn give_handshake_up(&mut self, error: Error) {
+        self.settle_provisional(false);
         self.timers.clear(Timer::Handshake);
         self.initialized_due = false;
         self.step(Input::Failed);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The shortest delay before anything is tried again.
-pub(super) const FLOOR: Duration = Duration::from_millis(100);
+const FLOOR: Duration = Duration::from_millis(100);
 /// The longest time that a server may ask to wait; beyond it, it is not waited for.
 pub(super) const CEILING: Duration = Duration::from_secs(300);
 
@@ -33,6 +33,12 @@ impl Jitter {
         let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let drawn = self.next() % millis.saturating_add(1);
         low.saturating_add(Duration::from_millis(drawn))
+    }
+
+    /// The delay that the server asks for, clamped to the floor (law 10); what is
+    /// beyond the [`CEILING`] is for the caller to refuse. Else the growing one.
+    pub(super) fn told_or_growing(&mut self, told: Option<Duration>, failures: u32) -> Duration {
+        told.map_or_else(|| self.growing(failures), |told| told.max(FLOOR))
     }
 
     /// The growing delay: 1 s, doubled with each failure up to 30 s, drawn evenly

@@ -88,6 +88,8 @@ pub struct Connection {
     stalled: BTreeSet<ExchangeId>,
     /// Exchanges that have a little time left, oldest first.
     lingering: VecDeque<ExchangeId>,
+    /// Whether something made room since the stalled streams were last looked at.
+    room: bool,
     aborts: VecDeque<ExchangeId>,
     answers: VecDeque<Prompt>,
     notices: VecDeque<Notice>,
@@ -198,6 +200,7 @@ impl Connection {
             control_exchanges: 0,
             stalled: BTreeSet::new(),
             lingering: VecDeque::new(),
+            room: false,
             aborts: VecDeque::new(),
             answers: VecDeque::new(),
             notices: VecDeque::new(),
@@ -535,8 +538,8 @@ impl Connection {
     /// that hand out replies although nobody reads the notifications before them.
     pub fn poll_event_where(&mut self, wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
         let event = self.events.pop_where(wanted);
-        if event.is_some() && !self.stalled.is_empty() {
-            self.pump_stalled();
+        if event.is_some() {
+            self.room = true;
             self.end();
         }
         event
@@ -563,6 +566,9 @@ impl Connection {
 
     /// A turn ends: what it made possible happens.
     fn end(&mut self) {
+        while std::mem::take(&mut self.room) && !self.stalled.is_empty() {
+            self.pump_stalled();
+        }
         self.schedule_if_due();
         self.check_closed();
     }

@@ -72,7 +72,8 @@ impl Connection {
                 Intent::Initialized => {
                     self.initialized_due = false;
                     let body = jsonrpc::notification("notifications/initialized", None);
-                    let envelope = self.envelope(None, None, self.session.id.as_ref());
+                    let target = self.handshake.target.as_ref();
+                    let envelope = self.envelope(target, None, self.session.id.as_ref());
                     (Purpose::Initialized, envelope.post(body))
                 }
                 Intent::Initialize => (Purpose::Initialize(None), self.build_initialize()),
@@ -92,6 +93,7 @@ impl Connection {
                 }
                 Intent::Prompt => {
                     let prompt = self.answers.pop_front();
+                    self.room = true;
                     let Some(built) = prompt.and_then(|prompt| self.build_prompt(prompt)) else {
                         continue;
                     };
@@ -125,8 +127,7 @@ impl Connection {
             _ => None,
         };
         let ping = matches!(purpose, Purpose::Ping);
-        let generation = self.carried_generation();
-        let exchange = self.start_exchange(purpose, generation, request.uri().clone());
+        let exchange = self.start_exchange(purpose, request.uri().clone());
         if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
             call.state = State::Sent(exchange);
         }

@@ -195,3 +195,25 @@ pub(super) fn table() -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table in the docs is this text: `UPDATE=1 cargo test phase_table` writes it.
+    #[test]
+    fn phase_table_is_the_committed_one() {
+        println!("{}", table());
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/connection/phase_table.txt"
+        );
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, table()).expect("the table can be written");
+        }
+        assert_eq!(
+            table(),
+            std::fs::read_to_string(path).expect("the table is committed")
+        );
+    }
+}

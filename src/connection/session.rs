@@ -3,7 +3,7 @@
 
 use super::Connection;
 use super::call::State;
-use super::control::{Farewell, Suspicion};
+use super::control::{Farewell, Prompt, Suspicion};
 use super::exchange::{Purpose, Reading};
 use super::phase::{Input, Phase};
 use super::timers::Timer;
@@ -47,13 +47,9 @@ impl Phase {
 }
 
 impl Connection {
-    /// The generation whose id a request of this moment carries; 0 without an id.
-    pub(super) fn carried_generation(&self) -> u64 {
-        if self.session.id.is_some() {
-            self.session.generation
-        } else {
-            0
-        }
+    /// Whether this generation's session lives, as far as is known.
+    pub(super) fn is_current(&self, generation: u64) -> bool {
+        self.phase.has_session() && generation == self.session.generation
     }
 
     /// The revision whose rules hold: negotiated, or else asked for.
@@ -92,6 +88,7 @@ impl Connection {
 
     pub(super) fn suspend(&mut self, id: CallId, refusal: Refusal) {
         if let Some(call) = self.calls.get_mut(&id) {
+            call.delivery = call.delivery.max(Delivery::Rejected);
             call.state = State::Suspended(Box::new(refusal));
         }
     }
@@ -153,8 +150,19 @@ impl Connection {
         }
         self.fail_notices(&error);
         self.withdraw_asks(Withdrawal::Closed, |_| true);
-        self.suspicion = None;
-        self.answers.clear();
+        for (purpose, _) in self
+            .suspicion
+            .take()
+            .map(|doubt| doubt.control)
+            .unwrap_or_default()
+        {
+            self.control_failed(&purpose, error.clone().with_delivery(Delivery::Rejected));
+        }
+        for prompt in std::mem::take(&mut self.answers) {
+            if let Prompt::Answer { ticket, .. } = prompt {
+                self.control_failed(&Purpose::Answer(ticket), error.clone());
+            }
+        }
         self.drop_exchanges();
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::Connection;
+use super::control::Origin;
 use super::exchange::{Purpose, Reading};
 use crate::error::{Delivery, Error, Failure, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
@@ -100,12 +101,14 @@ impl Stream {
     }
 }
 
+/// The elements of a batch. The replies come last, for with its reply an exchange is
+/// over, and the other elements are not to go down with it.
 fn elements(body: &Bytes) -> Result<VecDeque<Bytes>, &'static str> {
-    let batch = jsonrpc::batch(body)?;
-    Ok(batch
-        .into_iter()
-        .map(|element| body.slice_ref(element.get().as_bytes()))
-        .collect())
+    let batch = jsonrpc::batch(body)?.into_iter();
+    let elements = batch.map(|element| body.slice_ref(element.get().as_bytes()));
+    let is_reply = |text: &Bytes| matches!(jsonrpc::parse(text), Ok(Message::Response { .. }));
+    let (replies, others): (Vec<_>, Vec<_>) = elements.partition(is_reply);
+    Ok(others.into_iter().chain(replies).collect())
 }
 
 impl Connection {
@@ -290,28 +293,36 @@ impl Connection {
         params: Option<RawJson>,
         call: Option<CallId>,
     ) -> Dispatched {
-        let purpose = self
-            .exchanges
-            .get(&stream)
-            .map(|exchange| &exchange.purpose);
-        let (initializing, provisional) = match purpose {
-            Some(Purpose::Initialize(provisional)) => (true, provisional.clone()),
-            _ => (false, None),
+        let Some(exchange) = self.exchanges.get(&stream) else {
+            return Dispatched::Done;
         };
-        let bytes = method
-            .len()
-            .saturating_add(params.as_ref().map_or(0, RawJson::len));
-        if !self.has_room_for_ask() || !self.events.has_room(bytes, &self.config.limits) {
+        let generation = exchange.generation;
+        let origin = match &exchange.purpose {
+            Purpose::Initialize(provisional) => Origin::Handshake(provisional.clone()),
+            _ => Origin::Session(generation),
+        };
+        let initializing = matches!(origin, Origin::Handshake(_));
+        if !initializing && !self.is_current(generation) {
+            // No answer could reach the session that asks.
+            return Dispatched::Done;
+        }
+        if !self.has_room_for_ask() {
             return Dispatched::NoRoom;
         }
         if method == "ping" {
             let nothing = RawJson::new(&serde_json::Map::new());
             let outcome = nothing.map_err(|_| RpcError::method_not_found());
-            self.answer_itself(id, outcome, initializing.then_some(provisional).flatten());
+            self.answer_itself(id, outcome, origin);
         } else if self.is_announced(method) && !initializing {
-            self.open_ask(id, method, params, call);
+            let bytes = method
+                .len()
+                .saturating_add(params.as_ref().map_or(0, RawJson::len));
+            if !self.events.has_room(bytes, &self.config.limits) {
+                return Dispatched::NoRoom;
+            }
+            self.open_ask(id, method, params, call, generation);
         } else {
-            self.answer_itself(id, Err(RpcError::method_not_found()), provisional);
+            self.answer_itself(id, Err(RpcError::method_not_found()), origin);
         }
         Dispatched::Done
     }

@@ -235,6 +235,12 @@ fn end_of_authority(url: &[u8]) -> usize {
     }
 }
 
+/// A URL as it can be shown: user and query left out.
+pub(crate) fn shown(url: &Uri) -> String {
+    let text = encoded(url.to_string().as_bytes()).unwrap_or_default();
+    UriStr::new(&text).map(without_secrets).unwrap_or_default()
+}
+
 fn without_secrets(url: &UriStr) -> String {
     let mut text = format!("{}:", url.scheme_str());
     if let Some(authority) = url.authority_str() {

@@ -14,9 +14,19 @@ use crate::error::RpcError;
 /// A message of the server, borrowed from the bytes it came in.
 #[derive(Debug)]
 pub(crate) enum Message<'a> {
-    Notification { method: Cow<'a, str>, params: Option<&'a RawValue> },
-    Request { id: &'a RawValue, method: Cow<'a, str>, params: Option<&'a RawValue> },
-    Response { id: Id, outcome: Result<&'a RawValue, RpcError> },
+    Notification {
+        method: Cow<'a, str>,
+        params: Option<&'a RawValue>,
+    },
+    Request {
+        id: &'a RawValue,
+        method: Cow<'a, str>,
+        params: Option<&'a RawValue>,
+    },
+    Response {
+        id: Id,
+        outcome: Result<&'a RawValue, RpcError>,
+    },
 }
 
 /// The id of a response.
@@ -51,27 +61,59 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 
 /// Reads one message.
 pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
+    // Serde would take the elements of an array for an envelope's members in turn.
+    if is_array(text) {
+        return Err("it is no JSON-RPC message");
+    }
     let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|error| {
-        if error.is_data() { "it is no JSON-RPC message" } else { "it is no JSON" }
+        if error.is_data() {
+            "it is no JSON-RPC message"
+        } else {
+            "it is no JSON"
+        }
     })?;
     match envelope {
-        Envelope { id, method: None, result: Some(result), error: None, .. } => {
-            Ok(Message::Response { id: response_id(id), outcome: Ok(result) })
+        Envelope {
+            id,
+            method: None,
+            result: Some(result),
+            error: None,
+            ..
+        } => Ok(Message::Response {
+            id: response_id(id),
+            outcome: Ok(result),
+        }),
+        Envelope {
+            id,
+            method: None,
+            result: None,
+            error: Some(error),
+            ..
+        } => {
+            let error =
+                serde_json::from_str(error.get()).map_err(|_| "its error is no JSON-RPC error")?;
+            Ok(Message::Response {
+                id: response_id(id),
+                outcome: Err(error),
+            })
         }
-        Envelope { id, method: None, result: None, error: Some(error), .. } => {
-            let error = serde_json::from_str(error.get())
-                .map_err(|_| "its error is no JSON-RPC error")?;
-            Ok(Message::Response { id: response_id(id), outcome: Err(error) })
-        }
-        Envelope { id: None, method: Some(method), params, result: None, error: None } => {
-            Ok(Message::Notification { method, params })
-        }
-        Envelope { id: Some(id), method: Some(method), params, result: None, error: None } => {
-            match id.get().as_bytes().first() {
-                Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
-                _ => Err("its id is neither a string nor a number"),
-            }
-        }
+        Envelope {
+            id: None,
+            method: Some(method),
+            params,
+            result: None,
+            error: None,
+        } => Ok(Message::Notification { method, params }),
+        Envelope {
+            id: Some(id),
+            method: Some(method),
+            params,
+            result: None,
+            error: None,
+        } => match id.get().as_bytes().first() {
+            Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
+            _ => Err("its id is neither a string nor a number"),
+        },
         _ => Err("it is no JSON-RPC message"),
     }
 }
@@ -96,7 +138,11 @@ pub(crate) fn batch(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
 /// Serializes what has to be a JSON object; `null` is nothing.
 pub(crate) fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<RawJson>, String> {
     let raw = RawJson::new(value).map_err(|error| format!("cannot be serialized: {error}"))?;
-    match raw.as_bytes().iter().find(|byte| !byte.is_ascii_whitespace()) {
+    match raw
+        .as_bytes()
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+    {
         Some(b'{') => Ok(Some(raw)),
         Some(b'n') => Ok(None),
         _ => Err("are no JSON object".to_owned()),
@@ -113,7 +159,10 @@ impl<'a> Members<'a> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
     }
 
     fn set(&mut self, name: &'static str, value: &'a RawValue) {
@@ -170,7 +219,9 @@ impl ProgressToken {
     /// The token that params ask progress with: `_meta.progressToken`.
     pub(crate) fn of_params(params: &RawJson) -> Option<Self> {
         let meta = Members::of(params.as_str()).get("_meta")?;
-        Members::of(meta.get()).get("progressToken").map(|token| Self::new(token.get()))
+        Members::of(meta.get())
+            .get("progressToken")
+            .map(|token| Self::new(token.get()))
     }
 
     /// The token that a progress notification names: `params.progressToken`.
@@ -270,4 +321,3 @@ fn put_string(body: &mut BytesMut, text: &str) {
     // Writing text to memory cannot fail.
     let _ = serde_json::to_writer(body.writer(), text);
 }
-

@@ -29,8 +29,10 @@ impl Envelope<'_> {
         let mut request = self.request(Method::POST, body);
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers
-            .insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, text/event-stream"),
+        );
         request
     }
 
@@ -45,18 +47,31 @@ impl Envelope<'_> {
         *request.uri_mut() = self.target.clone();
         let headers = request.headers_mut();
         headers.reserve(self.headers.len() + 4);
-        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        headers.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         if let Some(own) = self.own_headers {
             for name in own.keys() {
                 headers.remove(name);
             }
-            headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+            headers.extend(
+                own.iter()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            );
         }
         if let Some(session) = self.session {
             headers.insert(SESSION_ID, session.to_header());
         }
-        if let Some(revision) = self.revision.filter(|revision| revision.has_version_header()) {
-            headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
+        if let Some(revision) = self
+            .revision
+            .filter(|revision| revision.has_version_header())
+        {
+            headers.insert(
+                PROTOCOL_VERSION,
+                HeaderValue::from_static(revision.as_str()),
+            );
         }
         request
     }

@@ -29,7 +29,9 @@ pub(crate) fn head(status: StatusCode, headers: &HeaderMap) -> Head {
     if !status.is_success() {
         return Head::Refusal;
     }
-    let empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+    let empty = headers
+        .get(CONTENT_LENGTH)
+        .is_some_and(|length| length == "0");
     if empty || status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT {
         return Head::Empty;
     }
@@ -56,6 +58,7 @@ pub(crate) enum Carried {
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) answer: Answer,
+    from: Uri,
     status: StatusCode,
     redirect: Redirect,
 }
@@ -83,7 +86,9 @@ impl Refusal {
     pub(crate) fn new(from: &Uri, status: StatusCode, headers: &HeaderMap) -> Self {
         let redirect = headers
             .get(LOCATION)
-            .map_or(Redirect::Unreadable, |location| headers::resolve_redirect(from, location));
+            .map_or(Redirect::Unreadable, |location| {
+                headers::resolve_redirect(from, location)
+            });
         let answer = Answer {
             status: Some(status),
             rpc: None,
@@ -91,7 +96,12 @@ impl Refusal {
             excerpt: None,
             challenges: parse_challenges(headers),
         };
-        Self { answer, status, redirect }
+        Self {
+            answer,
+            from: from.clone(),
+            status,
+            redirect,
+        }
     }
 
     /// Whether the session is lost, whatever the body says (transports: session
@@ -112,7 +122,10 @@ impl Refusal {
         let own = own_error(body, request, is_open);
         self.answer.excerpt = Some(headers::excerpt(body));
         self.answer.rpc = own.as_ref().map(|(error, _)| error.clone());
-        let fail = |refused: Refused, delivery| Verdict::Fail { reason: refused.into(), delivery };
+        let fail = |refused: Refused, delivery| Verdict::Fail {
+            reason: refused.into(),
+            delivery,
+        };
         match (self.status.as_u16(), carried) {
             (301 | 302, _) => fail(self.redirected(), Delivery::Rejected),
             (303, _) => fail(self.redirected(), Delivery::Unknown),
@@ -148,9 +161,10 @@ impl Refusal {
                     reason: Refused::Unavailable.into(),
                     delivery: Delivery::Unknown,
                 },
-                (None, _) => {
-                    Verdict::Fail { reason: Peer::Odd.into(), delivery: Delivery::Unknown }
-                }
+                (None, _) => Verdict::Fail {
+                    reason: Peer::Odd.into(),
+                    delivery: Delivery::Unknown,
+                },
             },
         }
     }
@@ -159,10 +173,11 @@ impl Refusal {
     /// carries is the reply, without one the call fails.
     pub(crate) fn into_outcome(self) -> Result<Reply, Error> {
         match self.answer.rpc {
-            Some(error) => Ok(Reply { outcome: Err(error), status: self.status }),
-            None => {
-                Err(Error::new(Refused::Status, Delivery::Rejected).with_answer(self.answer))
-            }
+            Some(error) => Ok(Reply {
+                outcome: Err(error),
+                status: self.status,
+            }),
+            None => Err(Error::new(Refused::Status, Delivery::Rejected).with_answer(self.answer)),
         }
     }
 
@@ -175,13 +190,17 @@ impl Refusal {
     pub(crate) fn redirected(&self) -> Refused {
         match &self.redirect {
             Redirect::Same(to) => Refused::Redirected {
-                to: headers::excerpt(to.to_string().as_bytes()),
+                to: headers::shown(to),
+                hint: headers::redirect_hint(&self.from, to),
+            },
+            Redirect::Other { to, hint } => Refused::Redirected {
+                to: to.clone(),
+                hint: *hint,
+            },
+            Redirect::Unreadable => Refused::Redirected {
+                to: String::new(),
                 hint: None,
             },
-            Redirect::Other { to, hint } => {
-                Refused::Redirected { to: to.clone(), hint: *hint }
-            }
-            Redirect::Unreadable => Refused::Redirected { to: String::new(), hint: None },
         }
     }
 }
@@ -199,7 +218,11 @@ fn own_error(
     request: Option<u64>,
     is_open: impl Fn(u64) -> bool,
 ) -> Option<(RpcError, bool)> {
-    let Ok(Message::Response { id, outcome: Err(error) }) = jsonrpc::parse(body) else {
+    let Ok(Message::Response {
+        id,
+        outcome: Err(error),
+    }) = jsonrpc::parse(body)
+    else {
         return None;
     };
     match id {

@@ -29,10 +29,30 @@ struct Row {
 }
 
 const TABLE: [Row; 4] = [
-    Row { revision: Revision::V2024_11_05, name: "2024-11-05", batches: false, version_header: false },
-    Row { revision: Revision::V2025_03_26, name: "2025-03-26", batches: true, version_header: false },
-    Row { revision: Revision::V2025_06_18, name: "2025-06-18", batches: false, version_header: true },
-    Row { revision: Revision::V2025_11_25, name: "2025-11-25", batches: false, version_header: true },
+    Row {
+        revision: Revision::V2024_11_05,
+        name: "2024-11-05",
+        batches: false,
+        version_header: false,
+    },
+    Row {
+        revision: Revision::V2025_03_26,
+        name: "2025-03-26",
+        batches: true,
+        version_header: false,
+    },
+    Row {
+        revision: Revision::V2025_06_18,
+        name: "2025-06-18",
+        batches: false,
+        version_header: true,
+    },
+    Row {
+        revision: Revision::V2025_11_25,
+        name: "2025-11-25",
+        batches: false,
+        version_header: true,
+    },
 ];
 
 impl Revision {
@@ -57,7 +77,10 @@ impl Revision {
     /// The revision of this date, if this crate speaks it.
     #[must_use]
     pub fn from_date(date: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.name == date).map(|row| row.revision)
+        TABLE
+            .iter()
+            .find(|row| row.name == date)
+            .map(|row| row.revision)
     }
 
     /// Whether a server may put several messages into one JSON array

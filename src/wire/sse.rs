@@ -22,7 +22,7 @@ const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// So many bytes of a line decide which field it is and where the value of `data` begins.
 const HEAD: usize = "data: ".len();
 
-/// The first line of nearly every event of MCP, which is worth a short cut.
+/// The first line of nearly every event of MCP; worth a short cut.
 const USUAL: &[u8] = b"event: message";
 
 /// How much a [`Decoder`] accepts. Exactly the limit is accepted, one byte more is refused.
@@ -31,14 +31,15 @@ pub struct Limits {
     /// The longest line, whatever its field, in bytes as received and without its terminator.
     pub line: usize,
     /// The longest data of one event, in bytes of UTF-8, with the line feeds that join its `data`
-    /// lines. It is checked at the end of each line, so a decoder holds at most `line` + `event`
-    /// bytes of an event.
+    /// lines. It is checked at the end of each line, so that the answer does not depend on where
+    /// the stream was split: the data may grow to `event` + `line` bytes before they are refused.
+    /// The type and the ids are lines and no longer than one.
     pub event: usize,
 }
 
-/// 16 MiB each. One event carries one whole message, usually on one `data` line, and messages with
-/// embedded images or files of some megabytes in base64 are usual; more than that is rather a
-/// fault than a message, and many streams may be open at once.
+/// 16 MiB each. One event carries one whole message, mostly on one `data` line, and messages with
+/// images or files of some megabytes in base64 are common. What is larger is rather a fault than a
+/// message, and many streams may be open at once.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -185,8 +186,9 @@ text!(EventName EventId Data);
 
 /// The decoder of one event stream (one HTTP response body).
 ///
-/// After an error it is finished: its buffers are freed, what is fed to it is dropped, and
-/// [`next`](Self::next) returns `None`. Its `Debug` shows sizes, never contents.
+/// What an event is made of is held until its blank line; so is the chunk that its data are a slice
+/// of. After an error the decoder is finished: its buffers are freed, what is fed to it is dropped,
+/// and [`next`](Self::next) returns `None`. Its `Debug` shows sizes, never contents.
 #[derive(Clone)]
 pub struct Decoder {
     limits: Limits,
@@ -219,7 +221,8 @@ impl Decoder {
 
     /// Queues the next bytes of the stream, without looking at them.
     ///
-    /// How much waits undecoded is up to the caller: see [`buffered`](Self::buffered).
+    /// The limits do not bound what is queued; that is up to the caller, who sees it in
+    /// [`buffered`](Self::buffered).
     pub fn feed(&mut self, chunk: Bytes) {
         if self.failed || chunk.is_empty() {
             return;
@@ -265,28 +268,27 @@ impl Decoder {
                 }
             }
             let end = find_end(rest);
-            let (piece, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let length = self.line.length.saturating_add(piece.len());
+            let length = self.line.length.saturating_add(end);
             if length > self.limits.line {
                 let limit = self.limits.line;
                 return self.fail(LimitExceeded::Line { limit });
             }
-            let ending = match tail {
-                [] => {
-                    self.at = self.chunk.len();
-                    self.line.extend(piece, &mut self.block.data);
-                    self.line.length = length;
-                    continue;
-                }
-                [b'\r'] => {
-                    self.edge = Edge::AfterCr;
-                    1
-                }
-                [b'\r', b'\n', ..] => 2,
-                _ => 1,
+            let (piece, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let to = self.at + end;
+            let Some((terminator, after)) = tail.split_first() else {
+                self.at = to;
+                self.line.extend(piece, &mut self.block.data);
+                self.line.length = length;
+                continue;
             };
-            let to = self.at + piece.len();
-            self.at = to + ending;
+            self.at = to + 1;
+            if *terminator == b'\r' {
+                match after.first() {
+                    None => self.edge = Edge::AfterCr,
+                    Some(b'\n') => self.at += 1,
+                    Some(_) => {}
+                }
+            }
             if length == 0 && !is_ascii(self.block.data.bytes()) {
                 self.block.replace();
             } else if !is_fresh {
@@ -329,7 +331,8 @@ impl Decoder {
             .fold(self.undecoded(), usize::saturating_add)
     }
 
-    /// Whether there are bytes that [`next`](Self::next) has not decoded yet.
+    /// Whether there are bytes that [`next`](Self::next) has not decoded yet. They need not make
+    /// an item.
     pub fn has_input(&self) -> bool {
         self.undecoded() > 0
     }
@@ -338,7 +341,6 @@ impl Decoder {
         self.queued.saturating_add(self.chunk.len() - self.at)
     }
 
-    #[inline(never)]
     /// Lets go of the chunk, which is decoded, and takes the next one if there is one.
     fn next_chunk(&mut self) -> bool {
         if self.block.lent {
@@ -407,10 +409,11 @@ enum Edge {
     AfterCr,
 }
 
-/// The line that is not complete in one chunk. Its bytes are looked at once and copied once.
+/// A line that lies in more than one chunk. Its bytes are looked at once, and copied once if they
+/// are data.
 #[derive(Clone, Default)]
 struct Line {
-    /// The bytes of the line, unless they go to the data of the event directly.
+    /// The bytes of the line, unless they go to the data of the event.
     kept: Vec<u8>,
     /// It is a `data` field, and its name has been taken off.
     direct: bool,
@@ -432,7 +435,7 @@ impl Line {
         let missing = HEAD.saturating_sub(self.kept.len());
         let (head, tail) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
         self.kept.extend_from_slice(head);
-        if missing > 0 && self.kept.len() == HEAD {
+        if self.kept.len() == HEAD {
             if let Some((Field::Data, value)) = split(&self.kept) {
                 data.begin();
                 data.extend(value);
@@ -444,7 +447,6 @@ impl Line {
         self.kept.extend_from_slice(tail);
     }
 
-    #[inline(never)]
     fn finish(&mut self, block: &mut Block) {
         if !self.direct {
             let line = Bytes::from(mem::take(&mut self.kept));
@@ -495,7 +497,6 @@ struct Block {
 
 impl Block {
     /// Takes in a line, which ends at `end` in `source`.
-    #[inline(always)]
     fn line(&mut self, line: &[u8], source: &Bytes, end: usize) {
         let Some((field, value)) = split(line) else {
             return;
@@ -538,7 +539,6 @@ impl Block {
     }
 
     /// The end of the block.
-    #[inline(never)]
     fn dispatch(&mut self) -> Option<Item> {
         let id = self.id.take();
         let has_id = id.is_some();
@@ -652,8 +652,8 @@ fn is_ascii(bytes: &[u8]) -> bool {
     tops_clear(bytes, |byte| byte)
 }
 
-/// A text in place of bytes that may be no UTF-8: the bytes themselves if they are, else a copy with
-/// U+FFFD for what is not, which is never shorter.
+/// The bytes themselves if they are UTF-8, else a copy with U+FFFD for what is not. A copy is never
+/// shorter than the bytes.
 #[inline]
 fn utf8(bytes: Bytes) -> Bytes {
     if is_ascii(&bytes) {
