@@ -332,7 +332,7 @@ impl Client {
         done
     }
 
-    async fn outcome(&self, subject: Subject) -> Result<Option<RawJson>, Error> {
+    async fn outcome(&self, subject: Subject) -> Result<RawJson, Error> {
         let shared = self.handle.shared();
         let forget = Forget { shared, subject };
         let outcome = std::future::poll_fn(|cx| shared.lock().poll_outcome(subject, cx)).await;
@@ -396,12 +396,7 @@ impl Future for Call {
             .poll_outcome(Subject::Call(id), cx);
         polled.map(|outcome| {
             self.id = None;
-            outcome.and_then(|result| {
-                result.map_or_else(
-                    || RawJson::from_text("null").map_err(|error| Error::unexpected_shape(&error)),
-                    Ok,
-                )
-            })
+            outcome
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 
-use crate::error::{Error, Misuse, Mistake};
+use crate::error::{Error, Mistake, Misuse};
 use crate::wire::headers;
 use crate::{RawJson, Revision};
 
@@ -146,7 +146,10 @@ struct ClientInfo<'a> {
 
 impl ClientInfo<'static> {
     fn of_this_crate() -> Self {
-        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+        Self {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        }
     }
 }
 

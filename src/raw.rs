@@ -53,6 +53,12 @@ impl RawJson {
         }
     }
 
+    /// `null`.
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn null() -> Self {
+        Self(Bytes::from_static(b"null"))
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -85,8 +91,7 @@ impl fmt::Debug for RawJson {
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue =
-            serde_json::from_slice(&self.0).map_err(serde::ser::Error::custom)?;
+        let raw: &RawValue = serde_json::from_slice(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
 }

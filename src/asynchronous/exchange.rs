@@ -12,7 +12,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::shared::Shared;
+use super::shared::{Shared, keep};
 use crate::ExchangeId;
 use crate::error::Failure;
 
@@ -148,7 +148,7 @@ impl Shared {
         let mut state = self.lock();
         let wants = state.connection.wants_read(id);
         if !wants {
-            state.paused.push(cx.waker().clone());
+            keep(&mut state.paused, cx);
         }
         wants
     }

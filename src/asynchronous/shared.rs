@@ -36,7 +36,8 @@ pub(super) struct State {
     pub(super) readers: usize,
 }
 
-type Outcome = Result<Option<RawJson>, Error>;
+/// What was waited for: a call's result, or `null` for what is only accepted.
+type Outcome = Result<RawJson, Error>;
 
 struct Slot {
     method: Option<String>,
@@ -240,7 +241,7 @@ fn closed() -> Error {
     Error::new(Reason::Closed, Delivery::NotSent)
 }
 
-fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+pub(super) fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
     if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
         wakers.push(cx.waker().clone());
     }
@@ -268,12 +269,12 @@ fn end_of(event: &Event) -> Option<Subject> {
 fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
     match event {
         Event::Reply { reply, .. } => Some(match reply.outcome {
-            Ok(result) => Ok(Some(result)),
+            Ok(result) => Ok(result),
             Err(rpc) => {
                 Err(Error::from_rpc(rpc, reply.status).for_method(method.unwrap_or_default()))
             }
         }),
-        Event::Accepted { .. } => Some(Ok(None)),
+        Event::Accepted { .. } => Some(Ok(RawJson::null())),
         Event::Fail { error, .. } => Some(Err(error)),
         _ => None,
     }

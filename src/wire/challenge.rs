@@ -110,9 +110,6 @@ pub(crate) fn parse_challenges(headers: &HeaderMap) -> Vec<Challenge> {
         let line = line.as_bytes();
         parse_line(within(line, budget), &mut challenges);
         budget = budget.saturating_sub(line.len());
-        if budget == 0 || challenges.len() == MAX_CHALLENGES {
-            break;
-        }
     }
     challenges
 }

@@ -362,12 +362,14 @@ impl Origin {
 }
 
 /// Whether a header belongs to HTTP or to the protocol, so that an application may not set it.
+/// Codings too: adapters decode none.
 pub(crate) fn owned(name: &HeaderName) -> bool {
     #[rustfmt::skip]
-    const OWNED: [&str; 17] = [
-        "accept", "connection", "content-length", "content-type", "expect", "host", "keep-alive",
-        "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id",
-        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    const OWNED: [&str; 19] = [
+        "accept", "accept-encoding", "connection", "content-encoding", "content-length",
+        "content-type", "expect", "host", "keep-alive", "last-event-id", "mcp-method", "mcp-name",
+        "mcp-protocol-version", "mcp-session-id", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
     ];
     OWNED.contains(&name.as_str()) || name.as_str().starts_with("mcp-param-")
 }
