@@ -1,5 +1,6 @@
 //! How a connection is set up, and every number it keeps to.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -24,7 +25,7 @@ use crate::{RawJson, Revision};
 ///     .seed(7);
 /// # Ok::<(), mcp_http::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     pub(crate) endpoint: Uri,
     pub(crate) client_info: RawJson,
@@ -135,6 +136,24 @@ impl Config {
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
+    }
+}
+
+/// Without the endpoint's query, where some servers want their keys (law 9).
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("endpoint", &headers::shown(&self.endpoint))
+            .field("client_info", &self.client_info)
+            .field("capabilities", &self.capabilities)
+            .field("headers", &self.headers)
+            .field("pinned", &self.pinned)
+            .field("recovery", &self.recovery)
+            .field("seed", &self.seed)
+            .field("clocks", &self.clocks)
+            .field("limits", &self.limits)
+            .field("budget", &self.budget)
+            .finish()
     }
 }
 

@@ -202,6 +202,10 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
+        if matches!(&exchange.reading, Reading::Stream(stream) if stream.has_ended()) {
+            drop(self.end_exchange(id));
+            return;
+        }
         exchange.purpose = Purpose::Cancelled;
         exchange.reading = Reading::Ignored(0);
         let generation = exchange.generation;
@@ -321,6 +325,8 @@ impl Connection {
         }
         call.delivery = call.delivery.max(error.delivery());
         call.resends = resends.saturating_add(1);
+        // It was reached: this delay is not one that a change of the network forgives.
+        call.unreached = 0;
         call.state = State::Delayed;
         self.timers.set(Timer::Delay(id), self.now + delay);
     }

@@ -256,7 +256,6 @@ impl Connection {
                 notice.refused = true;
                 notice.target = None;
                 self.put_back_notice(notice);
-                self.want_session(false);
             }
             purpose => {
                 self.control_failed(&purpose, Error::new(Lost::Session, Delivery::Rejected));
@@ -269,6 +268,7 @@ impl Connection {
         let later = self.notices.iter().position(|other| other.id > notice.id);
         self.notices
             .insert(later.unwrap_or(self.notices.len()), notice);
+        self.want_session(false);
     }
 
     /// Everything of the application that waits for a session fails.
@@ -298,7 +298,10 @@ impl Connection {
         let in_doubt = self
             .suspicion
             .as_ref()
-            .map_or(0, |suspicion| suspicion.control.len());
+            .into_iter()
+            .flat_map(|suspicion| &suspicion.control)
+            .filter(|(purpose, _)| matches!(purpose, Purpose::Notification(_)))
+            .count();
         let waiting: usize = VecDeque::len(&self.notices);
         [
             waiting,

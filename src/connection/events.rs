@@ -28,6 +28,8 @@ pub(super) struct Events {
     lifecycle: usize,
     missed: u64,
     bytes: usize,
+    /// How many there ever were.
+    told: u64,
     pub(super) ended_calls: usize,
     pub(super) ended_notifications: usize,
 }
@@ -36,6 +38,7 @@ impl Events {
     pub(super) fn push(&mut self, event: Event) {
         let class = class(&event);
         self.count(&event, class, 1);
+        self.told = self.told.saturating_add(1);
         self.queue.push_back(event);
         if self.lifecycle > LIFECYCLE {
             let oldest = self
@@ -76,6 +79,11 @@ impl Events {
 
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.missed == 0
+    }
+
+    /// How many events there ever were, read or not.
+    pub(super) fn told(&self) -> u64 {
+        self.told
     }
 
     /// Bytes of payload that wait to be read.
@@ -121,7 +129,12 @@ impl Events {
                 } => {
                     add(&mut self.ended_calls, 1);
                 }
-                _ => add(&mut self.ended_notifications, 1),
+                Event::Accepted { subject } | Event::Fail { subject, .. }
+                    if matches!(subject, Subject::Notification(_)) =>
+                {
+                    add(&mut self.ended_notifications, 1);
+                }
+                _ => {}
             },
             Class::Lifecycle => add(&mut self.lifecycle, 1),
             Class::Unasked => {

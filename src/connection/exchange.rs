@@ -236,6 +236,7 @@ impl Connection {
         match exchange.reading {
             Reading::Head => {}
             Reading::Ignored(_) => return Ok(()),
+            Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
         }
         let session = headers::session_id(head);
@@ -331,6 +332,7 @@ impl Connection {
                     self.abort(id);
                 }
             }
+            Reading::Stream(stream) if stream.has_ended() => return Ok(()),
             Reading::Stream(stream) => {
                 stream.feed(chunk);
                 self.pump(id);

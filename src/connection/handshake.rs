@@ -381,6 +381,7 @@ impl Connection {
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }
+        self.settle(true);
         let unreached = error.delivery() == Delivery::NotSent
             && self.phase == Phase::Initializing
             && self.handshake.target.is_none();

@@ -96,14 +96,20 @@ pub struct Connection {
     farewells: VecDeque<Farewell>,
     events: Events,
     timers: Timers,
-    /// Whether a timer was due since the outlets were last empty.
-    woken: bool,
+    woken: Woken,
     /// Bytes that exchanges hold in buffers.
     held: usize,
     last_call: u64,
     last_exchange: u64,
     last_notification: u64,
     last_ticket: u64,
+}
+
+/// What a time-out brought about and nobody has polled yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Woken {
+    to_send: bool,
+    to_tell: bool,
 }
 
 /// What a connection is doing, as of what was polled last.
@@ -207,7 +213,7 @@ impl Connection {
             farewells: VecDeque::new(),
             events: Events::default(),
             timers: Timers::default(),
-            woken: false,
+            woken: Woken::default(),
             held: 0,
             last_call: 0,
             last_exchange: 0,
@@ -505,8 +511,10 @@ impl Connection {
     /// Does what is due by now. Early and needless calls do no harm.
     pub fn handle_timeout(&mut self, now: Time) {
         self.begin(now);
+        let told = self.events.told();
+        let mut any = false;
         while let Some(timer) = self.timers.pop_due(self.now) {
-            self.woken = true;
+            any = true;
             match timer {
                 Timer::Handshake => {}
                 Timer::Call(call) => self.call_timed_out(call),
@@ -515,6 +523,8 @@ impl Connection {
             }
         }
         self.end();
+        self.woken.to_send |= any && self.wants_to_send();
+        self.woken.to_tell |= self.events.told() != told;
     }
 }
 
@@ -524,9 +534,14 @@ impl Connection {
     /// the state of this moment; once taken it counts as sent.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         self.begin(now);
-        let transmit = self.next_transmit();
-        self.end();
-        transmit
+        loop {
+            let transmit = self.next_transmit();
+            self.end();
+            // What was pointless, and is gone, may have made room for more.
+            if transmit.is_some() || !self.wants_to_send() {
+                return transmit;
+            }
+        }
     }
 
     /// What the application should know next, if anything.
@@ -550,7 +565,8 @@ impl Connection {
     /// waits to be polled.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.woken && (self.wants_to_send() || !self.events.is_empty()) {
+        let Woken { to_send, to_tell } = self.woken;
+        if to_send && self.wants_to_send() || to_tell && !self.events.is_empty() {
             return Some(self.now);
         }
         self.timers.next()
@@ -561,7 +577,8 @@ impl Connection {
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
-        self.woken &= self.wants_to_send() || !self.events.is_empty();
+        self.woken.to_send &= self.wants_to_send();
+        self.woken.to_tell &= !self.events.is_empty();
     }
 
     /// A turn ends: what it made possible happens.

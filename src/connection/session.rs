@@ -74,6 +74,20 @@ impl Connection {
             Recovery::Manual => Input::GoneManual,
         });
         self.settle(true);
+        self.drop_initialized();
+    }
+
+    /// The `notifications/initialized` of a session that is gone: what is answered
+    /// to it must not touch the handshake that comes next.
+    fn drop_initialized(&mut self) {
+        self.initialized_due = false;
+        let stale = self
+            .exchanges
+            .iter()
+            .find(|(_, exchange)| matches!(exchange.purpose, Purpose::Initialized));
+        if let Some(id) = stale.map(|(id, _)| *id) {
+            self.abort(id);
+        }
     }
 
     /// A 400 made the session doubtful: one ping is to settle it.

@@ -71,6 +71,11 @@ impl Stream {
         }
     }
 
+    /// Whether its end was reported: what is reported after that means nothing.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
     pub(super) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
     }
@@ -198,7 +203,7 @@ impl Connection {
                 outcome,
             }) => {
                 let outcome = outcome.map(|result| RawJson::keep(text, result));
-                self.response(number, outcome);
+                self.response(id, number, outcome);
                 Dispatched::Done
             }
             Ok(Message::Response { .. }) => {
@@ -233,7 +238,8 @@ impl Connection {
     }
 
     /// A response, on whatever stream it came: the id says which request it answers.
-    fn response(&mut self, number: u64, outcome: Result<RawJson, RpcError>) {
+    /// But `initialize` is answered on its own alone, whose head brings the session id.
+    fn response(&mut self, stream: ExchangeId, number: u64, outcome: Result<RawJson, RpcError>) {
         let id = ExchangeId::new(self.tag, number);
         let Some(exchange) = self.exchanges.get(&id) else {
             return;
@@ -242,7 +248,12 @@ impl Connection {
             Reading::Stream(stream) => stream.status,
             _ => StatusCode::OK,
         };
-        if let Purpose::Call(_) | Purpose::Initialize(_) | Purpose::Ping = exchange.purpose {
+        let expected = match exchange.purpose {
+            Purpose::Call(_) | Purpose::Ping => true,
+            Purpose::Initialize(_) => stream == id,
+            _ => false,
+        };
+        if expected {
             if let Some(purpose) = self.finish_or_close(id) {
                 self.completed(purpose, outcome, status);
             }

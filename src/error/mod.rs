@@ -100,12 +100,8 @@ impl Error {
     /// adapters that deserialize replies.
     #[must_use]
     pub fn unexpected_shape(why: &serde_json::Error) -> Self {
-        Self::new(
-            Peer::Shape {
-                why: why.to_string(),
-            },
-            Delivery::Unknown,
-        )
+        let why = without_values(&why.to_string(), why.line(), why.column());
+        Self::new(Peer::Shape { why }, Delivery::Unknown)
     }
 
     pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
@@ -210,6 +206,16 @@ impl Error {
     #[must_use]
     pub fn challenges(&self) -> &[Challenge] {
         &self.inner.answer.challenges
+    }
+}
+
+/// What a deserializer complains of, without the values that it found (law 9).
+fn without_values(why: &str, line: usize, column: usize) -> String {
+    let place = format!("at line {line} column {column}");
+    match why.rsplit_once(", expected ") {
+        _ if why.starts_with("missing field ") => why.to_owned(),
+        Some((_, expected)) => format!("expected {expected}"),
+        None => format!("it does not fit {place}"),
     }
 }
 

@@ -1,0 +1,609 @@
+//! What goes wrong in the field: one test per row of that list that is about sessions and calls.
+//!
+//! Left to other issues: rows about GET, resuming and listening streams, the silence clock, the
+//! era, HTTP+SSE, authorisation, snapshots; rows about adapters are tested with the adapters.
+
+use mcp_http::{Delivery, LossCause, Lost, Peer, Phase, Reason, Refused, Remedy, Subject};
+use serde_json::{Value, json};
+
+use crate::world::{
+    Sent, World, event, initialized, log, millis, request, reset, result, rpc_error, secs,
+};
+
+#[test]
+fn sessions_wrong_url_404_is_no_expired_session() {
+    let mut w = World::idle();
+    let calls = [w.call("tools/call"), w.call("tools/list"), w.call("ping")];
+    let sent = w.take("initialize");
+    w.answer(&sent, 404)
+        .typed("text/html", "<h1>Not Found</h1>");
+    for call in calls {
+        let error = w.error(call);
+        assert_eq!(*error.reason(), Refused::NotFound.into());
+        assert_eq!(
+            (error.delivery(), error.remedy()),
+            (Delivery::NotSent, Remedy::Correct)
+        );
+        assert!(
+            error.to_string().contains("this is no expired session"),
+            "{error}"
+        );
+    }
+    w.advance(secs(3600));
+    assert_eq!(w.sent.len(), 1, "one error, no traffic");
+}
+
+#[test]
+fn sessions_initialized_or_first_call_answered_404_or_400_for_ever() {
+    for (method, status) in [
+        ("notifications/initialized", 404),
+        ("notifications/initialized", 400),
+        ("tools/call", 404),
+        ("tools/call", 400),
+    ] {
+        let mut w = World::idle();
+        let call = w.call("tools/call");
+        for _ in 0..100 {
+            w.advance(millis(300));
+            w.answer_all(method, status);
+            w.answer_all("ping", status);
+            if w.has("initialize") {
+                w.accept_initialize("s");
+            }
+            if method == "tools/call" && w.has("notifications/initialized") {
+                w.accept("notifications/initialized");
+            }
+        }
+        assert_eq!(
+            w.count("initialize"),
+            3,
+            "{method} {status}: budget, then silence"
+        );
+        let error = w.error(call);
+        let unrecoverable = matches!(
+            error.reason(),
+            Reason::Lost(Lost::SessionUnrecoverable { in_turns: true, .. })
+        );
+        assert!(unrecoverable, "{method} {status}: {error}");
+    }
+}
+
+#[test]
+fn sessions_one_503_during_a_handshake_does_not_fix_the_id_at_none() {
+    let mut w = World::recovering();
+    let sent = w.wait_for("initialize");
+    w.answer(&sent, 503).empty();
+    let call = w.call("tools/call");
+    w.recover("s3");
+    assert_eq!(w.open[0].session(), Some("s3"));
+    w.answer_all("tools/call", 404);
+    assert_eq!(w.reinitialized(), 2, "and this one can be lost again");
+    w.advance(secs(600));
+    assert!(w.ended(call));
+}
+
+#[test]
+fn sessions_six_calls_get_404_at_slightly_different_times() {
+    let mut w = World::ready();
+    let calls: Vec<_> = (0..6).map(|_| w.call("tools/call")).collect();
+    let refused: Vec<_> = (0..6).map(|_| w.take("tools/call")).collect();
+    for (turn, sent) in refused.iter().enumerate() {
+        w.answer(sent, 404).empty();
+        w.advance(millis(400));
+        if turn == 3 {
+            w.establish("s2");
+        }
+    }
+    for call in calls {
+        w.succeed("tools/call");
+        w.reply(call);
+    }
+    assert_eq!(
+        (w.count("initialize"), w.count("DELETE")),
+        (2, 0),
+        "one handshake, six replies"
+    );
+    assert!(
+        w.sent
+            .iter()
+            .filter(|s| s.method() == "tools/call")
+            .all(|s| s.session().is_some())
+    );
+}
+
+#[test]
+fn sessions_a_call_that_is_fine_survives_its_neighbours_404() {
+    let mut w = World::ready();
+    let (fine, _) = (w.call("tools/list"), w.call("tools/call"));
+    let sent = w.take("tools/list");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    assert!(!w.ended(fine) && !w.aborted.contains(&sent.exchange));
+    w.answer(&sent, 200).result(json!({ "ok": true }));
+    assert_eq!(w.result(fine)["ok"], true);
+}
+
+#[test]
+fn sessions_400_invalid_params_on_a_live_session_reaches_the_caller() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 400).error(-32602, "Invalid params: name");
+    let error = w.rpc_error(call);
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (-32602, "Invalid params: name")
+    );
+    assert_eq!(
+        (w.reinitialized(), w.sent_since(2)),
+        (0, vec!["tools/call".to_owned()])
+    );
+}
+
+#[test]
+fn sessions_a_dead_session_answered_400_is_found_out_by_ping() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    for method in ["tools/call", "ping"] {
+        let sent = w.take(method);
+        w.answer(&sent, 400)
+            .error(-32000, "Bad Request: No valid session ID provided");
+    }
+    let lost = mcp_http::Event::Reinitialize {
+        generation: 1,
+        cause: LossCause::PingRefused,
+    };
+    assert!(w.events.contains(&lost));
+    w.recover("s2");
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
+fn sessions_404_is_recovered_without_a_restart() {
+    let mut w = World::ready();
+    for session in ["s2", "s3", "s4", "s5"] {
+        w.advance(secs(40));
+        let call = w.call("tools/call");
+        w.answer_all("tools/call", 404);
+        w.recover(session);
+        w.succeed("tools/call");
+        w.reply(call);
+    }
+}
+
+#[test]
+fn sessions_a_404_of_a_proxy_that_hits_the_reinitialize_too_is_not_for_good() {
+    let mut w = World::recovering();
+    let sent = w.wait_for("initialize");
+    w.answer(&sent, 404).empty();
+    assert_eq!(
+        *w.error_of(Subject::Connection).reason(),
+        Refused::NotFound.into()
+    );
+    let later = w.call("tools/call");
+    w.recover("s2");
+    w.succeed("tools/call");
+    w.reply(later);
+}
+
+#[test]
+fn sessions_three_calls_share_a_budget_over_time() {
+    let mut w = World::idle();
+    for _ in 0..10 {
+        w.call("tools/call");
+        w.advance(secs(3));
+        w.answer_all("initialize", 503);
+    }
+    assert_eq!(w.count("initialize"), 3);
+}
+
+#[test]
+fn sessions_calls_streaming_on_the_old_session_end_as_unknown() {
+    let mut w = World::ready();
+    let old = w.call("tools/list");
+    let stream = w.take("tools/list");
+    w.answer(&stream, 200).stream(&[log("x")]);
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    w.end(&stream);
+    let error = w.error(old);
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&Lost::Stream.into(), Delivery::Unknown)
+    );
+}
+
+#[test]
+fn sessions_a_404_after_close_does_not_bring_it_back_to_life() {
+    let mut w = World::ready();
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.close();
+    w.answer(&sent, 404).empty();
+    w.answer_all("DELETE", 200);
+    w.advance(secs(100));
+    assert_eq!((w.phase(), w.count("initialize")), (Phase::Closed, 1));
+}
+
+#[test]
+fn sessions_delete_that_hangs_or_is_refused_is_best_effort() {
+    for status in [None, Some(404), Some(405), Some(500)] {
+        let mut w = World::ready();
+        let call = w.call("tools/call");
+        w.close();
+        assert!(w.ended(call), "at once");
+        match status {
+            None => w.advance(secs(30)),
+            Some(status) => w.answer_all("DELETE", status),
+        }
+        assert!(w.connection.is_closed(), "{status:?}");
+        assert_eq!(w.count("DELETE"), 1, "{status:?}");
+    }
+}
+
+#[test]
+fn sessions_a_late_reply_to_an_abandoned_handshake_is_deleted_not_mixed() {
+    let mut w = World::initializing();
+    let late = w.take("initialize");
+    w.advance(secs(30));
+    let call = w.call("tools/call");
+    w.advance(millis(1500));
+    let sent = w.take("initialize");
+    w.answer(&late, 200)
+        .header("mcp-session-id", "old")
+        .result(initialized("2025-06-18"));
+    assert_eq!(w.take("DELETE").session(), Some("old"));
+    w.answer(&sent, 200)
+        .header("mcp-session-id", "new")
+        .result(initialized("2025-11-25"));
+    w.accept("notifications/initialized");
+    assert_eq!(w.ready_event().revision.as_str(), "2025-11-25");
+    assert_eq!(w.open[0].session(), Some("new"));
+    assert!(!w.ended(call));
+}
+
+#[test]
+fn sessions_two_replicas_without_stickiness_are_named() {
+    let mut w = World::ready();
+    let mut errors = Vec::new();
+    for turn in 0..6 {
+        let call = w.call("tools/call");
+        w.answer_all("tools/call", 404);
+        w.advance(secs(3));
+        if w.has("initialize") {
+            w.establish(&format!("replica-{turn}"));
+            w.succeed("tools/call");
+            w.reply(call);
+        } else {
+            errors.push(w.error(call));
+        }
+    }
+    assert_eq!(w.count("initialize"), 3);
+    assert!(
+        errors[0]
+            .to_string()
+            .contains("load balancer without sticky sessions")
+    );
+}
+
+#[test]
+fn sessions_headers_of_the_recovery_have_the_callers_credentials() {
+    let mut w = World::recovering_with(|c| c.header("authorization", "Bearer t").unwrap());
+    w.recover("s2");
+    let all = &w.sent;
+    assert!(
+        all.iter()
+            .all(|sent| sent.header("authorization") == Some("Bearer t"))
+    );
+}
+
+/// A call whose answer is told by `answer` has ended at once, as `Unknown`.
+#[track_caller]
+fn hangs_not(answer: impl FnOnce(&mut World, &Sent), reason: impl Into<Reason>) {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    answer(&mut w, &sent);
+    let error = w.error(call);
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&reason.into(), Delivery::Unknown)
+    );
+}
+
+#[test]
+fn hanging_an_event_stream_ends_without_the_reply() {
+    hangs_not(
+        |w, sent| {
+            w.answer(sent, 200).stream(&[log("x")]);
+            w.end(sent);
+        },
+        Lost::Stream,
+    );
+}
+
+#[test]
+fn hanging_202_204_or_nothing_in_answer_to_a_request() {
+    hangs_not(|w, sent| w.answer(sent, 202).head(), Peer::NoReply);
+    hangs_not(|w, sent| w.answer(sent, 204).head(), Peer::NoReply);
+    hangs_not(|w, sent| w.answer(sent, 200).empty(), Peer::NoReply);
+}
+
+#[test]
+fn hanging_200_with_another_id_a_notification_an_array_no_json() {
+    hangs_not(
+        |w, sent| w.answer(sent, 200).json(&result(99, json!({}))),
+        Peer::WrongReply,
+    );
+    hangs_not(
+        |w, sent| w.answer(sent, 200).json(&log("x")),
+        Peer::WrongReply,
+    );
+    let batch = Peer::Batch(mcp_http::Revision::V2025_11_25);
+    hangs_not(|w, sent| w.answer(sent, 200).json(&json!([])), batch);
+    let words = Peer::Message("it is no JSON");
+    hangs_not(
+        |w, sent| w.answer(sent, 200).typed("application/json", "oops"),
+        words,
+    );
+}
+
+#[test]
+fn hanging_4xx_with_an_error_whose_id_is_null_or_absent_is_the_reply() {
+    let absent = json!({ "jsonrpc": "2.0", "error": { "code": -32001, "message": "x" } });
+    for body in [rpc_error(Value::Null, -32001, "x"), absent] {
+        let mut w = World::ready();
+        let call = w.call("tools/call");
+        let sent = w.take("tools/call");
+        w.answer(&sent, 422).json(&body);
+        assert_eq!(w.rpc_error(call).code, -32001);
+    }
+}
+
+#[test]
+fn hanging_data_that_is_no_json_while_the_stream_stays_open() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[]);
+    w.chunk(&sent, "data: {oops\n\n");
+    w.error_of(Subject::Stream(Some(call)));
+    w.chunk(&sent, event(&result(sent.rpc_id(), json!({}))));
+    w.reply(call);
+}
+
+#[test]
+fn hanging_server_asks_ping_inside_the_stream_of_initialize() {
+    let mut w = World::initializing();
+    let sent = w.take("initialize");
+    let ping = request("srv-1", "ping", json!({}));
+    w.answer(&sent, 200)
+        .header("mcp-session-id", "s1")
+        .stream(&[ping]);
+    let pong = w.take("answer");
+    assert_eq!(
+        (pong.json(), pong.session()),
+        (result("srv-1", json!({})), Some("s1"))
+    );
+    w.answer(&pong, 202).empty();
+    w.event(&sent, &result(sent.rpc_id(), initialized("2025-11-25")));
+    w.accept("notifications/initialized");
+    assert_eq!(w.phase(), Phase::Ready);
+}
+
+#[test]
+fn hanging_a_chunked_empty_200_for_a_notification_is_accepted() {
+    let mut w = World::confirming();
+    let sent = w.take("notifications/initialized");
+    w.answer(&sent, 200)
+        .header("transfer-encoding", "chunked")
+        .empty();
+    assert_eq!(w.phase(), Phase::Ready);
+}
+
+#[test]
+fn hanging_16_posts_starve_nobody() {
+    let mut w = World::ready();
+    for _ in 0..16 {
+        w.call("tools/call");
+    }
+    let hanging: Vec<_> = (0..16).map(|_| w.take("tools/call")).collect();
+    w.answer(&hanging[0], 200)
+        .stream(&[request(1, "ping", json!({}))]);
+    let other = w.call("tools/list");
+    w.notify("notifications/x");
+    assert_eq!(
+        w.open_methods(),
+        ["answer", "tools/list", "notifications/x"]
+    );
+    w.succeed("tools/list");
+    w.reply(other);
+}
+
+#[test]
+fn storms_one_reset_post_ends_nothing_else() {
+    let mut w = World::ready();
+    let (hit, other) = (w.call("tools/call"), w.call("tools/list"));
+    let sent = w.take("tools/call");
+    w.fail(&sent, reset());
+    assert!(w.ended(hit) && w.phase() == Phase::Ready);
+    w.succeed("tools/list");
+    w.reply(other);
+}
+
+#[test]
+fn storms_a_bad_line_or_bad_json_does_not_end_the_session() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[]);
+    w.chunk(&sent, b"\xff\xfe nonsense\nfoo\n:\ndata: \xff\n\n".to_vec());
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.reply(call);
+    assert_eq!(w.reinitialized(), 0);
+}
+
+#[test]
+fn streams_retry_unknown_fields_bom_and_types_kill_nothing() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[]);
+    w.chunk(
+        &sent,
+        "\u{feff}retry: 99999999999999999999\nretry: x\nfoo: bar\nid\n\n",
+    );
+    w.chunk(&sent, "event: other\ndata: {\"not\":\"for us\"}\n\n");
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.reply(call);
+    assert!(w.events.is_empty(), "{:?}", w.events);
+}
+
+#[test]
+fn streams_do_not_stand_still_after_256_keep_alive_comments() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[]);
+    for _ in 0..300 {
+        w.chunk(&sent, ":\n\n");
+    }
+    assert!(w.connection.wants_read(sent.exchange));
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.reply(call);
+}
+
+#[test]
+fn streams_a_200_mb_error_body_is_not_read_into_memory() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 500).head();
+    for _ in 0..200 {
+        if !w.connection.wants_read(sent.exchange) {
+            break;
+        }
+        w.chunk(&sent, vec![b'x'; 1 << 20]);
+        assert!(w.connection.status().buffered <= 64 << 10);
+    }
+    assert!(w.ended(call) && w.aborted == [sent.exchange]);
+}
+
+#[test]
+fn streams_a_400_mb_body_is_not_read_into_memory() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200)
+        .header("content-type", "application/json")
+        .head();
+    let chunk = bytes::Bytes::from(vec![b' '; 8 << 20]);
+    for _ in 0..50 {
+        w.chunk(&sent, chunk.clone());
+    }
+    assert!(matches!(w.error(call).reason(), Reason::Limit(_)));
+    assert_eq!(
+        (w.aborted.as_slice(), w.connection.status().buffered),
+        (&[sent.exchange][..], 0)
+    );
+}
+
+#[test]
+fn streams_a_tool_of_a_json_mode_server_may_take_minutes_for_its_head() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.advance(secs(500));
+    w.answer(&sent, 200).result(json!({}));
+    w.reply(call);
+}
+
+#[test]
+fn streams_after_a_cancellation_are_aborted() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[log("x")]);
+    w.cancel(call);
+    w.accept("notifications/cancelled");
+    assert_eq!(w.aborted, [sent.exchange]);
+}
+
+#[test]
+fn headers_the_version_is_the_negotiated_one_on_delete_too() {
+    let mut w = World::ready_at("2025-06-18");
+    w.call("tools/call");
+    w.close();
+    for method in ["tools/call", "DELETE"] {
+        let sent = w.sent.iter().find(|sent| sent.method() == method).unwrap();
+        assert_eq!(
+            sent.header("mcp-protocol-version"),
+            Some("2025-06-18"),
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn headers_content_type_has_no_case() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    let body = result(sent.rpc_id(), json!({})).to_string();
+    w.answer(&sent, 200).typed("Application/JSON", body);
+    w.reply(call);
+}
+
+#[test]
+fn headers_a_redirect_loses_neither_the_session_nor_the_token() {
+    let mut w = World::ready_with(|c| c.header("authorization", "Bearer t").unwrap());
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 307).header("location", "/mcp/").empty();
+    let followed = w.take("tools/call");
+    assert_eq!(followed.request.uri().path(), "/mcp/");
+    assert_eq!(
+        (followed.session(), followed.header("authorization")),
+        (Some("s1"), Some("Bearer t"))
+    );
+}
+
+#[test]
+fn retries_a_tool_does_not_run_twice() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).stream(&[log("half done")]);
+    w.fail(&sent, reset());
+    assert_eq!(w.error(call).remedy(), Remedy::Verify);
+    w.advance(secs(600));
+    assert_eq!(w.count("tools/call"), 1);
+}
+
+#[test]
+fn retries_send_the_renewed_token() {
+    let mut w = World::ready_with(|c| c.header("authorization", "Bearer old").unwrap());
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 429).header("retry-after", "1").empty();
+    w.connection
+        .set_header("authorization", Some("Bearer new"))
+        .unwrap();
+    assert_eq!(
+        w.wait_for("tools/call").header("authorization"),
+        Some("Bearer new")
+    );
+}
+
+#[test]
+fn retries_a_401_is_not_hidden_by_its_json_rpc_body() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 401).error(-32001, "Unauthorized");
+    let error = w.error(call);
+    assert_eq!(*error.reason(), Refused::Unauthorized.into());
+    assert_eq!(error.rpc_error().unwrap().code, -32001);
+}

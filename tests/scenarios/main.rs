@@ -1,0 +1,28 @@
+//! Scenarios: named stories against a scripted server in virtual time, over the public API.
+//!
+//! [`world::World`] is the story's stage: it owns a connection and a clock, does what the
+//! connection wants, and holds the requests that nobody answered yet. It checks in every story
+//! that each call ends once (law 2) and that no time-out stays in the past (law 10).
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
+)]
+
+mod answers;
+mod asks;
+mod errors;
+mod field;
+mod handshake;
+mod laws;
+mod limits;
+mod misuse;
+mod phases;
+mod secrets;
+mod sessions;
+mod streams;
+mod time;
+mod world;

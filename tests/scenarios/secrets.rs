@@ -1,0 +1,232 @@
+//! Law 9: secrets stay secret. Each is marked, and the marks are looked for.
+
+use mcp_http::{CallOptions, Config, Error, Event, Resend, Subject};
+use serde_json::json;
+
+use crate::world::{Sent, World, config, notification, request, reset, result};
+
+const SESSION: &str = "MARKED-session-id";
+const TOKEN: &str = "MARKED-token";
+
+#[track_caller]
+fn clean(name: &str, text: &str) {
+    assert!(!text.contains("MARKED"), "{name} shows a secret: {text}");
+}
+
+/// Everything of a world that can be shown.
+#[track_caller]
+fn all_clean(w: &World) {
+    clean("Connection", &format!("{:?}", w.connection));
+    clean("Status", &format!("{:?}", w.connection.status()));
+    clean("the outlets", &w.visible());
+    for event in &w.events {
+        clean("Event", &format!("{event:?}"));
+        if let Event::Fail { error, .. } = event {
+            clean("Error", &format!("{error} {error:?} {error:#?}"));
+        }
+    }
+}
+
+fn marked() -> World {
+    let config = config()
+        .header("authorization", &format!("Bearer {TOKEN}"))
+        .unwrap();
+    let mut w = World::new(config);
+    w.connect();
+    w.establish(SESSION);
+    w
+}
+
+fn marked_call(w: &mut World) -> Sent {
+    let params = json!({ "MARKED-key": "MARKED-value" });
+    let options = CallOptions::new().header("x-key", "MARKED-own").unwrap();
+    w.connection
+        .call("tools/call", &params, options, w.now)
+        .unwrap();
+    w.drive();
+    w.take("tools/call")
+}
+
+#[test]
+fn config_and_options() {
+    let config = Config::new("https://example.com/mcp?key=MARKED").unwrap();
+    let config = config.header("authorization", TOKEN).unwrap();
+    clean("Config", &format!("{config:?} {config:#?}"));
+    let options = CallOptions::new().header("authorization", TOKEN).unwrap();
+    clean("CallOptions", &format!("{options:?}"));
+    clean(
+        "CallOptions",
+        &format!("{:?}", options.resend(Resend::Never).idempotent()),
+    );
+}
+
+#[test]
+fn a_bad_endpoint_is_not_repeated() {
+    for url in ["https://u:MARKED@x/", "MARKED", "ftp://x/?k=MARKED"] {
+        let error = Config::new(url).unwrap_err();
+        clean(url, &format!("{error} {error:?}"));
+    }
+}
+
+#[test]
+fn bad_header_values_are_not_repeated() {
+    let error = config().header("authorization", "MARKED\r\n").unwrap_err();
+    clean("Header", &format!("{error} {error:?}"));
+    let error = World::ready()
+        .connection
+        .set_header("x", Some("MARKED\0"))
+        .unwrap_err();
+    clean("Header", &format!("{error} {error:?}"));
+}
+
+#[test]
+fn transmits() {
+    let mut w = World::new(Config::new("https://example.com/mcp?key=MARKED").unwrap());
+    w.connection
+        .set_header("authorization", Some(TOKEN))
+        .unwrap();
+    w.connection.connect(w.now).unwrap();
+    clean("initialize", &w.visible());
+    w.drive();
+    w.accept_initialize(SESSION);
+    w.accept("notifications/initialized");
+    let params = json!({ "k": "MARKED" });
+    w.connection
+        .call("tools/call", &params, CallOptions::new(), w.now)
+        .unwrap();
+    w.connection
+        .notify("notifications/x", &params, w.now)
+        .unwrap();
+    clean("call and notification", &w.visible());
+    w.connection.close(w.now);
+    clean("DELETE", &w.visible());
+}
+
+#[test]
+fn headers_are_marked_sensitive_for_the_adapter() {
+    let mut w = marked();
+    let sent = marked_call(&mut w);
+    for name in ["authorization", "mcp-session-id", "x-key"] {
+        assert!(sent.request.headers()[name].is_sensitive(), "{name}");
+    }
+    clean(
+        "the request's headers",
+        &format!("{:?}", sent.request.headers()),
+    );
+}
+
+#[test]
+fn replies_messages_and_asks() {
+    let mut w = marked();
+    let sent = marked_call(&mut w);
+    let secret = json!({ "MARKED": "MARKED" });
+    let messages = [
+        notification("notifications/message", secret.clone()),
+        request("MARKED-id", "sampling/createMessage", secret.clone()),
+        result(sent.rpc_id(), secret.clone()),
+    ];
+    w.reading = false;
+    w.answer(&sent, 200).stream(&messages);
+    w.reading = true;
+    all_clean(&w);
+    w.drive();
+    all_clean(&w);
+}
+
+#[test]
+fn answers_to_asks() {
+    let mut w = marked();
+    let sent = marked_call(&mut w);
+    w.answer(&sent, 200)
+        .stream(&[request("MARKED-id", "sampling/createMessage", json!({}))]);
+    let ticket = w.ask().ticket;
+    let answer = json!({ "content": "MARKED" });
+    w.connection.answer(ticket, Ok(&answer), w.now).unwrap();
+    all_clean(&w);
+    w.drive();
+    w.answer_all("answer", 404);
+    w.error_of(Subject::Answer(ticket));
+    all_clean(&w);
+}
+
+#[test]
+fn failures_of_every_kind() {
+    type Fail = fn(&mut World, &Sent);
+    let rows: [(&str, Fail); 9] = [
+        ("broken", |w, sent| w.fail(sent, reset())),
+        ("404", |w, sent| w.answer(sent, 404).empty()),
+        ("400", |w, sent| w.answer(sent, 400).empty()),
+        ("500", |w, sent| w.answer(sent, 500).empty()),
+        ("wrong id", |w, sent| {
+            w.answer(sent, 200)
+                .json(&result(9, json!({ "k": "MARKED" })))
+        }),
+        ("no JSON-RPC", |w, sent| {
+            w.answer(sent, 200).json(&json!({ "k": "MARKED" }))
+        }),
+        ("no JSON", |w, sent| {
+            w.answer(sent, 200).typed("application/json", "MARKED")
+        }),
+        ("no JSON in a stream", |w, sent| {
+            w.answer(sent, 200).stream(&[]);
+            w.chunk(sent, "data: MARKED\n\n");
+        }),
+        ("redirect", |w, sent| {
+            w.answer(sent, 301)
+                .header("location", "/x?token=MARKED")
+                .empty();
+        }),
+    ];
+    for (name, fail) in rows {
+        let mut w = marked();
+        let sent = marked_call(&mut w);
+        fail(&mut w, &sent);
+        clean(name, &w.visible());
+        all_clean(&w);
+        w.close();
+        all_clean(&w);
+    }
+}
+
+#[test]
+fn initialize_results() {
+    let mut w = World::initializing();
+    let sent = w.take("initialize");
+    let mut value = crate::world::initialized("2025-11-25");
+    value["instructions"] = json!("MARKED");
+    value["capabilities"]["experimental"] = json!({ "MARKED": {} });
+    w.answer(&sent, 200)
+        .header("mcp-session-id", SESSION)
+        .result(value);
+    w.accept("notifications/initialized");
+    all_clean(&w);
+}
+
+#[test]
+fn replies_of_another_shape() {
+    let texts = [
+        r#"{"code":"MARKED"}"#,
+        r#"{"MARKED":1}"#,
+        r#"["MARKED"]"#,
+        r#""MARKED, expected x""#,
+    ];
+    for text in texts {
+        let why = serde_json::from_str::<mcp_http::RpcError>(text).unwrap_err();
+        let error = Error::unexpected_shape(&why);
+        clean(text, &format!("{error} {error:?}"));
+    }
+}
+
+#[test]
+fn the_excerpt_of_an_error_body_is_the_stated_exception() {
+    let mut w = marked();
+    let sent = marked_call(&mut w);
+    w.answer(&sent, 422).body("MARKED words of the server");
+    let excerpt = w.events.iter().find_map(|event| match event {
+        Event::Fail { error, .. } => error.excerpt(),
+        _ => None,
+    });
+    assert_eq!(excerpt, Some("MARKED words of the server"));
+    w.events.clear();
+    all_clean(&w);
+}

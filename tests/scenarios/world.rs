@@ -1,0 +1,800 @@
+//! A scripted server, a clock and an application: one line puts a test into any state.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode};
+use mcp_http::{
+    Ask, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure, Message,
+    Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time, Transmit,
+};
+use serde_json::{Value, json};
+
+pub(crate) const ENDPOINT: &str = "https://example.com/mcp";
+
+/// What goes on around one connection.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) connection: Connection,
+    pub(crate) now: Time,
+    /// Every request that ever left.
+    pub(crate) sent: Vec<Sent>,
+    /// Those that the story has not taken yet.
+    pub(crate) open: Vec<Sent>,
+    /// Exchanges that the connection aborted.
+    pub(crate) aborted: Vec<ExchangeId>,
+    /// Events that the story has not taken yet.
+    pub(crate) events: Vec<Event>,
+    /// Whether the application reads its events.
+    pub(crate) reading: bool,
+    ends: BTreeMap<CallId, usize>,
+}
+
+/// A request that left.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) request: Request<Bytes>,
+    pub(crate) at: Time,
+}
+
+impl Sent {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(self.request.body()).unwrap_or(Value::Null)
+    }
+
+    /// The JSON-RPC method; `DELETE` for a DELETE, `answer` for a response.
+    pub(crate) fn method(&self) -> String {
+        if self.request.method() == Method::DELETE {
+            return "DELETE".to_owned();
+        }
+        self.json()["method"]
+            .as_str()
+            .unwrap_or("answer")
+            .to_owned()
+    }
+
+    pub(crate) fn rpc_id(&self) -> u64 {
+        self.json()["id"]
+            .as_u64()
+            .expect("a request has a number for an id")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.header("mcp-session-id")
+    }
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn config() -> Config {
+    let announced = json!({ "elicitation": {}, "roots": {}, "sampling": {} });
+    Config::new(ENDPOINT)
+        .unwrap()
+        .capabilities(&announced)
+        .unwrap()
+}
+
+pub(crate) fn server_capabilities() -> Value {
+    json!({
+        "completions": {}, "logging": {}, "prompts": {},
+        "resources": { "subscribe": true }, "tools": {},
+    })
+}
+
+/// A result of `initialize`.
+pub(crate) fn initialized(revision: &str) -> Value {
+    json!({
+        "protocolVersion": revision,
+        "capabilities": server_capabilities(),
+        "serverInfo": { "name": "scripted", "version": "1" },
+    })
+}
+
+pub(crate) fn result(id: impl Into<Value>, result: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "result": result })
+}
+
+pub(crate) fn rpc_error(id: impl Into<Value>, code: i64, message: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "error": { "code": code, "message": message } })
+}
+
+pub(crate) fn notification(method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "method": method, "params": params })
+}
+
+pub(crate) fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })
+}
+
+/// A message of the server that can be told from others.
+pub(crate) fn log(text: &str) -> Value {
+    notification(
+        "notifications/message",
+        json!({ "level": "info", "data": text }),
+    )
+}
+
+/// A message as an event of a stream.
+pub(crate) fn event(message: &Value) -> String {
+    format!("data: {message}\n\n")
+}
+
+pub(crate) fn refused_connection() -> Failure {
+    Failure::not_sent("connection refused")
+}
+
+pub(crate) fn reset() -> Failure {
+    Failure::broken("connection reset by peer")
+}
+
+/// # States
+impl World {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            connection: Connection::new(config),
+            now: Time::from_secs(1000),
+            sent: Vec::new(),
+            open: Vec::new(),
+            aborted: Vec::new(),
+            events: Vec::new(),
+            reading: true,
+            ends: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn idle() -> Self {
+        Self::new(config())
+    }
+
+    /// `initialize` is due, after the delay that follows a first lost session.
+    pub(crate) fn due() -> Self {
+        Self::recovering()
+    }
+
+    /// `initialize` is under way for a call, which is the first.
+    pub(crate) fn initializing() -> Self {
+        let mut w = Self::idle();
+        w.connect();
+        w
+    }
+
+    /// `notifications/initialized` is under way in session `s1`.
+    pub(crate) fn confirming() -> Self {
+        let mut w = Self::initializing();
+        w.accept_initialize("s1");
+        w
+    }
+
+    /// In session `s1`, of the newest revision, at a server that has everything.
+    pub(crate) fn ready() -> Self {
+        Self::ready_with(|config| config)
+    }
+
+    pub(crate) fn ready_with(change: impl FnOnce(Config) -> Config) -> Self {
+        let mut w = Self::new(change(config()));
+        w.connect();
+        w.establish("s1");
+        w.events.clear();
+        w
+    }
+
+    /// In a session without an id.
+    pub(crate) fn ready_without_id() -> Self {
+        let mut w = Self::initializing();
+        let revision = initialized("2025-11-25");
+        let initialize = w.take("initialize");
+        w.answer(&initialize, 200).result(revision);
+        w.accept("notifications/initialized");
+        w.events.clear();
+        w
+    }
+
+    /// In session `s1` of this revision.
+    pub(crate) fn ready_at(revision: &str) -> Self {
+        let mut w = Self::initializing();
+        let initialize = w.take("initialize");
+        w.answer(&initialize, 200)
+            .header("mcp-session-id", "s1")
+            .result(initialized(revision));
+        w.accept("notifications/initialized");
+        w.events.clear();
+        w
+    }
+
+    /// Session `s1` was lost by a 404 to the call `lost`; a new one is due.
+    pub(crate) fn recovering() -> Self {
+        Self::recovering_with(|config| config)
+    }
+
+    pub(crate) fn recovering_with(change: impl FnOnce(Config) -> Config) -> Self {
+        let mut w = Self::ready_with(change);
+        w.call("tools/call");
+        w.answer_all("tools/call", 404);
+        w
+    }
+
+    /// Session `s1` was lost and `s2` made; the refused call waits for `resume`.
+    pub(crate) fn held() -> Self {
+        let mut w = Self::recovering_with(|config| config.recovery(Recovery::Hold));
+        w.advance(secs(2));
+        w.establish("s2");
+        w
+    }
+
+    /// Session `s1` was lost, and the application has to say `reinitialize`.
+    pub(crate) fn lost_manual() -> Self {
+        Self::recovering_with(|config| config.recovery(Recovery::Manual))
+    }
+
+    /// The DELETE of session `s1` is under way.
+    pub(crate) fn closing() -> Self {
+        let mut w = Self::ready();
+        w.close();
+        w
+    }
+
+    pub(crate) fn closed() -> Self {
+        let mut w = Self::closing();
+        w.answer_all("DELETE", 200);
+        w
+    }
+
+    /// Three handshakes failed within three seconds or so: the budget is spent.
+    pub(crate) fn spent() -> Self {
+        let mut w = Self::idle();
+        for _ in 0..3 {
+            w.connect();
+            w.advance(secs(3));
+            w.answer_all("initialize", 503);
+        }
+        w.events.clear();
+        w
+    }
+
+    /// One world in each phase.
+    pub(crate) fn in_every_phase() -> Vec<(Phase, Self)> {
+        let worlds = vec![
+            (Phase::Idle, Self::idle()),
+            (Phase::Due, Self::due()),
+            (Phase::Initializing, Self::initializing()),
+            (Phase::Confirming, Self::confirming()),
+            (Phase::Ready, Self::ready()),
+            (Phase::Held, Self::held()),
+            (Phase::Lost, Self::lost_manual()),
+            (Phase::Closing, Self::closing()),
+            (Phase::Closed, Self::closed()),
+        ];
+        for (phase, w) in &worlds {
+            assert_eq!(w.phase(), *phase, "the builder of the phase");
+        }
+        worlds
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.connection.status().phase
+    }
+}
+
+/// # The application
+impl World {
+    pub(crate) fn connect(&mut self) {
+        self.connection.connect(self.now).unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn call(&mut self, method: &str) -> CallId {
+        self.call_with(method, CallOptions::new())
+    }
+
+    pub(crate) fn call_with(&mut self, method: &str, options: CallOptions) -> CallId {
+        let params = json!({ "name": "echo" });
+        let call = self
+            .connection
+            .call(method, &params, options, self.now)
+            .unwrap();
+        self.drive();
+        call
+    }
+
+    pub(crate) fn notify(&mut self, method: &str) -> mcp_http::NotificationId {
+        let id = self.connection.notify(method, &(), self.now).unwrap();
+        self.drive();
+        id
+    }
+
+    pub(crate) fn cancel(&mut self, call: CallId) {
+        self.connection.cancel(call, self.now).unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn reply_to(&mut self, ticket: Ticket) {
+        self.connection
+            .answer(ticket, Ok(&json!({ "action": "accept" })), self.now)
+            .unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.connection.close(self.now);
+        self.drive();
+    }
+}
+
+/// # The adapter
+impl World {
+    /// Takes what both outlets have.
+    pub(crate) fn drive(&mut self) {
+        loop {
+            let before = (self.sent.len(), self.events.len());
+            self.transmit();
+            if self.reading {
+                self.read();
+            }
+            if before == (self.sent.len(), self.events.len()) {
+                break;
+            }
+        }
+        let due = self.connection.poll_timeout();
+        assert!(
+            due.is_none_or(|due| due >= self.now) || !self.reading,
+            "law 10: {due:?} is past"
+        );
+    }
+
+    fn transmit(&mut self) {
+        for turn in 0.. {
+            assert!(turn < 10_000, "it sends for ever");
+            let Some(transmit) = self.connection.poll_transmit(self.now) else {
+                break;
+            };
+            match transmit {
+                Transmit::Send { exchange, request } => {
+                    let sent = Sent {
+                        exchange,
+                        request,
+                        at: self.now,
+                    };
+                    self.sent.push(sent.clone());
+                    self.open.push(sent);
+                }
+                Transmit::Abort { exchange } => {
+                    self.aborted.push(exchange);
+                    self.open.retain(|sent| sent.exchange != exchange);
+                }
+                _ => panic!("unknown transmit"),
+            }
+        }
+    }
+
+    /// Reads all events.
+    pub(crate) fn read(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            let ended = match &event {
+                Event::Reply { call, .. } => Some(*call),
+                Event::Fail {
+                    subject: Subject::Call(call),
+                    ..
+                } => Some(*call),
+                _ => None,
+            };
+            if let Some(call) = ended {
+                let ends = self.ends.entry(call).or_default();
+                *ends += 1;
+                assert_eq!(*ends, 1, "law 2: {call:?} ended twice: {event:?}");
+            }
+            let about = match &event {
+                Event::Message(message) => message.call,
+                Event::Ask(ask) => ask.call,
+                _ => None,
+            };
+            let over = about.is_some_and(|call| self.ends.contains_key(&call));
+            assert!(!over, "law 2: {event:?} after the end of its call");
+            self.events.push(event);
+        }
+    }
+
+    /// Lets time pass, waking the connection whenever it wants to be.
+    pub(crate) fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
+        for turn in 0.. {
+            assert!(turn < 10_000, "it wakes for ever");
+            match self.connection.poll_timeout() {
+                Some(due) if due <= end => {
+                    self.now = self.now.max(due);
+                    self.connection.handle_timeout(self.now);
+                    self.drive();
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+        self.connection.handle_timeout(self.now);
+        self.drive();
+    }
+
+    /// How long until it wants to be woken; wakes it then.
+    pub(crate) fn wake(&mut self) -> Duration {
+        let due = self.connection.poll_timeout().expect("a time-out is set");
+        let waited = due.since(self.now);
+        self.advance(waited);
+        waited
+    }
+
+    /// Lets time pass until a request of this method leaves, and takes it.
+    pub(crate) fn wait_for(&mut self, method: &str) -> Sent {
+        for _ in 0..100 {
+            if self.open.iter().any(|sent| sent.method() == method) {
+                return self.take(method);
+            }
+            self.wake();
+        }
+        panic!("no `{method}` came; open: {:?}", self.open_methods());
+    }
+
+    pub(crate) fn open_methods(&self) -> Vec<String> {
+        self.open.iter().map(Sent::method).collect()
+    }
+
+    /// The methods of all that was sent from this index of `sent` on.
+    pub(crate) fn sent_since(&self, from: usize) -> Vec<String> {
+        self.sent[from..].iter().map(Sent::method).collect()
+    }
+
+    /// How many requests of this method ever left.
+    pub(crate) fn count(&self, method: &str) -> usize {
+        self.sent
+            .iter()
+            .filter(|sent| sent.method() == method)
+            .count()
+    }
+
+    /// Takes the oldest unanswered request of this method.
+    #[track_caller]
+    pub(crate) fn take(&mut self, method: &str) -> Sent {
+        let at = self.open.iter().position(|sent| sent.method() == method);
+        let Some(at) = at else {
+            panic!(
+                "no `{method}` is open, but {:?}; {:?}",
+                self.open_methods(),
+                self.events
+            );
+        };
+        self.open.remove(at)
+    }
+
+    pub(crate) fn has(&self, method: &str) -> bool {
+        self.open.iter().any(|sent| sent.method() == method)
+    }
+
+    pub(crate) fn chunk(&mut self, sent: &Sent, chunk: impl Into<Bytes>) {
+        self.connection
+            .handle_body(sent.exchange, chunk.into(), self.now)
+            .unwrap();
+        self.drive();
+    }
+
+    /// One more event of an answer that is a stream.
+    pub(crate) fn event(&mut self, sent: &Sent, message: &Value) {
+        self.chunk(sent, event(message));
+    }
+
+    pub(crate) fn end(&mut self, sent: &Sent) {
+        self.connection.handle_end(sent.exchange, self.now).unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn fail(&mut self, sent: &Sent, failure: Failure) {
+        self.connection
+            .handle_failure(sent.exchange, failure, self.now)
+            .unwrap();
+        self.drive();
+    }
+}
+
+/// # The server
+impl World {
+    pub(crate) fn answer(&mut self, sent: &Sent, status: u16) -> Answer<'_> {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer {
+            sent: sent.clone(),
+            status,
+            headers: HeaderMap::new(),
+            world: self,
+        }
+    }
+
+    /// Answers the oldest request of this method with a result.
+    #[track_caller]
+    pub(crate) fn succeed(&mut self, method: &str) {
+        let sent = self.take(method);
+        self.answer(&sent, 200).result(json!({ "ok": true }));
+    }
+
+    /// Accepts the oldest notification or answer of this method.
+    #[track_caller]
+    pub(crate) fn accept(&mut self, method: &str) {
+        let sent = self.take(method);
+        self.answer(&sent, 202).empty();
+    }
+
+    /// Answers every open request of this method with a status and no body.
+    pub(crate) fn answer_all(&mut self, method: &str, status: u16) {
+        let all: Vec<Sent> = self
+            .open
+            .iter()
+            .filter(|sent| sent.method() == method)
+            .cloned()
+            .collect();
+        self.open.retain(|sent| sent.method() != method);
+        for sent in all {
+            self.answer(&sent, status).empty();
+        }
+    }
+
+    /// Accepts `initialize`; the session gets this id.
+    #[track_caller]
+    pub(crate) fn accept_initialize(&mut self, session: &str) {
+        let initialize = self.take("initialize");
+        let answer = self
+            .answer(&initialize, 200)
+            .header("mcp-session-id", session);
+        answer.result(initialized("2025-11-25"));
+    }
+
+    /// Accepts both steps of the handshake.
+    #[track_caller]
+    pub(crate) fn establish(&mut self, session: &str) {
+        self.accept_initialize(session);
+        self.accept("notifications/initialized");
+    }
+
+    /// Waits for the handshake that is due, and accepts it.
+    pub(crate) fn recover(&mut self, session: &str) {
+        let initialize = self.wait_for("initialize");
+        self.open.push(initialize);
+        self.establish(session);
+    }
+}
+
+/// # What the application was told
+impl World {
+    pub(crate) fn ended(&self, call: CallId) -> bool {
+        self.ends.contains_key(&call)
+    }
+
+    #[track_caller]
+    pub(crate) fn reply(&mut self, call: CallId) -> Reply {
+        let found = self.find(|event| match event {
+            Event::Reply { call: of, reply } if *of == call => Some(reply.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{call:?} has no reply: {:?}", self.events))
+    }
+
+    /// The result of a call, as JSON.
+    #[track_caller]
+    pub(crate) fn result(&mut self, call: CallId) -> Value {
+        let outcome = self.reply(call).outcome;
+        outcome.expect("a result").deserialize().unwrap()
+    }
+
+    /// The JSON-RPC error that was a call's reply.
+    #[track_caller]
+    pub(crate) fn rpc_error(&mut self, call: CallId) -> RpcError {
+        self.reply(call).outcome.expect_err("a JSON-RPC error")
+    }
+
+    #[track_caller]
+    pub(crate) fn error(&mut self, call: CallId) -> Error {
+        self.error_of(Subject::Call(call))
+    }
+
+    #[track_caller]
+    pub(crate) fn error_of(&mut self, of: Subject) -> Error {
+        let found = self.find(|event| match event {
+            Event::Fail { subject, error } if *subject == of => Some(error.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{of:?} did not fail: {:?}", self.events))
+    }
+
+    #[track_caller]
+    pub(crate) fn ready_event(&mut self) -> Ready {
+        let found = self.find(|event| match event {
+            Event::Ready(ready) => Some(ready.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("not ready: {:?}", self.events))
+    }
+
+    #[track_caller]
+    pub(crate) fn ask(&mut self) -> Ask {
+        let found = self.find(|event| match event {
+            Event::Ask(ask) => Some(ask.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("nothing was asked: {:?}", self.events))
+    }
+
+    /// Takes all messages of the server.
+    pub(crate) fn messages(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        self.events.retain(|event| match event {
+            Event::Message(message) => {
+                messages.push(message.clone());
+                false
+            }
+            _ => true,
+        });
+        messages
+    }
+
+    /// The texts of all logs of the server.
+    pub(crate) fn logs(&mut self) -> Vec<String> {
+        let text = |message: Message| -> Option<String> {
+            let params: Value = message.params?.deserialize().unwrap();
+            Some(params["data"].as_str()?.to_owned())
+        };
+        self.messages().into_iter().filter_map(text).collect()
+    }
+
+    pub(crate) fn reinitialized(&self) -> usize {
+        self.events
+            .iter()
+            .filter(|event| matches!(event, Event::Reinitialize { .. }))
+            .count()
+    }
+
+    pub(crate) fn accepted(&self, of: Subject) -> bool {
+        self.events.contains(&Event::Accepted { subject: of })
+    }
+
+    fn find<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        let at = self
+            .events
+            .iter()
+            .position(|event| wanted(event).is_some())?;
+        wanted(&self.events.remove(at))
+    }
+
+    /// All that a command can change and a caller can see.
+    pub(crate) fn visible(&self) -> String {
+        let mut copy = self.connection.clone();
+        let mut seen = format!("{:?} {:?}", copy.status(), copy.poll_timeout());
+        while let Some(transmit) = copy.poll_transmit(self.now) {
+            seen += &format!("{transmit:?}");
+        }
+        while let Some(event) = copy.poll_event() {
+            seen += &format!("{event:?}");
+        }
+        seen
+    }
+}
+
+/// The answer to one request, as it is put together.
+pub(crate) struct Answer<'a> {
+    sent: Sent,
+    status: StatusCode,
+    headers: HeaderMap,
+    world: &'a mut World,
+}
+
+impl Answer<'_> {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).unwrap();
+        self.headers.append(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// The head alone; the body follows, or never does.
+    pub(crate) fn head(self) {
+        let Self {
+            sent,
+            status,
+            headers,
+            world,
+        } = self;
+        world
+            .connection
+            .handle_head(sent.exchange, status, &headers, world.now)
+            .unwrap();
+        world.drive();
+    }
+
+    /// No body.
+    pub(crate) fn empty(self) {
+        self.body("");
+    }
+
+    /// This body, of no type.
+    pub(crate) fn body(self, body: impl Into<Bytes>) {
+        let Self {
+            sent,
+            status,
+            headers,
+            world,
+        } = self;
+        world
+            .connection
+            .handle_head(sent.exchange, status, &headers, world.now)
+            .unwrap();
+        let body = body.into();
+        if !body.is_empty() {
+            world
+                .connection
+                .handle_body(sent.exchange, body, world.now)
+                .unwrap();
+        }
+        world
+            .connection
+            .handle_end(sent.exchange, world.now)
+            .unwrap();
+        world.drive();
+    }
+
+    pub(crate) fn typed(self, content_type: &str, body: impl Into<Bytes>) {
+        self.header("content-type", content_type).body(body);
+    }
+
+    pub(crate) fn json(self, body: &Value) {
+        self.typed("application/json", body.to_string());
+    }
+
+    /// A JSON-RPC result with the request's own id.
+    pub(crate) fn result(self, value: Value) {
+        let id = self.sent.rpc_id();
+        self.json(&result(id, value));
+    }
+
+    /// A JSON-RPC error with the request's own id.
+    pub(crate) fn error(self, code: i64, message: &str) {
+        let id = self.sent.rpc_id();
+        self.json(&rpc_error(id, code, message));
+    }
+
+    /// An event stream with these messages, which stays open.
+    pub(crate) fn stream(self, messages: &[Value]) {
+        let sent = self.sent.clone();
+        let Self {
+            headers,
+            status,
+            world,
+            ..
+        } = self;
+        world.answer_head(&sent, status, headers);
+        for message in messages {
+            world.event(&sent, message);
+        }
+    }
+}
+
+impl World {
+    fn answer_head(&mut self, sent: &Sent, status: StatusCode, mut headers: HeaderMap) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        self.connection
+            .handle_head(sent.exchange, status, &headers, self.now)
+            .unwrap();
+        self.drive();
+    }
+}
+
+/// Raw JSON of a value.
+pub(crate) fn raw(value: &Value) -> RawJson {
+    RawJson::new(value).unwrap()
+}
