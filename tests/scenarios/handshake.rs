@@ -369,6 +369,7 @@ fn initialized_follows_a_redirect_as_initialize_does() {
     assert_eq!(w.open[0].request.uri().path(), "/mcp/");
     w.accept_initialize("s1");
     let sent = w.take("notifications/initialized");
+    assert_eq!(sent.request.uri().path(), "/mcp", "a redirect counts once");
     w.answer(&sent, 307).header("location", "/mcp/").empty();
     assert_eq!(w.open[0].request.uri().path(), "/mcp/");
     w.accept("notifications/initialized");
@@ -657,4 +658,65 @@ fn an_unreachable_server_fails_who_waits_as_not_sent() {
     w.advance(millis(100));
     w.call("tools/call");
     assert!(w.has("initialize"), "a later call tries again at once");
+}
+
+#[test]
+fn initialize_answered_429_waits_five_minutes_but_no_second_more() {
+    for (after, waits) in [("300", true), ("301", false)] {
+        let mut w = World::initializing();
+        let sent = w.take("initialize");
+        w.answer(&sent, 429).header("retry-after", after).empty();
+        assert_eq!(w.phase() == Phase::Due, waits, "{after}");
+    }
+}
+
+/// `initialize` was answered by a stream with a ping and the result in one chunk, so that the
+/// ping is answered in the session already.
+fn pinged_and_accepted(mut w: World) -> World {
+    w.connect();
+    let sent = w.take("initialize");
+    w.answer(&sent, 200)
+        .header("mcp-session-id", "s1")
+        .stream(&[]);
+    let pings = [request(1, "ping", json!({})), request(2, "ping", json!({}))];
+    let reply = result(sent.rpc_id(), initialized("2025-11-25"));
+    let chunk: String = pings
+        .iter()
+        .chain([&reply])
+        .map(crate::world::event)
+        .collect();
+    w.chunk(&sent, chunk);
+    w
+}
+
+#[test]
+fn a_session_lost_by_such_a_ping_takes_its_initialized_with_it() {
+    let mut w = pinged_and_accepted(World::idle());
+    let stale = w.take("notifications/initialized");
+    w.answer_all("answer", 404);
+    assert_eq!((w.phase(), w.reinitialized()), (Phase::Due, 1));
+    assert!(w.aborted.contains(&stale.exchange));
+    let initialize = w.wait_for("initialize");
+    w.open.push(initialize);
+    w.accept_initialize("s2");
+    w.answer(&stale, 202).empty();
+    assert_eq!(
+        w.phase(),
+        Phase::Confirming,
+        "that was not for this session"
+    );
+}
+
+#[test]
+fn such_a_ping_is_not_answered_in_the_next_session() {
+    let mut limits = mcp_http::Limits::default();
+    limits.control_exchanges = 1;
+    let mut w = pinged_and_accepted(World::new(config().limits(limits)));
+    assert_eq!(w.open_methods(), ["notifications/initialized", "answer"]);
+    w.answer_all("notifications/initialized", 404);
+    w.accept("answer");
+    assert!(
+        !w.has("answer"),
+        "the second one waited, and its session is gone"
+    );
 }

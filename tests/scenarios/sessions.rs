@@ -692,3 +692,60 @@ fn delete_ends_the_session_on_close() {
     w.answer(&sent, 405).empty();
     assert!(w.connection.is_closed());
 }
+
+#[test]
+fn delays_begin_anew_after_a_success() {
+    for seed in 0..30 {
+        let mut w = World::new(crate::world::config().seed(seed));
+        let patient = || CallOptions::new().wait_for_server(secs(3600)).no_time_out();
+        w.call_with("tools/call", patient());
+        for _ in 0..7 {
+            let sent = w.wait_for("initialize");
+            w.fail(&sent, refused_connection());
+        }
+        w.recover("s1");
+        w.advance(secs(100));
+        w.answer_all("tools/call", 404);
+        let sent = w.wait_for("initialize");
+        w.fail(&sent, refused_connection());
+        let failed = w.now;
+        let again = w.wait_for("initialize").at.since(failed);
+        assert!(again <= secs(1), "seed {seed}: {again:?}");
+    }
+}
+
+#[test]
+fn close_fails_what_waits_for_a_session() {
+    let mut w = World::initializing();
+    let notice = w.notify("notifications/x");
+    w.close();
+    let error = w.error_of(Subject::Notification(notice));
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&Reason::Closed, Delivery::NotSent)
+    );
+}
+
+#[test]
+fn close_fails_what_is_under_suspicion() {
+    let mut w = World::ready();
+    let notice = w.notify("notifications/x");
+    w.answer_all("notifications/x", 400);
+    w.close();
+    let error = w.error_of(Subject::Notification(notice));
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&Reason::Closed, Delivery::Rejected)
+    );
+}
+
+#[test]
+fn close_withdraws_an_ask_that_belongs_to_no_call() {
+    let (mut w, _, ping) = suspecting();
+    let ask = crate::world::request(1, "roots/list", json!({}));
+    w.answer(&ping, 200).stream(&[ask]);
+    let ticket = w.ask().ticket;
+    w.close();
+    let cause = mcp_http::Withdrawal::Closed;
+    assert!(w.events.contains(&Event::AskWithdrawn { ticket, cause }));
+}

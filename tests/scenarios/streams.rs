@@ -490,3 +490,18 @@ fn unread_notifications_never_keep_failures_of_others_back() {
     assert!(matches!(event, Event::Fail { subject: Subject::Call(call), .. } if call == other));
     w.advance(secs(1));
 }
+
+#[test]
+fn backpressure_of_asks_ends_when_one_is_withdrawn_unseen() {
+    let (mut w, _, one) = streaming_with(limited(|limits| limits.open_asks = 1));
+    w.call("tools/list");
+    let two = w.take("tools/list");
+    w.answer(&two, 200).stream(&[]);
+    w.reading = false;
+    w.event(&one, &request(1, "roots/list", json!({})));
+    w.event(&two, &request(2, "roots/list", json!({})));
+    assert!(!w.connection.wants_read(two.exchange));
+    let cancelled = notification("notifications/cancelled", json!({ "requestId": 1 }));
+    w.event(&one, &cancelled);
+    assert!(w.connection.wants_read(two.exchange));
+}

@@ -610,3 +610,15 @@ fn delete_has_a_deadline() {
     assert!(w.connection.is_closed());
     assert_eq!(w.aborted.len(), 1);
 }
+
+#[test]
+fn a_cancelled_call_leaves_no_delay_behind() {
+    let (mut w, call, sent) = under_way();
+    w.answer(&sent, 429).header("retry-after", "100").empty();
+    w.cancel(call);
+    assert_eq!(
+        w.connection.poll_timeout(),
+        None,
+        "nothing is left to wait for"
+    );
+}
