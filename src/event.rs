@@ -176,10 +176,11 @@ pub struct Changed {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum LossCause {
+    /// 400 to `notifications/initialized`, or to another request of the session
+    /// and then to a ping alike: some servers answer so for unknown sessions.
+    BadRequest,
     /// 404 to a POST that carried the session's id (transports: session management).
     NotFound,
-    /// A 400 that a ping confirmed: some servers answer so for unknown sessions.
-    PingRefused,
 }
 
 /// Why an ask needs no answer any more.

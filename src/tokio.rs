@@ -5,7 +5,6 @@
 //! and trusts what the system trusts. The proxy variables of the environment are
 //! not looked at.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -76,7 +75,6 @@ impl Client {
     }
 
     /// As [`spawn`](Self::spawn), but gives the driver to the caller.
-    #[must_use]
     pub fn over_hyper(
         mut config: Config,
     ) -> (
@@ -93,10 +91,11 @@ impl Client {
 /// A seed that differs from process to process and from call to call.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the adapter supplies the machine's seed"
+    clippy::disallowed_types,
+    reason = "an adapter supplies the seed, which the machine must not make itself"
 )]
 fn random() -> u64 {
-    RandomState::new().hash_one(0)
+    std::hash::RandomState::new().hash_one(0)
 }
 
 /// hyper-util's pooled client with rustls, as a service.
@@ -173,12 +172,16 @@ impl fmt::Debug for Http {
 
 /// Trusts what the system trusts. Where that cannot be read nothing is trusted,
 /// and `https` fails with a sentence about the certificate, while `http` works.
+#[expect(
+    clippy::expect_used,
+    reason = "it depends on constants of two crates alone"
+)]
 fn tls() -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-        .unwrap_or_else(|error| unreachable!("ring speaks the default versions: {error}"))
+        .expect("ring speaks the default versions")
         .with_root_certificates(roots)
         .with_no_client_auth()
 }

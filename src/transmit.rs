@@ -12,6 +12,10 @@ use crate::ExchangeId;
 ///
 /// `Debug` shows the method, the host and the path of a request and the size of
 /// its body, never a header, a query or content.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are sends, and a box would cost each of them an allocation"
+)]
 #[non_exhaustive]
 pub enum Transmit {
     /// Send this request now, and report its answer under this id.

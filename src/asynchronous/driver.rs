@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::future::{AbortHandle, Abortable, Aborted};
+use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, Stream};
 use http::{Request, Response};
 use http_body::Body;
@@ -109,9 +109,9 @@ where
     /// Moves bytes until none can be moved. Whether the machine was told anything.
     fn move_bytes(&mut self, cx: &mut Context<'_>) -> bool {
         while let Poll::Ready(Some(done)) = Pin::new(&mut self.exchanges).poll_next(cx) {
-            match done {
-                Ok(exchange) => drop(self.aborts.remove(&exchange)),
-                Err(Aborted) => {}
+            // What was aborted is out of the map already.
+            if let Ok(exchange) = done {
+                self.aborts.remove(&exchange);
             }
         }
         self.shared.lock().dirty

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Connection;
-use super::control::{Origin, Prompt};
+use super::control::{Answering, Origin, Prompt};
+use super::route::Route;
 use crate::error::{Error, Mistake, RpcError};
 use crate::event::{Ask as AskEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, Members};
@@ -80,12 +81,14 @@ impl Connection {
         origin: Origin,
     ) {
         let id = id.to_owned();
-        self.answers.push_back(Prompt::Answer {
+        let route = Route::default();
+        self.answers.push_back(Prompt::Answer(Answering {
             ticket: None,
             id,
             outcome,
             origin,
-        });
+            route,
+        }));
     }
 
     /// Withdraws the asks that fit.
@@ -131,12 +134,15 @@ impl Connection {
                 self.resume_clock(call);
             }
             let origin = Origin::Session(generation);
-            self.answers.push_back(Prompt::Answer {
-                ticket: Some(ticket),
+            let ticket = Some(ticket);
+            let route = Route::default();
+            self.answers.push_back(Prompt::Answer(Answering {
+                ticket,
                 id,
                 outcome,
                 origin,
-            });
+                route,
+            }));
             self.room = true;
         }
         Ok(())

@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::{HeaderMap, Uri};
 
 use super::Connection;
-use super::control::Prompt;
+use super::control::{Cancelling, Prompt};
 use super::exchange::{Purpose, Reading};
 use super::jitter::CEILING;
 use super::phase::Phase;
+use super::route::Route;
 use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
 use crate::event::{Reply, Withdrawal};
@@ -19,8 +20,6 @@ use crate::{CallId, Event, ExchangeId, RawJson, Recovery, Resend, Subject, Time}
 /// How often a call is sent again after 408, 429, or, if it is idempotent, after
 /// a failure of the server or the connection.
 const RESENDS: u8 = 2;
-/// How many redirects in a row are followed.
-const REDIRECTS: u8 = 3;
 
 /// An open call.
 #[derive(Clone, Debug)]
@@ -29,8 +28,7 @@ pub(super) struct Call {
     pub(super) params: Option<RawJson>,
     pub(super) headers: HeaderMap,
     pub(super) state: State,
-    /// Where a redirect sends it, for one sending.
-    pub(super) target: Option<Uri>,
+    pub(super) route: Route,
     pub(super) token: Option<ProgressToken>,
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
@@ -39,7 +37,6 @@ pub(super) struct Call {
     /// How long it waits for a server that cannot be reached.
     patience: Option<Time>,
     unreached: u32,
-    redirects: u8,
     resends: u8,
     clock: CallClock,
 }
@@ -113,14 +110,13 @@ impl Connection {
                 params,
                 headers: options.headers,
                 state: State::Waiting,
-                target: None,
+                route: Route::default(),
                 token,
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
                 resend: options.resend,
                 patience,
                 unreached: 0,
-                redirects: 0,
                 resends: 0,
                 clock: CallClock {
                     limit,
@@ -213,11 +209,14 @@ impl Connection {
         self.linger(id);
         self.stalled.remove(&id);
         if self.answers.len() < self.config.limits.open_calls {
-            self.answers.push_back(Prompt::Cancel {
-                exchange: id,
+            let route = Route::default();
+            let exchange = id;
+            self.answers.push_back(Prompt::Cancel(Cancelling {
+                exchange,
                 generation,
                 reason,
-            });
+                route,
+            }));
         }
     }
 
@@ -273,12 +272,10 @@ impl Connection {
             return;
         };
         call.delivery = call.delivery.max(Delivery::Rejected);
-        if call.redirects == REDIRECTS {
+        if !call.route.follow(to) {
             let error = Error::new(refusal.redirected(), Delivery::Rejected);
             return self.fail_call(id, error.with_answer(refusal.answer.clone()));
         }
-        call.redirects = call.redirects.saturating_add(1);
-        call.target = Some(to);
         self.queue(id);
     }
 

@@ -8,7 +8,9 @@ use http::{Request, Uri};
 
 use super::Connection;
 use super::exchange::Purpose;
+use super::route::Route;
 use crate::error::{Delivery, Error, Lost, Refused, RpcError};
+use crate::event::LossCause;
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc;
 use crate::wire::response::{Refusal, Verdict};
@@ -17,19 +19,28 @@ use crate::{ExchangeId, NotificationId, RawJson, Revision, Subject, Ticket};
 /// What can leave at once, or never.
 #[derive(Clone, Debug)]
 pub(super) enum Prompt {
-    /// The answer to a question of the server; without a ticket the machine's own.
-    Answer {
-        ticket: Option<Ticket>,
-        id: String,
-        outcome: Result<RawJson, RpcError>,
-        origin: Origin,
-    },
-    /// `notifications/cancelled` for the request of this exchange.
-    Cancel {
-        exchange: ExchangeId,
-        generation: u64,
-        reason: &'static str,
-    },
+    Answer(Answering),
+    Cancel(Cancelling),
+}
+
+/// The answer to a question of the server.
+#[derive(Clone, Debug)]
+pub(super) struct Answering {
+    /// Absent for the machine's own answers.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) id: String,
+    pub(super) outcome: Result<RawJson, RpcError>,
+    pub(super) origin: Origin,
+    pub(super) route: Route,
+}
+
+/// `notifications/cancelled` for the request of an exchange.
+#[derive(Clone, Debug)]
+pub(super) struct Cancelling {
+    pub(super) exchange: ExchangeId,
+    pub(super) generation: u64,
+    pub(super) reason: &'static str,
+    pub(super) route: Route,
 }
 
 /// Where a question came from, and so where its answer belongs.
@@ -48,9 +59,7 @@ pub(super) struct Notice {
     pub(super) id: NotificationId,
     pub(super) method: String,
     pub(super) params: Option<RawJson>,
-    /// Where a redirect sends it.
-    target: Option<Uri>,
-    redirects: u8,
+    route: Route,
     /// Whether it was refused with its session once already.
     refused: bool,
 }
@@ -61,8 +70,7 @@ impl Notice {
             id,
             method,
             params,
-            target: None,
-            redirects: 0,
+            route: Route::default(),
             refused: false,
         }
     }
@@ -81,6 +89,8 @@ pub(super) struct Suspicion {
     /// The code of the error that the 400 carried.
     pub(super) code: Option<i64>,
     pub(super) ping: Option<ExchangeId>,
+    /// Where redirects of the ping lead.
+    pub(super) route: Route,
     pub(super) calls: Vec<crate::CallId>,
     pub(super) control: Vec<(Purpose, Error)>,
 }
@@ -90,50 +100,49 @@ impl Connection {
     /// pointless.
     pub(super) fn build_prompt(&mut self, prompt: Prompt) -> Option<(Purpose, Request<Bytes>)> {
         match prompt {
-            Prompt::Answer {
-                ticket,
-                id,
-                outcome,
-                origin,
-            } => {
-                let session = match &origin {
-                    Origin::Handshake(provisional) => provisional.as_ref(),
-                    Origin::Session(generation) if self.is_current(*generation) => {
-                        self.session.id.as_ref()
-                    }
-                    Origin::Session(_) => {
-                        let error = Error::new(Lost::Session, Delivery::NotSent);
-                        self.control_failed(&Purpose::Answer(ticket), error);
-                        return None;
-                    }
-                };
-                let envelope = self.envelope(None, None, session);
-                let request = envelope.post(jsonrpc::response(&id, &outcome));
-                Some((Purpose::Answer(ticket), request))
-            }
-            Prompt::Cancel {
-                exchange,
-                generation,
-                reason,
-            } => {
-                if !self.is_current(generation) {
-                    self.abort(exchange);
-                }
-                if !self.exchanges.contains_key(&exchange) {
-                    return None;
-                }
-                let params = RawJson::new(&serde_json::json!({
-                    "requestId": exchange.number(),
-                    "reason": reason,
-                }));
-                let body = jsonrpc::notification("notifications/cancelled", params.ok().as_ref());
-                Some((
-                    Purpose::Cancel(exchange),
-                    self.envelope(None, None, self.session.id.as_ref())
-                        .post(body),
-                ))
-            }
+            Prompt::Answer(answering) => self.build_answer(answering),
+            Prompt::Cancel(cancelling) => self.build_cancel(cancelling),
         }
+    }
+
+    fn build_answer(&mut self, answering: Answering) -> Option<(Purpose, Request<Bytes>)> {
+        let session = match &answering.origin {
+            Origin::Handshake(provisional) => provisional.as_ref(),
+            Origin::Session(generation) if self.is_current(*generation) => self.session.id.as_ref(),
+            Origin::Session(_) => {
+                let error = Error::new(Lost::Session, Delivery::NotSent);
+                self.control_failed(&Purpose::Answer(answering), error);
+                return None;
+            }
+        };
+        let body = jsonrpc::response(&answering.id, &answering.outcome);
+        let request = self
+            .envelope(answering.route.target(), None, session)
+            .post(body);
+        Some((Purpose::Answer(answering), request))
+    }
+
+    fn build_cancel(&mut self, cancelling: Cancelling) -> Option<(Purpose, Request<Bytes>)> {
+        let Cancelling {
+            exchange,
+            generation,
+            reason,
+            ref route,
+        } = cancelling;
+        if !self.is_current(generation) {
+            self.abort(exchange);
+        }
+        if !self.exchanges.contains_key(&exchange) {
+            return None;
+        }
+        let params = RawJson::new(&serde_json::json!({
+            "requestId": exchange.number(),
+            "reason": reason,
+        }));
+        let body = jsonrpc::notification("notifications/cancelled", params.ok().as_ref());
+        let envelope = self.envelope(route.target(), None, self.session.id.as_ref());
+        let request = envelope.post(body);
+        Some((Purpose::Cancel(cancelling), request))
     }
 
     /// The handshake that asked is over: its questions are the new session's, or
@@ -141,20 +150,20 @@ impl Connection {
     pub(super) fn settle_provisional(&mut self, accepted: bool) {
         let generation = self.session.generation;
         self.answers.retain_mut(|prompt| match prompt {
-            Prompt::Answer {
+            Prompt::Answer(Answering {
                 origin: origin @ Origin::Handshake(_),
                 ..
-            } => {
+            }) => {
                 *origin = Origin::Session(generation);
                 accepted
             }
-            Prompt::Answer { .. } | Prompt::Cancel { .. } => true,
+            Prompt::Answer(_) | Prompt::Cancel(_) => true,
         });
     }
 
     pub(super) fn build_notice(&mut self, notice: Notice) -> (Purpose, Request<Bytes>) {
         let body = jsonrpc::notification(&notice.method, notice.params.as_ref());
-        let envelope = self.envelope(notice.target.as_ref(), None, self.session.id.as_ref());
+        let envelope = self.envelope(notice.route.target(), None, self.session.id.as_ref());
         let request = envelope.post(body);
         (Purpose::Notification(notice), request)
     }
@@ -163,11 +172,14 @@ impl Connection {
     pub(super) fn control_accepted(&mut self, purpose: &Purpose) {
         match purpose {
             Purpose::Notification(notice) => self.accepted(Subject::Notification(notice.id)),
-            Purpose::Answer(Some(ticket)) => self.accepted(Subject::Answer(*ticket)),
+            Purpose::Answer(answering) => {
+                if let Some(ticket) = answering.ticket {
+                    self.accepted(Subject::Answer(ticket));
+                }
+            }
             Purpose::Initialized => self.confirmed(),
-            Purpose::Cancel(exchange) => self.abort(*exchange),
-            Purpose::Answer(None)
-            | Purpose::Abandoned
+            Purpose::Cancel(cancelling) => self.abort(cancelling.exchange),
+            Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
@@ -188,16 +200,17 @@ impl Connection {
                 let error = error.for_method(&notice.method);
                 self.failed(Subject::Notification(notice.id), error);
             }
-            Purpose::Answer(Some(ticket)) => {
-                self.failed(Subject::Answer(*ticket), error.for_method("answer"));
+            Purpose::Answer(answering) => {
+                if let Some(ticket) = answering.ticket {
+                    self.failed(Subject::Answer(ticket), error.for_method("answer"));
+                }
             }
             Purpose::Initialized => {
                 self.handshake_failed(error.for_method("notifications/initialized"))
             }
             Purpose::Ping => self.settle(false),
-            Purpose::Cancel(exchange) => self.abort(*exchange),
-            Purpose::Answer(None)
-            | Purpose::Abandoned
+            Purpose::Cancel(cancelling) => self.abort(cancelling.exchange),
+            Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
@@ -212,32 +225,21 @@ impl Connection {
             Error::new(refused, delivery).with_answer(refusal.answer.clone())
         };
         match (verdict, purpose) {
-            (Verdict::Lost | Verdict::Suspect, Purpose::Initialized) => {
-                self.lose_session(crate::LossCause::NotFound);
-            }
-            (Verdict::Follow(to), Purpose::Initialized) if self.may_redirect_handshake() => {
-                self.redirect_handshake(to);
-                self.initialized_due = true;
-            }
             (Verdict::Lost, purpose) => {
-                self.lose_session(crate::LossCause::NotFound);
+                self.lose_session(LossCause::NotFound);
                 self.control_lost(purpose);
             }
+            (Verdict::Suspect, Purpose::Initialized) => self.lose_session(LossCause::BadRequest),
             (Verdict::Older, purpose) => self.control_lost(purpose),
             (Verdict::Suspect, purpose) => {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);
                 self.suspect(refusal.code()).control.push((purpose, error));
             }
-            (Verdict::Follow(to), Purpose::Notification(mut notice)) if notice.redirects < 3 => {
-                notice.redirects = notice.redirects.saturating_add(1);
-                notice.target = Some(to);
-                self.put_back_notice(notice);
-            }
-            (Verdict::Follow(_), purpose) => {
-                self.control_failed(
-                    &purpose,
-                    failed(refusal.redirected().into(), Delivery::Rejected),
-                );
+            (Verdict::Follow(to), purpose) => {
+                if let Some(purpose) = self.redirect_control(purpose, to) {
+                    let error = failed(refusal.redirected().into(), Delivery::Rejected);
+                    self.control_failed(&purpose, error);
+                }
             }
             (Verdict::Reply { .. }, purpose) => {
                 self.control_failed(&purpose, failed(Refused::Rpc.into(), Delivery::Unknown));
@@ -248,15 +250,40 @@ impl Connection {
         }
     }
 
+    /// Sends control traffic on to where a redirect leads; gives it back if there
+    /// were too many.
+    fn redirect_control(&mut self, mut purpose: Purpose, to: Uri) -> Option<Purpose> {
+        let route = match &mut purpose {
+            Purpose::Answer(answering) => &mut answering.route,
+            Purpose::Cancel(cancelling) => &mut cancelling.route,
+            Purpose::Notification(notice) => &mut notice.route,
+            Purpose::Initialized => &mut self.handshake.route,
+            _ => return Some(purpose),
+        };
+        if !route.follow(to) {
+            return Some(purpose);
+        }
+        match purpose {
+            Purpose::Answer(answering) => self.answers.push_front(Prompt::Answer(answering)),
+            Purpose::Cancel(cancelling) => self.answers.push_front(Prompt::Cancel(cancelling)),
+            Purpose::Notification(notice) => self.put_back_notice(notice),
+            Purpose::Initialized => self.initialized_due = true,
+            purpose => return Some(purpose),
+        }
+        None
+    }
+
     /// What becomes of control traffic that went down with its session: an answer
     /// dies with it, a notification is sent again once.
     pub(super) fn control_lost(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Notification(mut notice) if !notice.refused => {
                 notice.refused = true;
-                notice.target = None;
+                notice.route.restart();
                 self.put_back_notice(notice);
             }
+            // Its session is gone, and with it the handshake: a new one is on its way.
+            Purpose::Initialized => {}
             purpose => {
                 self.control_failed(&purpose, Error::new(Lost::Session, Delivery::Rejected));
             }

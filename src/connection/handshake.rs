@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
+use http::StatusCode;
 
 use super::Connection;
 use super::exchange::answered;
 use super::jitter::CEILING;
 use super::phase::{Input, Phase, Step};
+use super::route::Route;
 use super::session::Session;
 use super::timers::Timer;
 use crate::error::{Delivery, Error, Peer, Reason, Refused, RpcError};
@@ -23,7 +24,6 @@ use crate::{Event, RawJson, Recovery, Revision, Subject, Time};
 const UNREACHED: Duration = Duration::from_millis(100);
 /// How often `initialize` is sent again after 408 or 429.
 const RETRIES: u32 = 2;
-const REDIRECTS: u32 = 3;
 
 /// The handshakes of a connection: the one under way and what counts against the
 /// budget.
@@ -41,9 +41,7 @@ pub(super) struct Handshake {
     /// Whether only those wait for it who are willing to.
     unhurried: bool,
     retries: u32,
-    redirects: u32,
-    /// Where a redirect sends it.
-    pub(super) target: Option<Uri>,
+    pub(super) route: Route,
     /// Whether it replaces a session that was lost.
     replaces: bool,
     /// Whether its time is still to be found.
@@ -85,8 +83,7 @@ impl Handshake {
 
     fn begin_anew(&mut self) {
         self.retries = 0;
-        self.redirects = 0;
-        self.target = None;
+        self.route = Route::default();
         self.unhurried = false;
         self.unscheduled = true;
     }
@@ -189,7 +186,7 @@ impl Connection {
     /// `initialize` is about to leave. A redirected one is still the same handshake.
     pub(super) fn initialize_sent(&mut self) {
         self.timers.clear(Timer::Handshake);
-        if self.handshake.target.is_none() {
+        if self.handshake.route.target().is_none() {
             self.handshake.attempts.push_back(Attempt {
                 at: self.now,
                 established: false,
@@ -273,7 +270,7 @@ impl Connection {
         if let Some(attempt) = self.handshake.attempts.back_mut() {
             attempt.established = true;
         }
-        self.handshake.target = None;
+        self.handshake.route.restart();
         self.initialized_due = true;
         self.settle_provisional(true);
         self.step(Input::Accepted);
@@ -335,7 +332,7 @@ impl Connection {
                 }
                 self.handshake.retries = retries.saturating_add(1);
                 // What leaves next is a handshake of its own, from the endpoint on.
-                self.handshake.target = None;
+                self.handshake.route.restart();
                 self.handshake.last_cause = Some(error(reason, Delivery::Rejected));
                 self.step(Input::Again);
                 self.schedule_handshake();
@@ -344,8 +341,7 @@ impl Connection {
                     self.set_handshake(due);
                 }
             }
-            Verdict::Follow(to) if self.may_redirect_handshake() => {
-                self.redirect_handshake(to);
+            Verdict::Follow(to) if self.handshake.route.follow(to.clone()) => {
                 self.step(Input::Again);
                 self.set_handshake(self.now);
             }
@@ -365,16 +361,6 @@ impl Connection {
         }
     }
 
-    pub(super) fn may_redirect_handshake(&self) -> bool {
-        self.handshake.redirects < REDIRECTS
-    }
-
-    /// What leaves next for the handshake goes to this address.
-    pub(super) fn redirect_handshake(&mut self, to: Uri) {
-        self.handshake.redirects = self.handshake.redirects.saturating_add(1);
-        self.handshake.target = Some(to);
-    }
-
     /// The handshake failed: so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
         let error = error.for_method("initialize");
@@ -384,7 +370,7 @@ impl Connection {
         self.settle(true);
         let unreached = error.delivery() == Delivery::NotSent
             && self.phase == Phase::Initializing
-            && self.handshake.target.is_none();
+            && self.handshake.route.target().is_none();
         if unreached {
             self.handshake.attempts.pop_back();
             self.handshake.failures = self.handshake.failures.saturating_add(1);

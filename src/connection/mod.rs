@@ -2,13 +2,17 @@
 
 mod ask;
 mod call;
+mod close;
 mod control;
 mod events;
 mod exchange;
 mod handshake;
 mod jitter;
 mod outbox;
+mod outcome;
 mod phase;
+mod reading;
+mod route;
 mod session;
 mod stream;
 mod timers;
@@ -267,7 +271,7 @@ impl Connection {
         )?;
         let params = self.params("call", params)?;
         let (params, token) = if options.progress {
-            let token = ProgressToken::new(self.last_call.saturating_add(1).to_string());
+            let token = self.free_token();
             (token.put_into(params.as_ref()), Some(token))
         } else {
             let token = params.as_ref().and_then(ProgressToken::of_params);
@@ -516,6 +520,7 @@ impl Connection {
         while let Some(timer) = self.timers.pop_due(self.now) {
             any = true;
             match timer {
+                Timer::Closing => self.end_closing(),
                 Timer::Handshake => {}
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),
@@ -630,6 +635,19 @@ impl Connection {
         params: &P,
     ) -> Result<Option<RawJson>, Error> {
         jsonrpc::object(params).map_err(|why| self.misuse(call, Mistake::Params(why)))
+    }
+
+    /// A progress token that no open call uses: the number of the call to come, unless
+    /// the application gave it to one of its own.
+    fn free_token(&self) -> ProgressToken {
+        let mut number = self.last_call.saturating_add(1);
+        loop {
+            let token = ProgressToken::new(number.to_string());
+            if !self.tokens.contains_key(&token) {
+                return token;
+            }
+            number = number.wrapping_add(1);
+        }
     }
 
     /// Forgets the delays of what waits for a server that could not be reached.

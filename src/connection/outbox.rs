@@ -10,6 +10,7 @@ use super::call::State;
 use super::control::Farewell;
 use super::exchange::Purpose;
 use super::phase::Phase;
+use super::route::Route;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc::{self, Members};
@@ -72,7 +73,7 @@ impl Connection {
                 Intent::Initialized => {
                     self.initialized_due = false;
                     let body = jsonrpc::notification("notifications/initialized", None);
-                    let target = self.handshake.target.as_ref();
+                    let target = self.handshake.route.target();
                     let envelope = self.envelope(target, None, self.session.id.as_ref());
                     (Purpose::Initialized, envelope.post(body))
                 }
@@ -101,7 +102,9 @@ impl Connection {
                 }
                 Intent::Ping => {
                     let body = jsonrpc::request(self.next_request_id(), "ping", None);
-                    let envelope = self.envelope(None, None, self.session.id.as_ref());
+                    let route = self.suspicion.as_ref().map(|suspicion| &suspicion.route);
+                    let target = route.and_then(Route::target);
+                    let envelope = self.envelope(target, None, self.session.id.as_ref());
                     (Purpose::Ping, envelope.post(body))
                 }
                 Intent::Notice => {
@@ -150,7 +153,7 @@ impl Connection {
         }));
         let body = jsonrpc::request(self.next_request_id(), "initialize", params.ok().as_ref());
         self.initialize_sent();
-        self.envelope(self.handshake.target.as_ref(), None, None)
+        self.envelope(self.handshake.route.target(), None, None)
             .post(body)
     }
 
@@ -168,7 +171,8 @@ impl Connection {
         }
         let number = self.next_request_id();
         let call = self.calls.get_mut(&id)?;
-        let target = call.target.take();
+        let target = call.route.target().cloned();
+        call.route.restart();
         let body = jsonrpc::request(number, &call.method, call.params.as_ref());
         let headers = call.headers.clone();
         let envelope = self.envelope(target.as_ref(), Some(&headers), self.session.id.as_ref());

@@ -1,13 +1,15 @@
 //! Sessions: what is known of the current one, how it is lost, and how doubt about
 //! it is settled.
 
+use http::Uri;
+
 use super::Connection;
 use super::call::State;
-use super::control::{Farewell, Prompt, Suspicion};
-use super::exchange::{Purpose, Reading};
+use super::control::{Farewell, Suspicion};
+use super::exchange::Purpose;
 use super::phase::{Input, Phase};
-use super::timers::Timer;
-use crate::error::{Delivery, Error, Lost, Reason};
+use super::route::Route;
+use crate::error::{Delivery, Error, Lost};
 use crate::event::{LossCause, Withdrawal};
 use crate::wire::headers::SessionId;
 use crate::wire::response::{Refusal, Verdict};
@@ -95,6 +97,7 @@ impl Connection {
         self.suspicion.get_or_insert_with(|| Suspicion {
             code,
             ping: None,
+            route: Route::default(),
             calls: Vec::new(),
             control: Vec::new(),
         })
@@ -112,10 +115,11 @@ impl Connection {
     pub(super) fn ping_refused(&mut self, verdict: &Verdict, refusal: &Refusal) {
         let suspected = self.suspicion.as_ref().and_then(|suspicion| suspicion.code);
         match verdict {
-            Verdict::Lost => self.lose_session(LossCause::PingRefused),
+            Verdict::Lost => self.lose_session(LossCause::NotFound),
             Verdict::Suspect if refusal.code() == suspected => {
-                self.lose_session(LossCause::PingRefused);
+                self.lose_session(LossCause::BadRequest);
             }
+            Verdict::Follow(to) if self.redirect_ping(to) => {}
             Verdict::Again { .. }
             | Verdict::Fail { .. }
             | Verdict::Follow(_)
@@ -123,6 +127,17 @@ impl Connection {
             | Verdict::Reply { .. }
             | Verdict::Suspect => self.settle(false),
         }
+    }
+
+    /// Pings again where a redirect leads.
+    fn redirect_ping(&mut self, to: &Uri) -> bool {
+        self.suspicion.as_mut().is_some_and(|suspicion| {
+            let follows = suspicion.route.follow(to.clone());
+            if follows {
+                suspicion.ping = None;
+            }
+            follows
+        })
     }
 
     /// The doubt is over. What waited for that goes on in the session's successor,
@@ -152,102 +167,6 @@ impl Connection {
     /// Ends a session that nobody needs any more.
     pub(super) fn say_farewell(&mut self, session: SessionId, revision: Option<Revision>) {
         self.farewells.push_back(Farewell { session, revision });
-    }
-
-    /// The application closes: every call ends, everything under way is dropped,
-    /// and the session is ended.
-    pub(super) fn shut(&mut self) {
-        let error = Error::new(Reason::Closed, Delivery::NotSent);
-        self.timers.clear(Timer::Handshake);
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.shut_call(id);
-        }
-        self.fail_notices(&error);
-        self.withdraw_asks(Withdrawal::Closed, |_| true);
-        for (purpose, _) in self
-            .suspicion
-            .take()
-            .map(|doubt| doubt.control)
-            .unwrap_or_default()
-        {
-            self.control_failed(&purpose, error.clone().with_delivery(Delivery::Rejected));
-        }
-        for prompt in std::mem::take(&mut self.answers) {
-            if let Prompt::Answer { ticket, .. } = prompt {
-                self.control_failed(&Purpose::Answer(ticket), error.clone());
-            }
-        }
-        self.drop_exchanges();
-        if let Some(session) = self.session.id.take() {
-            self.say_farewell(session, self.session.revision);
-        }
-    }
-
-    fn shut_call(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let delivery = match call.state {
-            State::Sent(_) => Delivery::Unknown,
-            State::Waiting | State::Delayed | State::Held | State::Suspended(_) => {
-                Delivery::NotSent
-            }
-        };
-        self.events.forget(id);
-        self.fail_call(id, Error::new(Reason::Closed, delivery));
-    }
-
-    /// Aborts all that is under way, but for what ends sessions.
-    fn drop_exchanges(&mut self) {
-        for id in self.exchanges.keys().copied().collect::<Vec<_>>() {
-            let Some(exchange) = self.exchanges.get_mut(&id) else {
-                continue;
-            };
-            match &exchange.purpose {
-                Purpose::Delete | Purpose::Abandoned => {}
-                Purpose::Initialize(None) if matches!(exchange.reading, Reading::Head) => {
-                    exchange.purpose = Purpose::Abandoned;
-                    let end = self.now + self.config.clocks.delete;
-                    self.timers.set(Timer::Exchange(id), end);
-                }
-                Purpose::Initialize(Some(session)) => {
-                    let session = session.clone();
-                    self.say_farewell(session, None);
-                    self.abort(id);
-                }
-                Purpose::Notification(_) | Purpose::Answer(Some(_)) => {
-                    let purpose = exchange.purpose.clone();
-                    let error = Error::new(Reason::Closed, Delivery::Unknown);
-                    self.abort(id);
-                    self.control_failed(&purpose, error);
-                }
-                Purpose::Answer(None)
-                | Purpose::Call(_)
-                | Purpose::Cancel(_)
-                | Purpose::Cancelled
-                | Purpose::Finished
-                | Purpose::Initialize(None)
-                | Purpose::Initialized
-                | Purpose::Ping => self.abort(id),
-            }
-        }
-    }
-
-    /// Closing is over when no session is left to end.
-    pub(super) fn check_closed(&mut self) {
-        let ending = |purpose: &Purpose| matches!(purpose, Purpose::Delete | Purpose::Abandoned);
-        let over = self.phase == Phase::Closing
-            && self.farewells.is_empty()
-            && !self
-                .exchanges
-                .values()
-                .any(|exchange| ending(&exchange.purpose));
-        if over {
-            for id in self.exchanges.keys().copied().collect::<Vec<_>>() {
-                self.abort(id);
-            }
-            self.step(Input::Ended);
-        }
     }
 
     /// The error of calls for which no session could be made within the budget.

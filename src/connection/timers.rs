@@ -7,6 +7,8 @@ use crate::{CallId, ExchangeId, Time};
 /// The reason for which a connection wants to be woken.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Timer {
+    /// Closing has taken all its time.
+    Closing,
     /// The handshake's delay is over.
     Handshake,
     /// A call's whole time is over.

@@ -312,8 +312,9 @@ impl fmt::Display for Remedy {
 
 /// A JSON-RPC error object (JSON-RPC 2.0, section 5.1).
 ///
-/// `Display` shows the code and the message; `data` is shown by nothing.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+/// `Display` shows the code and an excerpt of the message, for it is what the server
+/// says of the failure; `Debug` shows the code alone, and `data` is shown by nothing.
+#[derive(Clone, Deserialize, PartialEq)]
 pub struct RpcError {
     /// What kind of error: negative codes near −32000 are the protocol's.
     pub code: i64,
@@ -339,6 +340,12 @@ impl RpcError {
     #[must_use]
     pub fn method_not_found() -> Self {
         Self::new(-32601, "Method not found")
+    }
+}
+
+impl fmt::Debug for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RpcError({}, {} bytes)", self.code, self.message.len())
     }
 }
 

@@ -207,13 +207,17 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// A progress token: a string or an integer, as JSON text.
+/// A progress token: a string or an integer, as JSON text in its one shortest form,
+/// for servers may write the same string with other escapes.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ProgressToken(String);
 
 impl ProgressToken {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let shortest =
+            serde_json::from_str::<String>(&text).and_then(|string| serde_json::to_string(&string));
+        Self(shortest.unwrap_or(text))
     }
 
     /// The token that params ask progress with: `_meta.progressToken`.

@@ -151,7 +151,7 @@ fn sessions_a_dead_session_answered_400_is_found_out_by_ping() {
     }
     let lost = mcp_http::Event::Reinitialize {
         generation: 1,
-        cause: LossCause::PingRefused,
+        cause: LossCause::BadRequest,
     };
     assert!(w.events.contains(&lost));
     w.recover("s2");

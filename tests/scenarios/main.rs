@@ -21,6 +21,7 @@ mod laws;
 mod limits;
 mod misuse;
 mod phases;
+mod redirects;
 mod secrets;
 mod sessions;
 mod streams;

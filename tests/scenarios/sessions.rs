@@ -209,11 +209,11 @@ fn suspicion_unfounded_fails_a_call_without_an_own_error() {
 
 #[test]
 fn suspicion_confirmed_by_404_or_the_same_kind_of_400() {
-    for status in [404, 400] {
+    for (status, cause) in [(404, LossCause::NotFound), (400, LossCause::BadRequest)] {
         let (mut w, call, ping) = suspecting();
         w.answer(&ping, status)
             .error(-32000, "No valid session ID provided");
-        assert_eq!(reinitialize(&w), [(1, LossCause::PingRefused)], "{status}");
+        assert_eq!(reinitialize(&w), [(1, cause)], "{status}");
         w.recover("s2");
         w.succeed("tools/call");
         w.reply(call);

@@ -1,0 +1,104 @@
+//! What an answer means for what asked for it.
+
+use http::StatusCode;
+
+use super::Connection;
+use super::exchange::Purpose;
+use crate::error::{Error, RpcError};
+use crate::event::{LossCause, Reply};
+use crate::wire::response::{Carried, Refusal, Verdict};
+use crate::{CallId, ExchangeId, RawJson};
+
+impl Connection {
+    /// A request got its reply.
+    pub(super) fn completed(
+        &mut self,
+        purpose: Purpose,
+        outcome: Result<RawJson, RpcError>,
+        status: StatusCode,
+    ) {
+        match purpose {
+            Purpose::Call(call) => self.reply(call, Reply { outcome, status }),
+            Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
+            Purpose::Ping => self.settle(false),
+            Purpose::Abandoned
+            | Purpose::Answer(_)
+            | Purpose::Cancel(_)
+            | Purpose::Cancelled
+            | Purpose::Delete
+            | Purpose::Finished
+            | Purpose::Initialized
+            | Purpose::Notification(_) => {}
+        }
+    }
+
+    /// An exchange came to an end that is no answer.
+    pub(super) fn exchange_failed(&mut self, purpose: Purpose, error: Error) {
+        match purpose {
+            Purpose::Call(call) => self.fail_call(call, error),
+            Purpose::Initialize(session) => {
+                if let Some(session) = session {
+                    self.say_farewell(session, None);
+                }
+                self.handshake_failed(error);
+            }
+            purpose => self.control_failed(&purpose, error),
+        }
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        id: ExchangeId,
+        purpose: Purpose,
+        carried: Carried,
+        mut refusal: Refusal,
+        body: &[u8],
+    ) {
+        let request = purpose.is_request().then(|| id.number());
+        let is_open = |number| {
+            let other = self.exchanges.get(&ExchangeId::new(self.tag, number));
+            other.is_some_and(|other| other.purpose.is_request())
+        };
+        let verdict = refusal.verdict(body, carried, request, is_open);
+        match purpose {
+            Purpose::Call(call) => self.call_refused(call, verdict, refusal),
+            Purpose::Initialize(_) => self.initialize_refused(verdict, refusal),
+            Purpose::Ping => self.ping_refused(&verdict, &refusal),
+            purpose => self.control_refused(purpose, verdict, refusal),
+        }
+    }
+
+    fn call_refused(&mut self, call: CallId, verdict: Verdict, refusal: Refusal) {
+        match verdict {
+            Verdict::Again { reason, delivery } => {
+                self.refuse_for_now(call, reason, delivery, refusal.answer);
+            }
+            Verdict::Fail { reason, delivery } => {
+                self.fail_call(
+                    call,
+                    Error::new(reason, delivery).with_answer(refusal.answer),
+                );
+            }
+            Verdict::Follow(to) => self.follow(call, to, &refusal),
+            Verdict::Lost => {
+                self.lose_session(LossCause::NotFound);
+                self.send_again(call);
+            }
+            Verdict::Older => self.send_again(call),
+            Verdict::Reply { error, .. } => {
+                let status = refusal.answer.status.unwrap_or_default();
+                self.reply(
+                    call,
+                    Reply {
+                        outcome: Err(error),
+                        status,
+                    },
+                );
+            }
+            Verdict::Suspect => {
+                self.suspect(refusal.code()).calls.push(call);
+                self.suspend(call, refusal);
+            }
+        }
+    }
+}

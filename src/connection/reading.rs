@@ -1,0 +1,303 @@
+//! Reading an answer: from the head to the end of the body.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+
+use super::Connection;
+use super::exchange::{Purpose, Reading, Whole, answered};
+use super::stream::{End, Stream};
+use super::timers::Timer;
+use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Mistake, Peer};
+use crate::wire::headers;
+use crate::wire::jsonrpc::{self, Id, Message};
+use crate::wire::response::{self, Head, Refusal};
+use crate::{ExchangeId, RawJson};
+
+/// A body as it comes in: one chunk is kept as it is, more are joined.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Body {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Body {
+    pub(super) fn len(&self) -> usize {
+        self.first.len().max(self.joined.len())
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        if self.len() == 0 {
+            self.first = chunk;
+        } else {
+            if self.joined.is_empty() {
+                self.joined
+                    .extend_from_slice(&std::mem::take(&mut self.first));
+            }
+            self.joined.extend_from_slice(&chunk);
+        }
+    }
+
+    fn finish(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            self.joined.freeze()
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn on_head(
+        &mut self,
+        id: ExchangeId,
+        status: StatusCode,
+        head: &HeaderMap,
+    ) -> Result<(), Mistake> {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
+        match exchange.reading {
+            Reading::Head => {}
+            Reading::Ignored(_) => return Ok(()),
+            Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
+            Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
+        }
+        let session = headers::session_id(head);
+        match &mut exchange.purpose {
+            Purpose::Abandoned => {
+                if let (true, Ok(Some(session))) = (status.is_success(), session) {
+                    self.say_farewell(session, None);
+                }
+                self.abort(id);
+            }
+            Purpose::Delete => {
+                self.finish(id);
+            }
+            purpose if status.is_success() && !purpose.is_request() => {
+                if let Some(purpose) = self.finish(id) {
+                    self.control_accepted(&purpose);
+                }
+            }
+            purpose => {
+                if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
+                    match session {
+                        Ok(session) => *provisional = session,
+                        Err(_) => {
+                            self.abort(id);
+                            self.handshake_failed(Error::new(Peer::SessionId, Delivery::Unknown));
+                            return Ok(());
+                        }
+                    }
+                }
+                self.on_answer(id, status, head);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_answer(&mut self, id: ExchangeId, status: StatusCode, head: &HeaderMap) {
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
+        let carried = self.carried(exchange);
+        let whole = match response::head(status, head) {
+            Head::Empty => {
+                let error =
+                    Error::new(Peer::NoReply, Delivery::Unknown).with_answer(answered(status));
+                if let Some(purpose) = self.finish(id) {
+                    self.exchange_failed(purpose, error);
+                }
+                return;
+            }
+            Head::Stream => {
+                let stream = Stream::new(status, &self.config.limits);
+                self.read(id, Reading::Stream(Box::new(stream)));
+                return;
+            }
+            Head::Json => Whole::Json(status),
+            Head::Typed(name) => Whole::Typed(status, name),
+            Head::Refusal => {
+                let refusal = Refusal::new(&exchange.target, status, head);
+                if refusal.is_loss(carried) {
+                    if let Some(purpose) = self.finish(id) {
+                        self.refused(id, purpose, carried, refusal, &[]);
+                    }
+                    return;
+                }
+                Whole::Refusal(Box::new(refusal))
+            }
+        };
+        if matches!(whole, Whole::Refusal(_) | Whole::Typed(..)) {
+            self.timers
+                .set(Timer::Exchange(id), self.now + self.config.clocks.head);
+        }
+        self.read(id, Reading::Whole(whole, Body::default()));
+    }
+
+    pub(super) fn read(&mut self, id: ExchangeId, reading: Reading) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.reading = reading;
+        }
+    }
+
+    pub(super) fn on_body(&mut self, id: ExchangeId, mut chunk: Bytes) -> Result<(), Mistake> {
+        let limits = self.config.limits;
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
+        match &mut exchange.reading {
+            Reading::Head if matches!(exchange.purpose, Purpose::Cancelled | Purpose::Finished) => {
+            }
+            Reading::Head => return Err(Mistake::BodyBeforeHead),
+            Reading::Ignored(bytes) => {
+                *bytes = bytes.saturating_add(chunk.len());
+                if *bytes > limits.error_body {
+                    self.abort(id);
+                }
+            }
+            Reading::Stream(stream) if stream.has_ended() => return Ok(()),
+            Reading::Stream(stream) => {
+                stream.feed(chunk);
+                self.pump(id);
+            }
+            Reading::Whole(Whole::Json(_), body) => {
+                if body.len().saturating_add(chunk.len()) > limits.json_body {
+                    self.exceed(id, LimitKind::JsonBody, limits.json_body);
+                } else {
+                    body.push(chunk);
+                }
+            }
+            Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), body) => {
+                let room = limits.error_body.saturating_sub(body.len());
+                let whole = chunk.len() <= room;
+                chunk.truncate(room);
+                body.push(chunk);
+                if !whole {
+                    self.conclude(id);
+                    self.aborts.push_back(id);
+                }
+            }
+        }
+        self.account(id);
+        if self.held.saturating_add(self.events.bytes()) > limits.buffers {
+            self.exceed(id, LimitKind::Buffers, limits.buffers);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_end(&mut self, id: ExchangeId) -> Result<(), Mistake> {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(());
+        };
+        match &mut exchange.reading {
+            Reading::Head => return Err(Mistake::BodyBeforeHead),
+            Reading::Ignored(_) => drop(self.end_exchange(id)),
+            Reading::Stream(stream) if stream.has_ended() => {}
+            Reading::Stream(stream) => {
+                stream.end(End::Clean);
+                self.pump(id);
+            }
+            Reading::Whole(..) => self.conclude(id),
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_failure(&mut self, id: ExchangeId, failure: Failure) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        match &mut exchange.reading {
+            Reading::Ignored(_) => drop(self.end_exchange(id)),
+            Reading::Stream(stream) if stream.has_ended() => {}
+            Reading::Stream(stream) => {
+                stream.end(End::Broken(failure));
+                self.pump(id);
+            }
+            Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), _) => self.conclude(id),
+            Reading::Head | Reading::Whole(Whole::Json(_), _) => {
+                if let Some(exchange) = self.end_exchange(id) {
+                    let unsent = failure.kind() == FailureKind::NotSent
+                        && matches!(exchange.reading, Reading::Head);
+                    let delivery = if unsent {
+                        Delivery::NotSent
+                    } else {
+                        Delivery::Unknown
+                    };
+                    let error = Error::new(failure, delivery);
+                    match exchange.purpose {
+                        Purpose::Call(call) if unsent => self.unreached(call, error),
+                        Purpose::Call(call) => self.broken(call, error),
+                        purpose => self.exchange_failed(purpose, error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A body is whole, or as much of it as is wanted.
+    pub(super) fn conclude(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        let reading = std::mem::replace(&mut exchange.reading, Reading::Ignored(0));
+        let Reading::Whole(whole, body) = reading else {
+            return;
+        };
+        let body = body.finish();
+        if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
+            if self.revision_spoken().receives_batches() {
+                if let Ok(batch) = Stream::of_batch(*status, &body) {
+                    self.read(id, Reading::Stream(Box::new(batch)));
+                    return self.pump(id);
+                }
+            }
+        }
+        let Some(exchange) = self.end_exchange(id) else {
+            return;
+        };
+        let carried = self.carried(&exchange);
+        let purpose = exchange.purpose;
+        match whole {
+            Whole::Json(status) => self.json_answer(id, purpose, status, &body),
+            Whole::Refusal(refusal) => {
+                self.refused(id, purpose, carried, *refusal, &body);
+            }
+            Whole::Typed(status, name) => {
+                let reason = match name {
+                    None if body.is_empty() => Peer::NoReply,
+                    name => Peer::ContentType(name.unwrap_or_else(|| "none".to_owned())),
+                };
+                let excerpt = Some(headers::excerpt(&body));
+                let answer = Answer {
+                    excerpt,
+                    ..answered(status)
+                };
+                let error = Error::new(reason, Delivery::Unknown).with_answer(answer);
+                self.exchange_failed(purpose, error);
+            }
+        }
+    }
+
+    fn json_answer(&mut self, id: ExchangeId, purpose: Purpose, status: StatusCode, body: &Bytes) {
+        let mut answer = answered(status);
+        let reason = match jsonrpc::parse(body) {
+            Ok(Message::Response {
+                id: Id::Number(number),
+                outcome,
+            }) if number == id.number() => {
+                let outcome = outcome.map(|result| RawJson::keep(body, result));
+                return self.completed(purpose, outcome, status);
+            }
+            Ok(Message::Response { outcome, .. }) => {
+                answer.rpc = outcome.err();
+                Peer::WrongReply
+            }
+            Ok(Message::Request { .. } | Message::Notification { .. }) => Peer::WrongReply,
+            Err(_) if jsonrpc::is_array(body) => Peer::Batch(self.revision_spoken()),
+            Err(_) if body.is_empty() => Peer::NoReply,
+            Err(why) => Peer::Message(why),
+        };
+        let error = Error::new(reason, Delivery::Unknown).with_answer(answer);
+        self.exchange_failed(purpose, error);
+    }
+}

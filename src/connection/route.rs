@@ -1,0 +1,36 @@
+//! Redirects: where a message goes instead of the endpoint.
+
+use http::Uri;
+
+/// How many redirects of one message are followed.
+const REDIRECTS: u8 = 3;
+
+/// The way of one message: to the endpoint, until redirects lead elsewhere on its
+/// origin (RFC 9110, section 15.4).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Route {
+    target: Option<Uri>,
+    redirects: u8,
+}
+
+impl Route {
+    /// Where a redirect leads; absent for the endpoint.
+    pub(super) fn target(&self) -> Option<&Uri> {
+        self.target.as_ref()
+    }
+
+    /// Follows a redirect, unless there were too many.
+    pub(super) fn follow(&mut self, to: Uri) -> bool {
+        let follows = self.redirects < REDIRECTS;
+        if follows {
+            self.redirects = self.redirects.saturating_add(1);
+            self.target = Some(to);
+        }
+        follows
+    }
+
+    /// The next sending begins at the endpoint again. Redirects count on.
+    pub(super) fn restart(&mut self) {
+        self.target = None;
+    }
+}
