@@ -92,18 +92,17 @@ impl Connection {
                 .values()
                 .any(|exchange| ending(&exchange.purpose));
         if over {
-            self.end_closing();
+            self.drop_exchanges();
+            self.timers.clear(Timer::Closing);
+            self.step(Input::Ended);
         }
     }
 
-    /// Closing is over, or its time is: nothing is sent any more.
-    pub(super) fn end_closing(&mut self) {
-        self.farewells.clear();
+    /// Closing has taken all its time: what is under way is not waited for.
+    pub(super) fn drop_exchanges(&mut self) {
         for id in self.all_exchanges() {
             self.abort(id);
         }
-        self.timers.clear(Timer::Closing);
-        self.step(Input::Ended);
     }
 
     fn all_exchanges(&self) -> Vec<ExchangeId> {

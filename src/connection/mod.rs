@@ -520,7 +520,7 @@ impl Connection {
         while let Some(timer) = self.timers.pop_due(self.now) {
             any = true;
             match timer {
-                Timer::Closing => self.end_closing(),
+                Timer::Closing => self.drop_exchanges(),
                 Timer::Handshake => {}
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),
