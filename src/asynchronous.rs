@@ -67,7 +67,6 @@
 
 mod driver;
 mod exchange;
-mod shared;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -84,7 +83,7 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 pub use self::driver::Driver;
-use self::shared::{Handle, Shared};
+use crate::adapter::Shared;
 use crate::error::{Error, Failure, RpcError};
 use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
 
@@ -107,6 +106,27 @@ pub trait Timer: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
+}
+
+/// Counts the handles: when the last one goes, the connection closes.
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
 }
 
 impl Client {

@@ -85,8 +85,12 @@
     )
 )]
 
+#[cfg(any(feature = "asynchronous", feature = "blocking"))]
+mod adapter;
 #[cfg(feature = "asynchronous")]
 pub mod asynchronous;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod config;
 mod connection;
 mod error;

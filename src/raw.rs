@@ -54,7 +54,7 @@ impl RawJson {
     }
 
     /// `null`.
-    #[cfg(feature = "asynchronous")]
+    #[cfg(any(feature = "asynchronous", feature = "blocking"))]
     pub(crate) fn null() -> Self {
         Self(Bytes::from_static(b"null"))
     }

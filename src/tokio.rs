@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,6 +25,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
+use crate::adapter::random_seed;
 use crate::asynchronous::{Client, Driver, Timer};
 use crate::error::{Error, Failure};
 use crate::{Config, Time};
@@ -82,20 +82,10 @@ impl Client {
         Driver<Http, Clock, Full<Bytes>, hyper::body::Incoming>,
     ) {
         if config.seed == 0 {
-            config.seed = random();
+            config.seed = random_seed();
         }
         Self::new(config, Http::new(), Clock::new())
     }
-}
-
-/// A seed that differs from process to process and from call to call.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "an adapter supplies the seed, which the machine must not make itself"
-)]
-fn random() -> u64 {
-    std::hash::RandomState::new().hash_one(0)
 }
 
 /// hyper-util's pooled client with rustls, as a service.

@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::Timer;
 use super::exchange::Exchange;
-use super::shared::Shared;
+use crate::adapter::Shared;
 use crate::error::Failure;
 use crate::{ExchangeId, Time, Transmit};
 

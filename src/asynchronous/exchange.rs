@@ -12,8 +12,8 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::shared::{Shared, keep};
 use crate::ExchangeId;
+use crate::adapter::Shared;
 use crate::error::Failure;
 
 pin_project! {
@@ -123,33 +123,5 @@ where
                 }
             }
         }
-    }
-}
-
-impl Shared {
-    /// Tells the machine something. The adapter makes no mistakes in that: ids are
-    /// the machine's own and the order is HTTP's.
-    fn report(
-        &self,
-        report: impl FnOnce(&mut crate::Connection, crate::Time) -> Result<(), crate::Error>,
-    ) {
-        let now = self.now();
-        let mut state = self.lock();
-        let reported = report(&mut state.connection, now);
-        debug_assert!(reported.is_ok(), "{reported:?}");
-        state.dirty = true;
-    }
-
-    fn failed(&self, id: ExchangeId, failure: Failure) {
-        self.report(|connection, now| connection.handle_failure(id, failure, now));
-    }
-
-    fn wants_read(&self, id: ExchangeId, cx: &Context<'_>) -> bool {
-        let mut state = self.lock();
-        let wants = state.connection.wants_read(id);
-        if !wants {
-            keep(&mut state.paused, cx);
-        }
-        wants
     }
 }

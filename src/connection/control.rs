@@ -159,6 +159,14 @@ impl Connection {
             }
             Prompt::Answer(_) | Prompt::Cancel(_) => true,
         });
+        // A redirect may yet send these again.
+        for exchange in self.exchanges.values_mut() {
+            if let Purpose::Answer(answering) = &mut exchange.purpose {
+                if matches!(answering.origin, Origin::Handshake(_)) {
+                    answering.origin = Origin::Session(generation);
+                }
+            }
+        }
     }
 
     pub(super) fn build_notice(&mut self, notice: Notice) -> (Purpose, Request<Bytes>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::Connection;
+use super::call::Call;
 use super::exchange::answered;
 use super::jitter::CEILING;
 use super::phase::{Input, Phase, Step};
@@ -418,7 +419,7 @@ impl Connection {
             }
         }
         self.fail_notices(&error);
-        if !self.waiting.is_empty() {
+        if self.calls.values().any(Call::waits_for_session) {
             self.want_session(true);
         }
     }

@@ -561,13 +561,16 @@ impl Connection {
         if event.is_some() {
             self.room = true;
             self.end();
+        } else {
+            // Whoever asks has seen that something waits, and leaves it for later.
+            self.woken.to_tell = false;
         }
         event
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else
     /// happens before. It is now while something that a time-out brought about
-    /// waits to be polled.
+    /// waits to be polled, until somebody asked for it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let Woken { to_send, to_tell } = self.woken;

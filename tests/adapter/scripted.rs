@@ -328,6 +328,37 @@ async fn tls_that_hangs_was_never_sent() {
     assert_eq!(error.delivery(), Delivery::NotSent, "{error}");
 }
 
+/// tokio's clock, and how often somebody wanted to be woken by it.
+struct Counted(Clock, std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Timer for Counted {
+    type Sleep = tokio::time::Sleep;
+
+    fn now(&self) -> Time {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, at: Time) -> Self::Sleep {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.sleep_until(at)
+    }
+}
+
+#[tokio::test]
+async fn a_time_out_that_nobody_reads_of_keeps_nobody_busy() {
+    let script = Script::start(|_| Act::Hang(String::new())).await;
+    let mut clocks = Clocks::default();
+    clocks.head = Duration::from_millis(50);
+    let slept = std::sync::Arc::default();
+    let clock = Counted(Clock::new(), std::sync::Arc::clone(&slept));
+    let (client, driver) = Client::new(config(&script).clocks(clocks), Http::new(), clock);
+    tokio::spawn(driver);
+    let _unread = client.events();
+    client.ready().await.unwrap_err();
+    sleep(Duration::from_millis(300)).await;
+    assert!(slept.load(Ordering::SeqCst) < 20, "{slept:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_clock_of_tokio_is_the_machines() {
     let clock = Clock::new();

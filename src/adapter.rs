@@ -1,24 +1,19 @@
-//! What handles and driver share: the machine, and who waits for what.
+//! What all adapters share: the machine, and who waits for what. It moves no bytes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{Delivery, Error, Reason, RpcError};
-use crate::{Config, Connection, Event, Phase, RawJson, Subject, Time};
+use crate::error::{Delivery, Error, Failure, Reason, RpcError};
+use crate::{Config, Connection, Event, ExchangeId, Phase, RawJson, Subject, Time};
 
-pub(super) struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     clock: Box<dyn Fn() -> Time + Send + Sync>,
 }
 
-/// Counts the handles: when the last one goes, the connection closes.
-pub(super) struct Handle {
-    shared: Arc<Shared>,
-}
-
-pub(super) struct State {
-    pub(super) connection: Connection,
+pub(crate) struct State {
+    pub(crate) connection: Connection,
     /// Those who wait for the end of something that they began.
     slots: BTreeMap<Subject, Slot>,
     /// Those who wait for the session, or for its end.
@@ -26,14 +21,14 @@ pub(super) struct State {
     /// Those who wait for events.
     listeners: Vec<Waker>,
     /// Exchanges that wait until the machine wants to read on.
-    pub(super) paused: Vec<Waker>,
+    pub(crate) paused: Vec<Waker>,
     driver: Option<Waker>,
     /// Whether the machine was told something since the driver last asked it.
-    pub(super) dirty: bool,
+    pub(crate) dirty: bool,
     /// Whether the driver is gone.
     gone: bool,
     /// How many handles read events.
-    pub(super) readers: usize,
+    pub(crate) readers: usize,
 }
 
 /// What was waited for: a call's result, or `null` for what is only accepted.
@@ -46,7 +41,7 @@ struct Slot {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, clock: Box<dyn Fn() -> Time + Send + Sync>) -> Self {
+    pub(crate) fn new(config: Config, clock: Box<dyn Fn() -> Time + Send + Sync>) -> Self {
         let state = State {
             connection: Connection::new(config),
             slots: BTreeMap::new(),
@@ -66,15 +61,39 @@ impl Shared {
 
     /// The state. A panic elsewhere does not make it invalid: the machine's own
     /// methods leave it whole.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         (self.clock)()
     }
 
-    pub(super) fn close(&self) {
+    /// Tells the machine something of an exchange. Adapters make no mistakes in that:
+    /// ids are the machine's own and the order is HTTP's.
+    pub(crate) fn report(&self, report: impl FnOnce(&mut Connection, Time) -> Result<(), Error>) {
+        let now = self.now();
+        let mut state = self.lock();
+        let reported = report(&mut state.connection, now);
+        debug_assert!(reported.is_ok(), "{reported:?}");
+        state.dirty = true;
+    }
+
+    pub(crate) fn failed(&self, id: ExchangeId, failure: Failure) {
+        self.report(|connection, now| connection.handle_failure(id, failure, now));
+    }
+
+    /// Whether to read on; if not, somebody is woken when it may be so.
+    pub(crate) fn wants_read(&self, id: ExchangeId, cx: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        let wants = state.connection.wants_read(id);
+        if !wants {
+            keep(&mut state.paused, cx);
+        }
+        wants
+    }
+
+    pub(crate) fn close(&self) {
         let now = self.now();
         let mut state = self.lock();
         state.connection.close(now);
@@ -82,28 +101,13 @@ impl Shared {
     }
 }
 
-impl Handle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.close();
-    }
-}
-
 impl State {
-    pub(super) fn set_driver(&mut self, cx: &Context<'_>) {
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
         self.driver = Some(cx.waker().clone());
     }
 
-    pub(super) fn wake_driver(&mut self) {
+    pub(crate) fn wake_driver(&mut self) {
         self.dirty = true;
         if let Some(driver) = self.driver.take() {
             driver.wake();
@@ -111,7 +115,7 @@ impl State {
     }
 
     /// Somebody will wait for the end of this.
-    pub(super) fn expect(&mut self, subject: Subject, method: Option<&str>) {
+    pub(crate) fn expect(&mut self, subject: Subject, method: Option<&str>) {
         let method = method.map(str::to_owned);
         self.slots.insert(
             subject,
@@ -123,11 +127,11 @@ impl State {
         );
     }
 
-    pub(super) fn forget(&mut self, subject: Subject) {
+    pub(crate) fn forget(&mut self, subject: Subject) {
         self.slots.remove(&subject);
     }
 
-    pub(super) fn poll_outcome(&mut self, subject: Subject, cx: &Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll_outcome(&mut self, subject: Subject, cx: &Context<'_>) -> Poll<Outcome> {
         let Some(slot) = self.slots.get_mut(&subject) else {
             return Poll::Pending;
         };
@@ -143,7 +147,7 @@ impl State {
         }
     }
 
-    pub(super) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         match self.connection.status().phase {
             Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
             Phase::Idle => {
@@ -155,7 +159,7 @@ impl State {
         }
     }
 
-    pub(super) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.gone || self.connection.is_closed() {
             return Poll::Ready(());
         }
@@ -168,7 +172,7 @@ impl State {
     }
 
     /// The next event that is nobody's end.
-    pub(super) fn poll_unread(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
+    pub(crate) fn poll_unread(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
         if let Some(event) = self
             .connection
             .poll_event_where(|event| end_of(event).is_none())
@@ -185,7 +189,7 @@ impl State {
     }
 
     /// Hands out what the machine has to say.
-    pub(super) fn settle(&mut self, now: Time) {
+    pub(crate) fn settle(&mut self, now: Time) {
         let mut unread = false;
         let mut end = |event: &Event| {
             let end = end_of(event).is_some();
@@ -228,7 +232,8 @@ impl State {
     }
 
     /// The driver goes: nothing will make progress any more.
-    pub(super) fn driver_gone(&mut self, now: Time) {
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn driver_gone(&mut self, now: Time) {
         self.connection.close(now);
         self.gone = true;
         self.settle(now);
@@ -237,11 +242,11 @@ impl State {
     }
 }
 
-fn closed() -> Error {
+pub(crate) fn closed() -> Error {
     Error::new(Reason::Closed, Delivery::NotSent)
 }
 
-pub(super) fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
     if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
         wakers.push(cx.waker().clone());
     }
@@ -278,4 +283,16 @@ fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
         Event::Fail { error, .. } => Some(Err(error)),
         _ => None,
     }
+}
+
+/// A seed that differs from process to process and from call to call.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "an adapter supplies the seed, which the machine must not make itself"
+)]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+pub(crate) fn random_seed() -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(0)
 }
