@@ -9,15 +9,16 @@
 //! counted on the server's side. The exit code is 0 only if every scene kept its
 //! promise.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod caller;
 mod server;
 
 use std::fmt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use mcp_http::asynchronous::Client;
+use caller::{Adapter, Caller};
 use mcp_http::{CallOptions, Config, Delivery, Error, Revision};
 use serde_json::{Value, json};
 use server::{Server, Then};
@@ -26,6 +27,7 @@ use tokio::time::sleep;
 
 /// What a scene came to, as the server saw it.
 struct Figures {
+    adapter: Adapter,
     scene: &'static str,
     answered: usize,
     failed: usize,
@@ -40,8 +42,13 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "scene={:<6} adapter=asynchronous answered={:<3} failed={} initialize={} requests={}",
-            self.scene, self.answered, self.failed, self.initialize, self.requests
+            "scene={:<6} adapter={:<12} answered={:<3} failed={} initialize={} requests={}",
+            self.scene,
+            self.adapter.name(),
+            self.answered,
+            self.failed,
+            self.initialize,
+            self.requests
         )?;
         match self.executed_twice {
             Some(twice) => write!(f, " executed_twice={twice}"),
@@ -76,10 +83,13 @@ async fn serve() -> ExitCode {
 }
 
 async fn run() -> Result<bool, Error> {
-    let mut kept = show(&hello().await?);
-    kept &= show(&forget().await?);
-    kept &= show(&refuse().await?);
-    kept &= show(&come_back().await?);
+    let mut kept = true;
+    for adapter in [Adapter::Asynchronous, Adapter::Blocking] {
+        kept &= show(&hello(adapter).await?);
+        kept &= show(&forget(adapter).await?);
+        kept &= show(&refuse(adapter).await?);
+        kept &= show(&come_back(adapter).await?);
+    }
     Ok(kept)
 }
 
@@ -93,8 +103,8 @@ fn config(server: &Server) -> Result<Config, Error> {
     Ok(Config::new(&server.url())?.pin(Revision::V2025_11_25))
 }
 
-async fn connect(server: &Server) -> Result<Client, Error> {
-    let client = Client::spawn(config(server)?);
+async fn connect(adapter: Adapter, server: &Server) -> Result<Caller, Error> {
+    let client = adapter.client(config(server)?);
     client.ready().await?;
     Ok(client)
 }
@@ -103,11 +113,13 @@ fn work(key: &str) -> Value {
     json!({ "name": "work", "arguments": { "key": key } })
 }
 
-async fn hello() -> Result<Figures, Error> {
+async fn hello(adapter: Adapter) -> Result<Figures, Error> {
     eprintln!("\nHello. A client connects to a server and calls a tool.");
     let server = Server::start().await;
-    let client = connect(&server).await?;
-    let result = client.call("tools/call", work("hello")).await?;
+    let client = connect(adapter, &server).await?;
+    let result = client
+        .call("tools/call", work("hello"), CallOptions::new())
+        .await?;
     eprintln!(
         "  The tool says: {}",
         text(&result.deserialize().unwrap_or_default())
@@ -115,6 +127,7 @@ async fn hello() -> Result<Figures, Error> {
     let count = server.count();
     client.close().await;
     Ok(Figures {
+        adapter,
         scene: "hello",
         answered: 1,
         failed: 0,
@@ -125,11 +138,11 @@ async fn hello() -> Result<Figures, Error> {
     })
 }
 
-async fn forget() -> Result<Figures, Error> {
+async fn forget(adapter: Adapter) -> Result<Figures, Error> {
     const CALLS: usize = 100;
     eprintln!("\nForget. {CALLS} calls are on their way when the server forgets all its sessions.");
     let server = Server::start().await;
-    let client = connect(&server).await?;
+    let client = connect(adapter, &server).await?;
     server.reset_counts();
     server.gate(CALLS, Then::Forget);
     let outcomes = all(&client, CALLS, "forget", &CallOptions::new()).await;
@@ -140,6 +153,7 @@ async fn forget() -> Result<Figures, Error> {
     eprintln!("  Each of them was answered 404, one new session was made, each was sent again.");
     client.close().await;
     Ok(Figures {
+        adapter,
         scene: "forget",
         answered,
         failed: outcomes.len().saturating_sub(answered),
@@ -154,11 +168,11 @@ async fn forget() -> Result<Figures, Error> {
     })
 }
 
-async fn refuse() -> Result<Figures, Error> {
+async fn refuse(adapter: Adapter) -> Result<Figures, Error> {
     eprintln!("\nRefuse. The address is not that of an MCP server: it answers 404 to everything.");
     let server = Server::start().await;
     server.refuse(true);
-    let client = Client::spawn(config(&server)?);
+    let client = adapter.client(config(&server)?);
     let outcomes = all(&client, 3, "refuse", &CallOptions::new()).await;
     // If anything were to be tried again, it would be now.
     sleep(Duration::from_millis(2500)).await;
@@ -172,6 +186,7 @@ async fn refuse() -> Result<Figures, Error> {
     }
     client.close().await;
     Ok(Figures {
+        adapter,
         scene: "refuse",
         answered: outcomes.len().saturating_sub(errors.len()),
         failed: errors.len(),
@@ -187,14 +202,16 @@ async fn refuse() -> Result<Figures, Error> {
     })
 }
 
-async fn come_back() -> Result<Figures, Error> {
+async fn come_back(adapter: Adapter) -> Result<Figures, Error> {
     const CALLS: usize = 5;
     eprintln!(
         "\nReturn. The server goes away for three seconds and comes back without its sessions."
     );
     let server = Server::start().await;
-    let client = connect(&server).await?;
-    client.call("tools/call", work("before")).await?;
+    let client = connect(adapter, &server).await?;
+    client
+        .call("tools/call", work("before"), CallOptions::new())
+        .await?;
     server.stop().await;
     server.reset_counts();
 
@@ -227,6 +244,7 @@ async fn come_back() -> Result<Figures, Error> {
         .count();
     client.close().await;
     Ok(Figures {
+        adapter,
         scene: "return",
         answered,
         failed: (3 * CALLS).saturating_sub(answered),
@@ -244,19 +262,16 @@ async fn come_back() -> Result<Figures, Error> {
 
 /// Makes this many calls at once, each with a key of its own.
 async fn all(
-    client: &Client,
+    client: &Caller,
     calls: usize,
     name: &str,
     options: &CallOptions,
 ) -> Vec<Result<Value, Error>> {
     let mut set = JoinSet::new();
     for number in 0..calls {
-        let call = client.call_with(
-            "tools/call",
-            work(&format!("{name}-{number}")),
-            options.clone(),
-        );
-        set.spawn(async move { Ok(call.await?.deserialize().unwrap_or_default()) });
+        let params = work(&format!("{name}-{number}"));
+        let call = client.call("tools/call", params, options.clone());
+        set.spawn(async { Ok(call.await?.deserialize().unwrap_or_default()) });
     }
     set.join_all().await
 }

@@ -227,7 +227,8 @@ impl<T: Transport> Engine<T> {
         threads.has_timer = false;
     }
 
-    /// Has somebody wake the machine at this time.
+    /// Has somebody wake the machine at this time. The machine is locked meanwhile, so
+    /// that no older word of another turn takes the place of this one.
     fn wake_at(&self, at: Option<Time>) {
         let mut threads = self.threads();
         let sooner = match (at, threads.wake) {
@@ -271,7 +272,7 @@ impl<T: Transport> Turn for Engine<T> {
             }
         }
         state.settle(now);
-        let wake = state.connection.poll_timeout();
+        self.wake_at(state.connection.poll_timeout());
         drop(state);
 
         for abort in aborted {
@@ -280,7 +281,6 @@ impl<T: Transport> Turn for Engine<T> {
         for job in jobs {
             self.begin(job);
         }
-        self.wake_at(wake);
     }
 
     fn join(&self) {
