@@ -158,7 +158,12 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => return Ok(()),
             Reading::Stream(stream) => {
                 stream.feed(chunk);
-                self.pump(id);
+                self.account(id);
+                // What is given out is no longer this exchange's, and could not be
+                // taken back with it.
+                if self.held.saturating_add(self.events.bytes()) <= limits.buffers {
+                    self.pump(id);
+                }
             }
             Reading::Whole(Whole::Json(_), body) => {
                 if body.len().saturating_add(chunk.len()) > limits.json_body {

@@ -2,6 +2,15 @@
 //! scripted one on a real socket for what that one never does.
 
 #![cfg(all(test, feature = "tokio"))]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
+)]
 
 #[path = "../../examples/demo/server.rs"]
 mod server;

@@ -1,6 +1,15 @@
 //! The blocking adapter against the official Rust SDK's server.
 
 #![cfg(all(test, feature = "blocking", feature = "tokio"))]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
+)]
 
 #[path = "../../examples/demo/server.rs"]
 mod server;

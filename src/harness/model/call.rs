@@ -1,0 +1,485 @@
+//! Calls and notifications: how often they were sent, on what strength, and how
+//! they ended.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::setup::CallPlan;
+use super::exchange::{Carries, Exchange, Outcome, Reply, reply};
+use super::{Asked, Model, Seen, must};
+use crate::{Clock, Delivery, Error, Event, Lost, Phase, Reason, Refused, Subject, Ticket, Time};
+
+#[derive(Clone, Debug)]
+pub(in super::super) struct Call {
+    /// What its params say, so that the wire shows which call it is.
+    pub(super) mark: u64,
+    pub(super) plan: CallPlan,
+    made: Time,
+    limit: Option<Duration>,
+    sendings: Vec<u64>,
+    /// In which turn the application gave it up.
+    cancelled: Option<u64>,
+    pub(in super::super) ended: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Note {
+    sendings: Vec<u64>,
+    pub(in super::super) ended: bool,
+}
+
+impl Call {
+    /// Whether it may have ended without an answer: cancelled, or out of time.
+    pub(super) fn may_be_over(&self, timed: Option<Time>) -> bool {
+        self.ended.is_some() || self.cancelled.is_some() || self.is_out_of_time(timed)
+    }
+
+    fn is_out_of_time(&self, timed: Option<Time>) -> bool {
+        let end = self.limit.map(|limit| self.made + limit);
+        end.is_some_and(|end| timed.is_some_and(|timed| timed >= end))
+    }
+}
+
+/// # Commands
+impl Model {
+    pub(in super::super) fn has_room_for_call(&self) -> bool {
+        let open = self
+            .calls
+            .values()
+            .filter(|call| call.ended.is_none())
+            .count();
+        open < self.setup.limits.open_calls
+    }
+
+    pub(in super::super) fn has_room_for_note(&self) -> bool {
+        let open = self.notes.values().filter(|note| !note.ended).count();
+        open < self.setup.limits.open_notifications
+    }
+
+    pub(in super::super) fn called(&mut self, number: u64, mark: u64, plan: CallPlan) {
+        let call = Call {
+            mark,
+            plan,
+            made: self.now,
+            limit: plan.time_out.unwrap_or(self.setup.clocks.call),
+            sendings: Vec::new(),
+            cancelled: None,
+            ended: None,
+        };
+        self.calls.insert(number, call);
+    }
+
+    pub(in super::super) fn notes_made(&self) -> u64 {
+        self.notes.last_key_value().map_or(0, |(last, _)| *last)
+    }
+
+    pub(in super::super) fn notified(&mut self, number: u64) {
+        self.notes.insert(number, Note::default());
+    }
+
+    pub(in super::super) fn cancelled(&mut self, number: u64) {
+        let turn = self.turn;
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.cancelled.get_or_insert(turn);
+        }
+    }
+
+    pub(in super::super) fn answered(&mut self, ticket: Ticket) {
+        self.tickets.insert(ticket, Asked::Answered);
+    }
+
+    pub(in super::super) fn network_changed(&mut self) {
+        self.network_changed = Some(self.turn);
+    }
+
+    pub(in super::super) fn reinitialized(&mut self) {
+        self.sessions.reinitialize_due = false;
+    }
+}
+
+/// # Sendings
+impl Model {
+    /// Laws 4 and 5: a call leaves, perhaps again.
+    pub(super) fn call_sent(&mut self, number: u64, exchange: u64) -> Seen {
+        let call = &self.calls[&number];
+        let plan = call.plan;
+        must(call.ended.is_none() && call.cancelled.is_none(), || {
+            format!("law 2: call {number} leaves after its end")
+        })?;
+        let count = |fits: fn(&Outcome) -> bool| {
+            call.sendings
+                .iter()
+                .filter(|sending| fits(&self.exchanges[sending].outcome))
+                .count()
+        };
+        if let Some(last) = call.sendings.last() {
+            let last = &self.exchanges[last];
+            let after = self.now.since(last.concluded.1);
+            let waited = |told: Option<Duration>| {
+                let least = told.unwrap_or_default().max(Duration::from_millis(100));
+                // A change of the network forgives what the server did not ask for.
+                let forgiven = told.is_none() && self.network_changed >= Some(last.concluded.0);
+                (after >= least || forgiven) && least <= Duration::from_secs(300)
+            };
+            let (right, in_time) = match &last.outcome {
+                Outcome::Redirected => (true, true),
+                Outcome::NotSent => {
+                    // The last time it is tried at the end of its patience.
+                    let end = plan.patience.map(|patience| call.made + patience);
+                    (
+                        end.is_some(),
+                        waited(None) || end.is_some_and(|end| self.now >= end),
+                    )
+                }
+                Outcome::Later(told) => (!plan.never, waited(*told)),
+                Outcome::Doubt { again, after } => {
+                    (*again && plan.idempotent && !plan.never, waited(*after))
+                }
+                Outcome::Lost | Outcome::Suspicious { .. } => {
+                    (!plan.never && self.status.phase != Phase::Held, true)
+                }
+                _ => (false, true),
+            };
+            must(right, || {
+                format!(
+                    "law 5: call {number} ({plan:?}) is sent again after {:?}",
+                    last.outcome
+                )
+            })?;
+            must(in_time, || {
+                format!(
+                    "law 10: call {number} is sent again {after:?} after {:?}",
+                    last.outcome
+                )
+            })?;
+        }
+        let redirects = count(|outcome| *outcome == Outcome::Redirected);
+        must(redirects <= 3, || {
+            format!("law 4: call {number} follows {redirects} redirects")
+        })?;
+        let again = count(|it| matches!(it, Outcome::Later(_) | Outcome::Doubt { .. }));
+        must(again <= 2, || {
+            format!("law 4: call {number} is sent again {again} times")
+        })?;
+        self.calls.get_mut(&number).unwrap().sendings.push(exchange);
+        Ok(())
+    }
+
+    pub(super) fn note_sent(&mut self, number: u64, exchange: u64) -> Seen {
+        let note = self.notes.get(&number).ok_or("a notification of nobody")?;
+        must(!note.ended, || {
+            format!("notification {number} leaves after its end")
+        })?;
+        if let Some(last) = note.sendings.last() {
+            let last = &self.exchanges[last].outcome;
+            must(
+                matches!(
+                    last,
+                    Outcome::Lost | Outcome::Suspicious { .. } | Outcome::Redirected
+                ),
+                || format!("notification {number} is sent again after {last:?}"),
+            )?;
+        }
+        let refused = note
+            .sendings
+            .iter()
+            .map(|sending| &self.exchanges[sending].outcome);
+        let redirects = refused
+            .clone()
+            .filter(|it| **it == Outcome::Redirected)
+            .count();
+        must(redirects <= 3, || {
+            format!("law 4: notification {number} is sent for ever")
+        })?;
+        must(refused.count() - redirects <= 1, || {
+            format!("law 4: notification {number} is refused twice and sent again")
+        })?;
+        self.notes.get_mut(&number).unwrap().sendings.push(exchange);
+        Ok(())
+    }
+
+    /// What can be known of the delivery, as of a turn: the worst of all sendings.
+    fn delivery(&self, call: &Call, turn: u64) -> Delivery {
+        let sendings = call.sendings.iter().map(|sending| &self.exchanges[sending]);
+        let each = sendings.map(|it| {
+            if it.concluded.0 < turn {
+                it.outcome.delivery()
+            } else {
+                Delivery::Unknown
+            }
+        });
+        each.max().unwrap_or(Delivery::NotSent)
+    }
+}
+
+/// # Events
+impl Model {
+    pub(in super::super) fn event(&mut self, event: &Event) -> Seen {
+        match event {
+            Event::Accepted { subject } => self.ended(*subject, None),
+            Event::Ask(ask) => {
+                must(ask.method == "elicitation/create", || {
+                    "an ask for what is not offered".to_owned()
+                })?;
+                let call = ask.call.map(|call| call.number());
+                call.map_or(Ok(()), |call| self.about(call))?;
+                self.deliver(ask.params.as_ref())?;
+                let before = self.tickets.insert(ask.ticket, Asked::Open { call });
+                must(before.is_none(), || format!("{:?} twice", ask.ticket))
+            }
+            Event::AskWithdrawn { ticket, cause } => {
+                let asked = self.tickets.insert(*ticket, Asked::Over);
+                must(matches!(asked, Some(Asked::Open { .. })), || {
+                    format!("{ticket:?} is withdrawn ({cause:?}) although it is {asked:?}")
+                })
+            }
+            Event::Fail { subject, error } => self.ended(*subject, Some(error)),
+            Event::Gap { missed } => Err(format!("law 8: {missed} events are lost")),
+            Event::Message(message) => {
+                if let Some(call) = message.call {
+                    self.about(call.number())?;
+                }
+                self.deliver(message.params.as_ref())
+            }
+            Event::Ready(ready) => self.told_ready(ready),
+            Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),
+            Event::Reply { call, reply } => {
+                let outcome = match &reply.outcome {
+                    Ok(result) => Ok(result.deserialize().map_err(|error| error.to_string())?),
+                    Err(error) => Err(error.code),
+                };
+                self.about(call.number())?;
+                self.replied(call.number(), &outcome)
+            }
+        }
+    }
+
+    /// Nothing is said about a call after its end.
+    fn about(&self, number: u64) -> Seen {
+        let call = self.calls.get(&number).ok_or("a call that nobody made")?;
+        must(call.ended.is_none(), || {
+            format!(
+                "law 2: something about call {number} after its end ({:?})",
+                call.ended
+            )
+        })
+    }
+
+    fn deliver(&mut self, params: Option<&crate::RawJson>) -> Seen {
+        let params: Value = params
+            .and_then(|it| it.deserialize().ok())
+            .unwrap_or_default();
+        let Some(n) = params.get("m").and_then(Value::as_u64) else {
+            return Ok(());
+        };
+        must(self.delivered.insert(n), || {
+            format!("message {n} is given out twice")
+        })
+    }
+
+    fn replied(&mut self, number: u64, outcome: &Reply) -> Seen {
+        let call = &self.calls[&number];
+        let limits = self.setup.limits;
+        let own = call
+            .sendings
+            .iter()
+            .any(|sending| match &self.exchanges[sending].outcome {
+                Outcome::Replied(reply) | Outcome::Maybe(reply, _) => reply == outcome,
+                Outcome::Suspicious { own, .. } => own.as_ref() == Some(outcome),
+                _ => false,
+            });
+        // A stream may carry the replies to other requests too.
+        let foreign = || {
+            let messages = self
+                .exchanges
+                .values()
+                .flat_map(|it| it.messages(&limits, true).0);
+            messages.into_iter().any(|message| {
+                reply(&message).is_some_and(|(id, reply)| {
+                    let id = id.as_u64().unwrap_or_default();
+                    call.sendings.contains(&id) && reply == *outcome
+                })
+            })
+        };
+        must(own || foreign(), || {
+            format!("call {number} gets a reply that nobody gave: {outcome:?}")
+        })?;
+        self.calls.get_mut(&number).unwrap().ended = Some("reply");
+        Ok(())
+    }
+
+    fn ended(&mut self, subject: Subject, error: Option<&Error>) -> Seen {
+        match subject {
+            Subject::Answer(ticket) => {
+                let asked = self.tickets.insert(ticket, Asked::Over);
+                must(asked == Some(Asked::Answered), || {
+                    format!("{ticket:?} ended, and was {asked:?}")
+                })
+            }
+            Subject::Call(call) => {
+                let error = error.ok_or("a call is accepted")?;
+                self.about(call.number())?;
+                self.failed(call.number(), error)?;
+                self.calls.get_mut(&call.number()).unwrap().ended = Some("failure");
+                Ok(())
+            }
+            Subject::Connection => Ok(()),
+            Subject::Notification(id) => {
+                let note = self
+                    .notes
+                    .get_mut(&id.number())
+                    .ok_or("a notification of nobody")?;
+                must(!note.ended, || format!("law 2: {id:?} ended twice"))?;
+                note.ended = true;
+                let accepted = note
+                    .sendings
+                    .last()
+                    .is_some_and(|sending| self.exchanges[sending].outcome == Outcome::Accepted);
+                must(error.is_some() || accepted, || {
+                    format!("{id:?} was not accepted")
+                })
+            }
+            Subject::Stream(call) => call.map_or(Ok(()), |call| self.about(call.number())),
+        }
+    }
+
+    /// Laws 5 and 7: a call failed. For a cause of its own, and with the truth about it.
+    fn failed(&self, number: u64, error: &Error) -> Seen {
+        let call = &self.calls[&number];
+        let told = error.delivery();
+        let now = self.delivery(call, u64::MAX);
+        let truth = |truth: Delivery| {
+            must(told == truth, || {
+                format!(
+                    "law 5: call {number} failed as {told:?}, and the truth is {truth:?} ({error})"
+                )
+            })
+        };
+        let last = call.sendings.last().map(|sending| &self.exchanges[sending]);
+        match error.reason() {
+            Reason::Cancelled => {
+                let turn = call.cancelled.ok_or("cancelled by nobody")?;
+                return truth(self.delivery(call, turn));
+            }
+            Reason::Closed => {
+                let turn = self.closed.ok_or("closed by nobody")?;
+                return truth(self.delivery(call, turn));
+            }
+            Reason::Timeout(Clock::Call(_)) => {
+                must(call.is_out_of_time(self.timed), || {
+                    format!("call {number} had time left")
+                })?;
+                return must(told >= now, || {
+                    format!("law 5: call {number} failed as {told:?}, not {now:?}")
+                });
+            }
+            // All buffers together were full: more doubt than there has to be is no lie.
+            Reason::Limit(_) if last.is_some_and(|it| it.strained) => {
+                return must(told >= now, || {
+                    format!("law 5: call {number} failed as {told:?}")
+                });
+            }
+            Reason::Lost(Lost::SessionUnrecoverable { .. }) => {
+                must(self.attempts() >= 3, || {
+                    "the budget was not spent".to_owned()
+                })?;
+            }
+            Reason::Lost(Lost::Session) => {
+                must(call.plan.never, || {
+                    format!("call {number} could have been sent again")
+                })?;
+            }
+            Reason::Misuse(misuse) => {
+                must(call.plan.method == "prompts/get", || {
+                    format!("call {number} failed by {misuse}")
+                })?;
+            }
+            Reason::Refused(Refused::Rpc) if call.sendings.is_empty() => {}
+            _ => {}
+        }
+        if let Some(last) = last {
+            let fails = !matches!(last.outcome, Outcome::Pending | Outcome::Replied(_));
+            must(fails || last.strained, || {
+                format!(
+                    "law 7: call {number} failed although its exchange is {:?} ({error})",
+                    last.outcome
+                )
+            })?;
+        } else {
+            must(self.attempts() > 0, || {
+                format!("call {number} failed without a handshake")
+            })?;
+        }
+        truth(now)
+    }
+}
+
+/// # At rest
+impl Model {
+    /// A call that is open although nothing is left to be polled.
+    pub(super) fn call_settled(&self, number: u64, call: &Call) -> Seen {
+        let plan = call.plan;
+        let last = call.sendings.last().map(|sending| &self.exchanges[sending]);
+        // A stream may wait for answers that wait for control traffic.
+        if last.is_some_and(Exchange::is_stream) && self.has_control_under_way() {
+            return Ok(());
+        }
+        let over = match call
+            .sendings
+            .last()
+            .map(|sending| &self.exchanges[sending].outcome)
+        {
+            Some(Outcome::Replied(_) | Outcome::Refused | Outcome::Maybe(..)) => true,
+            Some(Outcome::Doubt { again, .. }) => !again || !plan.idempotent || plan.never,
+            Some(Outcome::NotSent) => plan.patience.is_none(),
+            Some(Outcome::Lost | Outcome::Later(_)) => plan.never,
+            _ => false,
+        };
+        must(!over, || {
+            let last = call
+                .sendings
+                .last()
+                .map(|sending| &self.exchanges[sending].outcome);
+            format!("law 2: call {number} should have ended: {last:?}")
+        })?;
+        must(call.cancelled.is_none() && self.closed.is_none(), || {
+            format!("law 2: call {number} should have ended: it was given up")
+        })?;
+        must(self.asks(call) || !call.is_out_of_time(self.timed), || {
+            format!("law 2: call {number} should have ended: it is out of time")
+        })
+    }
+
+    /// Whether the server asked in its place, so that its clock may have stood still.
+    fn asks(&self, call: &Call) -> bool {
+        let limits = self.setup.limits;
+        let exchanges = call.sendings.iter().map(|sending| &self.exchanges[sending]);
+        let mut messages = exchanges.flat_map(|exchange| exchange.messages(&limits, true).0);
+        messages.any(|message| {
+            message
+                .get("method")
+                .is_some_and(|it| it == "elicitation/create")
+        })
+    }
+
+    pub(super) fn has_control_under_way(&self) -> bool {
+        self.exchanges.values().any(|it| {
+            let ping = it.carries == Carries::Ping;
+            // One whose answer asks may wait for room itself, until its time is over.
+            let stalls = ping && it.is_stream() && self.now < it.sent + self.setup.clocks.head;
+            (ping || !it.is_request()) && it.outcome == Outcome::Pending || stalls
+        })
+    }
+
+    /// What the model knows of an exchange, for the story.
+    pub(in super::super) fn describe(&self, number: u64) -> String {
+        let exchange = &self.exchanges[&number];
+        let about = match &exchange.carries {
+            Carries::Call(call) => format!("call {call} `{}`", self.calls[call].plan.method),
+            other => format!("{other:?}"),
+        };
+        let session = exchange.session.as_deref().unwrap_or("no session");
+        format!("exchange {number}: {about}, {session}")
+    }
+}

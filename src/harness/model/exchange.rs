@@ -1,0 +1,369 @@
+//! What an exchange says, read anew from all of its bytes after every report.
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::super::sse::{Found, naive};
+use super::{Model, Seen};
+use crate::{Clocks, Delivery, ExchangeId, Limits, Time, sse};
+use std::time::Duration;
+
+/// What a request carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) enum Carries {
+    Call(u64),
+    Cancelled(u64),
+    Delete,
+    Initialize,
+    Initialized,
+    Notification(u64),
+    Ping,
+    /// The answer to the question with this id.
+    Response(String),
+}
+
+/// How an exchange came to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in super::super) enum Over {
+    Aborted,
+    Broken,
+    Ended,
+    NotSent,
+    TimedOut,
+}
+
+/// A reply: its result, or the code of its error.
+pub(super) type Reply = Result<Value, i64>;
+
+/// What an exchange means for what it carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Outcome {
+    Accepted,
+    /// It may have been executed; idempotent calls may be sent again.
+    Doubt {
+        again: bool,
+        after: Option<Duration>,
+    },
+    /// Come back later.
+    Later(Option<Duration>),
+    /// The session whose id it carried is unknown.
+    Lost,
+    /// Either a reply or a failure: it cannot be known from outside which.
+    Maybe(Reply, Delivery),
+    NotSent,
+    Pending,
+    /// To be followed.
+    Redirected,
+    /// Certainly not executed.
+    Refused,
+    Replied(Reply),
+    /// A 400 that may mean that the session is lost.
+    Suspicious {
+        code: Option<i64>,
+        own: Option<Reply>,
+    },
+}
+
+impl Outcome {
+    pub(super) fn delivery(&self) -> Delivery {
+        match self {
+            Self::NotSent => Delivery::NotSent,
+            Self::Later(_)
+            | Self::Lost
+            | Self::Redirected
+            | Self::Refused
+            | Self::Suspicious { .. } => Delivery::Rejected,
+            Self::Maybe(_, delivery) => *delivery,
+            Self::Accepted | Self::Doubt { .. } | Self::Pending | Self::Replied(_) => {
+                Delivery::Unknown
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(in super::super) struct Exchange {
+    pub(in super::super) id: ExchangeId,
+    pub(super) carries: Carries,
+    pub(super) session: Option<String>,
+    pub(super) generation: u64,
+    pub(super) sent: Time,
+    pub(in super::super) head: Option<(StatusCode, HeaderMap, Time)>,
+    pub(super) body: Vec<u8>,
+    pub(super) over: Option<Over>,
+    pub(super) outcome: Outcome,
+    /// In which turn and when that was clear.
+    pub(super) concluded: (u64, Time),
+    /// Whether a chunk of it may have filled all buffers.
+    pub(super) strained: bool,
+}
+
+impl Exchange {
+    /// Whether nothing more comes of it, and nothing is waited for.
+    pub(in super::super) fn is_over(&self) -> bool {
+        !matches!(self.over, None | Some(Over::TimedOut))
+    }
+
+    pub(super) fn is_request(&self) -> bool {
+        matches!(
+            self.carries,
+            Carries::Call(_) | Carries::Initialize | Carries::Ping
+        )
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.as_ref()?.1.get(name)?.to_str().ok()
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.head.as_ref().map(|(status, ..)| status.as_u16())
+    }
+
+    fn media_type(&self) -> &str {
+        self.header("content-type")
+            .and_then(|kind| kind.split(';').next())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        self.status() == Some(200) && self.is_request() && self.media_type() == "text/event-stream"
+    }
+
+    /// When its clock runs out (section 8, head; and the bodies of refusals).
+    pub(super) fn clock_ends(&self, clocks: &Clocks) -> Option<Time> {
+        if self.over.is_some() || self.outcome != Outcome::Pending {
+            return None;
+        }
+        match (&self.head, &self.carries) {
+            (Some((status, _, at)), _) if !status.is_success() => Some(*at + clocks.head),
+            (Some((.., at)), _)
+                if !matches!(self.media_type(), "application/json" | "text/event-stream") =>
+            {
+                Some(*at + clocks.head)
+            }
+            (_, Carries::Call(_)) => None,
+            (_, Carries::Delete) => Some(self.sent + clocks.delete),
+            _ => Some(self.sent + clocks.head),
+        }
+    }
+
+    /// The messages of a stream or a batch so far, and whether it broke a limit then.
+    pub(super) fn messages(&self, limits: &Limits, batches: bool) -> (Vec<Value>, bool) {
+        let mut texts = Vec::new();
+        let mut exceeded = false;
+        if self.is_stream() {
+            let limits = sse::Limits {
+                line: limits.line,
+                event: limits.event,
+            };
+            for found in naive(&self.body, limits).0 {
+                match found {
+                    Found::Event { kind, data, .. } if kind == "message" => texts.push(data),
+                    Found::TooLong { .. } => exceeded = true,
+                    _ => {}
+                }
+            }
+        } else if self.over == Some(Over::Ended) {
+            texts.push(String::from_utf8_lossy(&self.body).into_owned());
+        }
+        let mut messages = Vec::new();
+        for text in texts {
+            match serde_json::from_str(&text) {
+                Ok(Value::Array(batch)) if batches => messages.extend(batch),
+                Ok(message) => messages.push(message),
+                Err(_) => {}
+            }
+        }
+        (messages, exceeded)
+    }
+
+    /// Section 4, "the answer to a POST": what it means by now. `issued` says which
+    /// numbers were given to requests.
+    fn read(&self, limits: &Limits, batches: bool, issued: impl Fn(u64) -> bool) -> Outcome {
+        let doubt = |again| Outcome::Doubt { again, after: None };
+        let Some(status) = self.status() else {
+            return match self.over {
+                None => Outcome::Pending,
+                Some(Over::NotSent) => Outcome::NotSent,
+                Some(Over::Broken) => doubt(true),
+                Some(Over::Aborted | Over::Ended | Over::TimedOut) => doubt(false),
+            };
+        };
+        match status {
+            200..=299 if !self.is_request() => return Outcome::Accepted,
+            202 | 204 => return doubt(false),
+            200..=299 => return self.read_answer(limits, batches),
+            404 if self.session.is_some() => return Outcome::Lost,
+            _ => {}
+        }
+        if self.over.is_none() && self.body.len() <= limits.error_body {
+            return Outcome::Pending;
+        }
+        self.read_refusal(status, limits, issued)
+    }
+
+    fn read_answer(&self, limits: &Limits, batches: bool) -> Outcome {
+        let doubt = |again| Outcome::Doubt { again, after: None };
+        let over = self.over;
+        let broken = matches!(over, Some(Over::Broken | Over::NotSent));
+        let number = self.id.number();
+        let json = self.media_type() == "application/json";
+        if json && self.body.len() > limits.json_body {
+            return doubt(false);
+        }
+        if json || self.is_stream() {
+            let (messages, exceeded) = self.messages(limits, batches);
+            let replies = messages.iter().filter_map(reply);
+            let own = replies
+                .filter(|(id, _)| id.as_u64() == Some(number))
+                .map(|(_, it)| it)
+                .next();
+            return match own {
+                Some(reply) => Outcome::Replied(reply),
+                None if exceeded => doubt(false),
+                None if over.is_none() => Outcome::Pending,
+                // A stream that breaks may be taken for one that ends.
+                None => doubt(broken),
+            };
+        }
+        let enough = over.is_some() || self.body.len() > limits.error_body;
+        if enough {
+            doubt(false)
+        } else {
+            Outcome::Pending
+        }
+    }
+
+    fn read_refusal(&self, status: u16, limits: &Limits, issued: impl Fn(u64) -> bool) -> Outcome {
+        let body = &self.body[..self.body.len().min(limits.error_body)];
+        let body: Option<Value> = serde_json::from_slice(body).ok();
+        let error = body
+            .as_ref()
+            .and_then(|body| reply(body).filter(|(_, it)| it.is_err()));
+        let number = self.id.number();
+        let is_own = self.is_request();
+        let exact = is_own
+            && error
+                .as_ref()
+                .is_some_and(|(id, _)| id.as_u64() == Some(number));
+        let another = error
+            .as_ref()
+            .and_then(|(id, _)| id.as_u64())
+            .is_some_and(issued)
+            && !exact;
+        let own = error.map(|(_, error)| error);
+        let code = own.as_ref().and_then(|error| error.as_ref().err().copied());
+        let after = self
+            .header("retry-after")
+            .and_then(|after| after.parse().ok());
+        let after = after.map(Duration::from_secs);
+        let failed = match status {
+            301 | 302 | 401 => return Outcome::Refused,
+            303 => {
+                return Outcome::Doubt {
+                    again: false,
+                    after: None,
+                };
+            }
+            307 | 308 => {
+                let to = self.header("location").unwrap_or_default();
+                let same = to.starts_with('/') || to.starts_with("https://example.com/");
+                return if same {
+                    Outcome::Redirected
+                } else {
+                    Outcome::Refused
+                };
+            }
+            403 if self.header("www-authenticate").is_some() => return Outcome::Refused,
+            408 | 429 => return Outcome::Later(after),
+            400 if self.session.is_some() => {
+                let server = code.is_some_and(|code| (-32019..=-32000).contains(&code));
+                return match own {
+                    Some(error) if exact && !server => Outcome::Replied(error),
+                    own => Outcome::Suspicious { code, own },
+                };
+            }
+            400..=499 => Outcome::Refused,
+            500..=599 => Outcome::Doubt { again: true, after },
+            _ => Outcome::Doubt {
+                again: false,
+                after: None,
+            },
+        };
+        match own {
+            Some(error) if another => Outcome::Maybe(error, failed.delivery()),
+            Some(error) => Outcome::Replied(error),
+            None => failed,
+        }
+    }
+}
+
+/// The id and the content of a message that is a response.
+pub(super) fn reply(message: &Value) -> Option<(&Value, Reply)> {
+    let id = message.get("id").unwrap_or(&Value::Null);
+    if message.get("method").is_some() {
+        return None;
+    }
+    match (message.get("result"), message.get("error")) {
+        (Some(result), None) => Some((id, Ok(result.clone()))),
+        (None, Some(error)) => Some((id, Err(error.get("code")?.as_i64()?))),
+        _ => None,
+    }
+}
+
+/// # Reports
+impl Model {
+    pub(in super::super) fn head(&mut self, number: u64, status: StatusCode, headers: &HeaderMap) {
+        let now = self.now;
+        let Some(exchange) = self.exchanges.get_mut(&number).filter(|it| !it.is_over()) else {
+            return;
+        };
+        exchange.head = Some((status, headers.clone(), now));
+        self.session_given(number);
+        self.conclude(number, None);
+    }
+
+    pub(in super::super) fn body(&mut self, number: u64, chunk: &[u8]) {
+        let buffered = self
+            .status
+            .buffered
+            .saturating_add(chunk.len().saturating_mul(3));
+        let Some(exchange) = self.exchanges.get_mut(&number).filter(|it| !it.is_over()) else {
+            return;
+        };
+        exchange.strained |= buffered > self.setup.limits.buffers;
+        exchange.body.extend_from_slice(chunk);
+        self.conclude(number, None);
+    }
+
+    pub(in super::super) fn over(&mut self, number: u64, over: Over) -> Seen {
+        self.conclude(number, Some(over));
+        Ok(())
+    }
+
+    /// Reads an exchange anew.
+    pub(super) fn conclude(&mut self, number: u64, over: Option<Over>) {
+        let batches = self.revision_spoken().receives_batches();
+        let (turn, now) = (self.turn, self.now);
+        let limits = self.setup.limits;
+        let before = self.exchanges[&number].clone();
+        let mut exchange = before;
+        if !exchange.is_over() {
+            exchange.over = over.or(exchange.over);
+        }
+        let pending = exchange.outcome == Outcome::Pending;
+        if pending {
+            exchange.outcome = exchange.read(&limits, batches, |number| {
+                self.exchanges
+                    .get(&number)
+                    .is_some_and(Exchange::is_request)
+            });
+            exchange.concluded = (turn, now);
+        }
+        let concluded = pending && exchange.outcome != Outcome::Pending;
+        self.exchanges.insert(number, exchange);
+        if concluded {
+            self.session_effects(number);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The reference model: what an observer may see of a connection, written from the
+//! laws and the rules of behaviour. It predicts little and allows only what is
+//! right: everything seen has to have a cause that it knows.
+
+mod call;
+mod exchange;
+mod session;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use call::{Call, Note};
+pub(super) use exchange::{Exchange, Over};
+
+use exchange::Outcome;
+use session::Sessions;
+
+use super::operation::View;
+use super::setup::Setup;
+use crate::{Phase, Revision, Status, Ticket, Time};
+
+/// What is wrong.
+pub(super) type Seen = Result<(), String>;
+
+pub(super) struct Model {
+    setup: Setup,
+    pub(super) now: Time,
+    /// Counts what was done with the machine.
+    turn: u64,
+    /// When `handle_timeout` was called last.
+    timed: Option<Time>,
+    /// In which turn the application closed, and told of a change of the network.
+    closed: Option<u64>,
+    network_changed: Option<u64>,
+    calls: BTreeMap<u64, Call>,
+    notes: BTreeMap<u64, Note>,
+    /// The asks that were seen, and what became of them.
+    tickets: BTreeMap<Ticket, Asked>,
+    exchanges: BTreeMap<u64, Exchange>,
+    sessions: Sessions,
+    /// Messages of the server that were given out: none comes twice.
+    delivered: BTreeSet<u64>,
+    status: Status,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    Open {
+        call: Option<u64>,
+    },
+    /// Answered by the application; its end is still to come.
+    Answered,
+    Over,
+}
+
+/// Says what is wrong, unless this holds.
+fn must(holds: bool, or: impl FnOnce() -> String) -> Seen {
+    if holds { Ok(()) } else { Err(or()) }
+}
+
+impl Model {
+    pub(super) fn new(setup: Setup, status: Status) -> Self {
+        Self {
+            setup,
+            now: Time::ZERO,
+            turn: 0,
+            timed: None,
+            closed: None,
+            network_changed: None,
+            calls: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            sessions: Sessions::default(),
+            delivered: BTreeSet::new(),
+            status,
+        }
+    }
+
+    /// Something is about to be done with the machine.
+    pub(super) fn turn(&mut self) {
+        self.turn += 1;
+        self.sessions.excuse = None;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.status.phase
+    }
+
+    pub(super) fn exchange(&self, number: u64) -> &Exchange {
+        &self.exchanges[&number]
+    }
+
+    /// Exchanges that have not ended for the adapter.
+    pub(super) fn under_way(&self) -> Vec<u64> {
+        let open = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| !exchange.is_over());
+        open.map(|(number, _)| *number).collect()
+    }
+
+    /// Streams of which more has to come before their requests have ended.
+    pub(super) fn awaited_streams(&self) -> Vec<u64> {
+        let awaited = |exchange: &Exchange| {
+            exchange.is_stream() && exchange.over.is_none() && exchange.outcome == Outcome::Pending
+        };
+        if self.is_closed() || self.has_control_under_way() {
+            return Vec::new();
+        }
+        let awaited = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| awaited(exchange));
+        let awaited = awaited.filter(|(_, exchange)| !self.is_given_up(exchange));
+        awaited.map(|(number, _)| *number).collect()
+    }
+
+    pub(super) fn open_tickets(&self) -> Vec<Ticket> {
+        let open = |asked: &Asked| matches!(asked, Asked::Open { .. });
+        self.tickets
+            .iter()
+            .filter(|(_, asked)| open(asked))
+            .map(|(ticket, _)| *ticket)
+            .collect()
+    }
+
+    pub(super) fn view(&self) -> View {
+        let mut view = View {
+            phase: Some(self.status.phase),
+            closed: self.is_closed(),
+            calls: self.calls.keys().copied().collect(),
+            open_tickets: self.open_tickets(),
+            ..View::default()
+        };
+        for (ticket, asked) in &self.tickets {
+            if *asked == Asked::Over {
+                view.void_tickets.push(*ticket);
+            }
+        }
+        for (number, exchange) in &self.exchanges {
+            if exchange.is_over() {
+                view.over.push(*number);
+            } else if exchange.head.is_some() {
+                view.begun.push(*number);
+            } else {
+                view.fresh.push((*number, exchange.id));
+            }
+        }
+        view
+    }
+
+    /// Whether an end of this exchange before its head would be no mistake: the
+    /// machine may have let go of it already.
+    pub(super) fn is_cared_for(&self, number: u64) -> bool {
+        let exchange = &self.exchanges[&number];
+        let over = self.is_closed() || exchange.is_over() || self.is_given_up(exchange);
+        let current = self.sessions.current.as_ref();
+        let stale = exchange.generation != current.map_or(0, |current| current.generation);
+        !over && !stale && exchange.outcome == Outcome::Pending
+    }
+
+    pub(super) fn closed(&mut self) {
+        if self.closed.is_none() {
+            self.closed = Some(self.turn);
+            // Nothing is owed any more but the ends.
+            self.sessions.reinitialize_due = false;
+        }
+    }
+
+    fn revision_offered(&self) -> Revision {
+        self.setup.pinned.unwrap_or(Revision::NEWEST)
+    }
+
+    /// What can be seen after every turn: the getters.
+    pub(super) fn look(&mut self, status: &Status, closed: bool) -> Seen {
+        let limits = self.setup.limits;
+        must(status.buffered <= limits.buffers, || {
+            format!(
+                "law 8: {} bytes are buffered, {} allowed",
+                status.buffered, limits.buffers
+            )
+        })?;
+        let open = self
+            .calls
+            .values()
+            .filter(|call| call.ended.is_none())
+            .count();
+        must(status.open_calls <= open, || {
+            format!(
+                "law 2: {} calls are open, {open} were made and have not ended",
+                status.open_calls
+            )
+        })?;
+        must(open <= limits.open_calls, || {
+            format!("law 8: {open} open calls")
+        })?;
+        let asks = self.open_tickets().len();
+        must(asks <= limits.open_asks, || {
+            format!("law 8: {asks} open asks")
+        })?;
+        must(closed == (status.phase == Phase::Closed), || {
+            "is_closed is not the phase".to_owned()
+        })?;
+        must(
+            self.is_closed() == matches!(status.phase, Phase::Closing | Phase::Closed),
+            || format!("law 12: it is {:?}", status.phase),
+        )?;
+        must(self.status.phase != Phase::Closed || closed, || {
+            "law 12: closed no more".to_owned()
+        })?;
+        self.witness(status)?;
+        self.status = status.clone();
+        Ok(())
+    }
+
+    /// What is to be after `handle_timeout`.
+    pub(super) fn timed_out(&mut self) {
+        self.timed = Some(self.now);
+        let clocks = self.setup.clocks;
+        for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
+            let exchange = &self.exchanges[&number];
+            if exchange
+                .clock_ends(&clocks)
+                .is_some_and(|end| end <= self.now)
+            {
+                self.conclude(number, Some(Over::TimedOut));
+            }
+        }
+    }
+
+    /// What is to be when both outlets are empty, and nobody asks anybody.
+    pub(super) fn settled(&self) -> Seen {
+        for (number, call) in &self.calls {
+            if call.ended.is_none() {
+                self.call_settled(*number, call)?;
+            }
+        }
+        self.sessions_settled()
+    }
+
+    /// What is to be at the end of a run.
+    pub(super) fn finished(&self, status: &Status) -> Seen {
+        for (number, call) in &self.calls {
+            must(call.ended.is_some(), || {
+                format!("law 2: call {number} never ended")
+            })?;
+        }
+        for (number, note) in &self.notes {
+            must(note.ended, || {
+                format!("law 2: notification {number} never ended")
+            })?;
+        }
+        for (ticket, asked) in &self.tickets {
+            must(*asked == Asked::Over, || {
+                format!("law 2: {ticket:?} is still {asked:?}")
+            })?;
+        }
+        must(status.open_calls == 0, || {
+            format!("law 8: {} calls are kept", status.open_calls)
+        })?;
+        must(status.exchanges == 0, || {
+            format!("law 8: {} exchanges are kept", status.exchanges)
+        })?;
+        must(status.buffered == 0, || {
+            format!("law 8: {} bytes are kept", status.buffered)
+        })?;
+        self.sessions_finished()
+    }
+}

@@ -1,0 +1,402 @@
+//! Sessions and handshakes. That one began or ended is witnessed by the getters;
+//! whether it may have is decided here.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::exchange::{Carries, Exchange, Outcome, Over, reply};
+use super::{Model, Seen, must};
+use crate::event::{LossCause, Ready};
+use crate::{Phase, Recovery, Revision, Status, Time};
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    /// The ids that came with answers to `initialize`.
+    pub(super) given: Vec<Given>,
+    pub(super) current: Option<Current>,
+    pub(super) attempts: Vec<Attempt>,
+    /// Why the session may end in this turn, and whether the server has forgotten it.
+    pub(super) excuse: Option<Excuse>,
+    /// Recovery is manual, and the application has not spoken.
+    pub(super) reinitialize_due: bool,
+    /// Recovery holds calls, and the application has not spoken.
+    revision: Option<Revision>,
+    lost: BTreeSet<u64>,
+    told_lost: BTreeSet<u64>,
+    established: BTreeSet<u64>,
+    told_ready: BTreeSet<u64>,
+    /// The kinds of 400 that made a session doubtful.
+    suspicions: BTreeSet<(u64, Option<i64>)>,
+    pub(super) failed_handshakes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) id: String,
+    pub(super) exchange: u64,
+    /// The server has said that it does not know it.
+    pub(super) dead: bool,
+    pub(super) deleted: bool,
+    /// Whether a DELETE is owed once nobody needs it.
+    owed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Current {
+    pub(super) id: Option<String>,
+    pub(super) revision: Revision,
+    pub(super) generation: u64,
+    pub(super) established: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    exchange: u64,
+    at: Time,
+    redirected: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Excuse {
+    /// The server has forgotten the session; else it was given up.
+    forgotten: bool,
+    /// It has to end, or else it only may.
+    certain: bool,
+}
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+fn has_session(phase: Phase) -> bool {
+    matches!(phase, Phase::Confirming | Phase::Ready | Phase::Held)
+}
+
+impl Model {
+    /// The revision whose rules hold.
+    pub(super) fn revision_spoken(&self) -> Revision {
+        self.sessions
+            .revision
+            .unwrap_or_else(|| self.revision_offered())
+    }
+
+    /// A head may bring a session id.
+    pub(super) fn session_given(&mut self, number: u64) {
+        let exchange = &self.exchanges[&number];
+        let success = exchange
+            .head
+            .as_ref()
+            .is_some_and(|(status, ..)| status.is_success());
+        if exchange.carries != Carries::Initialize || !success {
+            return;
+        }
+        if let Some(id) = exchange.header("mcp-session-id") {
+            let visible = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+            let owed = visible && exchange.over.is_none() && self.status.phase != Phase::Closed;
+            let id = id.to_owned();
+            self.sessions.given.push(Given {
+                id,
+                exchange: number,
+                dead: false,
+                deleted: false,
+                owed,
+            });
+        }
+    }
+
+    /// What the end of an exchange means for the session.
+    pub(super) fn session_effects(&mut self, number: u64) {
+        let exchange = &self.exchanges[&number];
+        let Some(current) = self.sessions.current.clone() else {
+            return;
+        };
+        let carries_current = exchange.session.is_some()
+            && exchange.session == current.id
+            && exchange.generation == current.generation;
+        let live = !self.is_given_up(exchange) && !self.is_closed();
+        let excuse = |forgotten, certain| Some(Excuse { forgotten, certain });
+        let sessions = &mut self.sessions;
+        match (&exchange.carries, &exchange.outcome) {
+            // Answers to the `initialized` of a session that is gone mean nothing.
+            (Carries::Initialized, _) if exchange.generation != current.generation => {}
+            (Carries::Initialized, Outcome::Accepted | Outcome::Pending) => {}
+            (Carries::Initialized, Outcome::Redirected) => sessions.excuse = excuse(false, false),
+            (Carries::Initialized, Outcome::Lost | Outcome::Suspicious { .. }) => {
+                sessions.excuse = excuse(true, live);
+            }
+            (Carries::Initialized, _) => {
+                sessions.failed_handshakes += 1;
+                sessions.excuse = excuse(false, live);
+            }
+            (_, Outcome::Lost) if carries_current => sessions.excuse = excuse(true, live),
+            (Carries::Ping, Outcome::Suspicious { code, .. }) if carries_current => {
+                let same = (current.generation, *code);
+                let same = sessions.suspicions.contains(&same);
+                sessions.excuse = same.then_some(Excuse {
+                    forgotten: true,
+                    certain: false,
+                });
+            }
+            (_, Outcome::Suspicious { code, .. }) if carries_current => {
+                sessions.suspicions.insert((current.generation, *code));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn is_suspected(&self) -> bool {
+        let generation = self
+            .sessions
+            .current
+            .as_ref()
+            .map(|current| current.generation);
+        self.sessions
+            .suspicions
+            .iter()
+            .any(|(doubted, _)| Some(*doubted) == generation)
+    }
+
+    /// Whether the machine has let go of the exchange: its call ended, perhaps by a
+    /// reply on another stream.
+    pub(super) fn is_given_up(&self, exchange: &Exchange) -> bool {
+        let number = Value::from(exchange.id.number());
+        let answered = || {
+            self.exchanges.values().any(|other| {
+                let messages = other.messages(&self.setup.limits, true).0;
+                messages
+                    .iter()
+                    .any(|message| reply(message).is_some_and(|it| *it.0 == number))
+            })
+        };
+        match exchange.carries {
+            Carries::Call(call) => self.calls[&call].may_be_over(self.timed) || answered(),
+            Carries::Ping => exchange.over.is_some() || answered(),
+            _ => exchange.over.is_some(),
+        }
+    }
+
+    /// The getters tell of a change.
+    pub(super) fn witness(&mut self, status: &Status) -> Seen {
+        let before = self.status.clone();
+        if status.generation != before.generation {
+            must(status.generation == before.generation + 1, || {
+                "a generation is left out".to_owned()
+            })?;
+            must(status.phase == Phase::Confirming, || {
+                format!("a session in {:?}", status.phase)
+            })?;
+            let attempt = *self
+                .sessions
+                .attempts
+                .last()
+                .ok_or("a session out of nothing")?;
+            let exchange = &self.exchanges[&attempt.exchange];
+            let revision = self.initialize_result(exchange).ok_or_else(|| {
+                format!(
+                    "law 6: a session without a successful result ({:?})",
+                    exchange.outcome
+                )
+            })?;
+            must(exchange.over != Some(Over::TimedOut), || {
+                "a handshake given up".to_owned()
+            })?;
+            let given = self
+                .sessions
+                .given
+                .iter()
+                .find(|given| given.exchange == attempt.exchange);
+            self.sessions.current = Some(Current {
+                id: given.map(|given| given.id.clone()),
+                revision,
+                generation: status.generation,
+                established: false,
+            });
+            self.sessions.revision = Some(revision);
+        }
+        if let Some(current) = self.sessions.current.clone() {
+            if has_session(status.phase) {
+                self.lives(&current, status)?;
+            } else {
+                self.ends(&current)?;
+            }
+        } else {
+            must(!has_session(status.phase), || {
+                "a session that is over is back".to_owned()
+            })?;
+        }
+        must(
+            status.phase != Phase::Held || self.setup.recovery == Recovery::Hold,
+            || "held".to_owned(),
+        )
+    }
+
+    fn lives(&mut self, current: &Current, status: &Status) -> Seen {
+        must(
+            !self.sessions.excuse.is_some_and(|excuse| excuse.certain),
+            || "law 6: the server has forgotten the session, and it goes on".to_owned(),
+        )?;
+        must(status.has_session_id == current.id.is_some(), || {
+            "has_session_id".to_owned()
+        })?;
+        must(status.revision == Some(current.revision), || {
+            format!("{:?}", status.revision)
+        })?;
+        if matches!(status.phase, Phase::Ready | Phase::Held) && !current.established {
+            let confirmed = self.exchanges.values().any(|exchange| {
+                exchange.carries == Carries::Initialized
+                    && exchange.generation == current.generation
+                    && exchange.outcome == Outcome::Accepted
+            });
+            must(confirmed, || "`initialized` was not accepted".to_owned())?;
+            self.sessions.established.insert(current.generation);
+            if let Some(current) = &mut self.sessions.current {
+                current.established = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, current: &Current) -> Seen {
+        let closed = self.is_closed();
+        let sessions = &mut self.sessions;
+        sessions.current = None;
+        match sessions.excuse {
+            Some(Excuse {
+                forgotten: true, ..
+            }) => {
+                sessions.lost.insert(current.generation);
+                sessions.reinitialize_due = self.setup.recovery == Recovery::Manual;
+                for given in &mut sessions.given {
+                    given.dead |= Some(&given.id) == current.id.as_ref();
+                }
+            }
+            Some(_) => {}
+            None => must(closed, || {
+                "law 7: the session ended without a cause".to_owned()
+            })?,
+        }
+        Ok(())
+    }
+
+    /// The revision, if this is a successful answer to `initialize`.
+    fn initialize_result(&self, exchange: &Exchange) -> Option<Revision> {
+        let Outcome::Replied(Ok(result)) = &exchange.outcome else {
+            return None;
+        };
+        let version = result.get("protocolVersion").and_then(Value::as_str)?;
+        let revision = Revision::from_date(version)?;
+        let wanted = self.setup.pinned.is_none_or(|pinned| pinned == revision);
+        let visible = match exchange.head.as_ref()?.1.get("mcp-session-id") {
+            Some(id) => !id.is_empty() && id.as_bytes().iter().all(u8::is_ascii_graphic),
+            None => true,
+        };
+        (wanted && visible && result.get("capabilities")?.is_object()).then_some(revision)
+    }
+
+    /// `initialize` leaves: laws 3 and 4.
+    pub(super) fn initialize_sent(&mut self, number: u64) -> Seen {
+        let now = self.now;
+        must(self.sessions.current.is_none(), || {
+            "law 3: a handshake although there is a session".to_owned()
+        })?;
+        must(!self.sessions.reinitialize_due, || {
+            "a handshake although recovery is manual".to_owned()
+        })?;
+        let mut redirected = false;
+        if let Some(last) = self.sessions.attempts.last() {
+            let exchange = &self.exchanges[&last.exchange];
+            must(
+                exchange.outcome != Outcome::Pending || exchange.over.is_some(),
+                || format!("law 3: a handshake while exchange {} is one", last.exchange),
+            )?;
+            redirected = exchange.outcome == Outcome::Redirected;
+            let row = self
+                .sessions
+                .attempts
+                .iter()
+                .rev()
+                .take_while(|attempt| attempt.redirected);
+            let row = row.count();
+            // One that was redirected three times already starts anew, if at all.
+            redirected &= row < 3;
+        }
+        let counted: Vec<_> = self
+            .sessions
+            .attempts
+            .iter()
+            .filter(|it| !it.redirected && now < it.at + WINDOW)
+            .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
+            .map(|it| it.at)
+            .collect();
+        if !redirected {
+            must(counted.len() < 3, || {
+                format!("law 4: a fourth handshake in 60 s, after {counted:?}")
+            })?;
+            if let Some(last) = counted.last() {
+                let least = Duration::from_secs(counted.len() as u64);
+                must(now.since(*last) >= least, || {
+                    format!("law 4: a handshake too soon after {last:?}")
+                })?;
+            }
+        }
+        self.sessions.attempts.push(Attempt {
+            exchange: number,
+            at: now,
+            redirected,
+        });
+        Ok(())
+    }
+
+    pub(super) fn attempts(&self) -> usize {
+        self.sessions.attempts.len()
+    }
+
+    /// `Reinitialize`: once for each session that was lost.
+    pub(super) fn told_lost(&mut self, generation: u64, cause: LossCause) -> Seen {
+        let sessions = &mut self.sessions;
+        must(sessions.lost.contains(&generation), || {
+            format!("session {generation} was not lost: {cause:?}")
+        })?;
+        must(sessions.told_lost.insert(generation), || {
+            format!("session {generation} is lost twice")
+        })
+    }
+
+    /// `Ready`: once for each session that was established.
+    pub(super) fn told_ready(&mut self, ready: &Ready) -> Seen {
+        let sessions = &mut self.sessions;
+        let known = sessions.established.contains(&ready.generation);
+        must(known, || {
+            format!("session {} was not established", ready.generation)
+        })?;
+        must(sessions.told_ready.insert(ready.generation), || {
+            "ready twice".to_owned()
+        })
+    }
+
+    pub(super) fn sessions_settled(&self) -> Seen {
+        let sessions = &self.sessions;
+        must(sessions.lost == sessions.told_lost, || {
+            "a loss was not told".to_owned()
+        })?;
+        must(sessions.established == sessions.told_ready, || {
+            "a session was not told".to_owned()
+        })
+    }
+
+    pub(super) fn sessions_finished(&self) -> Seen {
+        self.sessions_settled()?;
+        let current = self
+            .sessions
+            .current
+            .as_ref()
+            .and_then(|current| current.id.as_ref());
+        for given in &self.sessions.given {
+            let done = given.dead || given.deleted || !given.owed || Some(&given.id) == current;
+            must(done, || {
+                format!("{} was left behind without a DELETE", given.id)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! What leaves: every request is looked at as a whole.
+
+use bytes::Bytes;
+use http::{Method, Request};
+use serde_json::Value;
+
+use super::super::peer;
+use super::exchange::{Carries, Exchange, Outcome, Over};
+use super::{Model, Seen, must};
+use crate::ExchangeId;
+
+impl Model {
+    /// A request leaves. Gives what the server is to know of it.
+    pub(in super::super) fn sent(
+        &mut self,
+        id: ExchangeId,
+        request: &Request<Bytes>,
+    ) -> Result<peer::Request, String> {
+        let number = id.number();
+        let fresh = self
+            .exchanges
+            .last_key_value()
+            .is_none_or(|(last, _)| *last < number);
+        must(fresh, || format!("exchange {number} was there before"))?;
+        let header = |name| {
+            request
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap_or_default().to_owned())
+        };
+        let session = header("mcp-session-id");
+        let revision = header("mcp-protocol-version");
+        let uri = request.uri();
+        must(
+            uri.scheme_str() == Some("https") && uri.host() == Some("example.com"),
+            || format!("law 11: a request to {uri}"),
+        )?;
+        let mut asked = peer::Request::Control;
+        let carries = if request.method() == Method::DELETE {
+            self.delete_sent(session.as_deref())?;
+            Carries::Delete
+        } else {
+            must(!self.is_closed(), || {
+                "law 12: a request after close".to_owned()
+            })?;
+            must(request.method() == Method::POST, || {
+                format!("a {}", request.method())
+            })?;
+            must(
+                header("content-type").as_deref() == Some("application/json"),
+                || "a POST without its content type".to_owned(),
+            )?;
+            let accept = Some("application/json, text/event-stream");
+            must(header("accept").as_deref() == accept, || {
+                "what a POST accepts".to_owned()
+            })?;
+            let message: Value = serde_json::from_slice(request.body()).map_err(|_| "no JSON")?;
+            must(message["jsonrpc"] == "2.0", || "no JSON-RPC".to_owned())?;
+            let carries = self.sort(number, &message)?;
+            match carries {
+                Carries::Call(_) => {
+                    let token = message.pointer("/params/_meta/progressToken");
+                    asked = peer::Request::Call {
+                        token: token.map(Value::to_string),
+                    };
+                }
+                Carries::Initialize => asked = peer::Request::Initialize,
+                Carries::Ping => asked = peer::Request::Ping,
+                _ => {}
+            }
+            self.check_headers(&carries, &message, session.as_deref(), revision.as_deref())?;
+            carries
+        };
+        let exchange = Exchange {
+            id,
+            carries: carries.clone(),
+            session,
+            generation: self
+                .sessions
+                .current
+                .as_ref()
+                .map_or(0, |current| current.generation),
+            sent: self.now,
+            head: None,
+            body: Vec::new(),
+            over: None,
+            outcome: Outcome::Pending,
+            concluded: (self.turn, self.now),
+            strained: false,
+        };
+        match carries {
+            Carries::Initialize => self.initialize_sent(number)?,
+            Carries::Call(call) => self.call_sent(call, number)?,
+            Carries::Notification(note) => self.note_sent(note, number)?,
+            Carries::Cancelled(_) | Carries::Initialized | Carries::Response(_) => {
+                let redirected = |it: &&Exchange| {
+                    let same = it.carries == exchange.carries && it.session == exchange.session;
+                    same && it.outcome == Outcome::Redirected
+                };
+                let redirects = self.exchanges.values().filter(redirected).count();
+                must(redirects <= 3, || {
+                    format!("law 4: {carries:?} follows {redirects} redirects")
+                })?;
+            }
+            _ => {}
+        }
+        self.exchanges.insert(number, exchange);
+        Ok(asked)
+    }
+
+    /// The adapter is to end an exchange.
+    pub(in super::super) fn aborted(&mut self, number: u64) -> Seen {
+        must(self.exchanges.contains_key(&number), || {
+            format!("exchange {number} was never sent")
+        })?;
+        self.over(number, Over::Aborted)
+    }
+
+    fn sort(&self, number: u64, message: &Value) -> Result<Carries, String> {
+        let id = message.get("id");
+        let mark = message.pointer("/params/n").and_then(Value::as_u64);
+        let Some(method) = message.get("method").and_then(Value::as_str) else {
+            return Ok(Carries::Response(self.response_sent(message)?));
+        };
+        if let Some(id) = id {
+            must(id.as_u64() == Some(number), || {
+                format!("the id of a request is {id}")
+            })?;
+        }
+        Ok(match (method, id, mark) {
+            ("initialize", Some(_), _) => Carries::Initialize,
+            ("notifications/initialized", None, _) => Carries::Initialized,
+            ("notifications/cancelled", None, _) => {
+                Carries::Cancelled(self.cancellation_sent(message)?)
+            }
+            ("ping", Some(_), None) => Carries::Ping,
+            (_, Some(_), Some(mark)) => {
+                let call = self.calls.iter().find(|(_, call)| call.mark == mark);
+                let (number, call) = call.ok_or("a call that nobody made")?;
+                must(call.plan.method == method, || {
+                    format!("`{method}` in another's place")
+                })?;
+                Carries::Call(*number)
+            }
+            (_, None, Some(mark)) => Carries::Notification(mark),
+            _ => return Err(format!("nobody asked to send {message}")),
+        })
+    }
+
+    /// Which session a request belongs to, and whether it says so (law 6).
+    fn check_headers(
+        &self,
+        carries: &Carries,
+        message: &Value,
+        session: Option<&str>,
+        revision: Option<&str>,
+    ) -> Seen {
+        if let Some(id) = session {
+            let given = self
+                .sessions
+                .given
+                .iter()
+                .rev()
+                .find(|given| given.id == id);
+            let given = given.ok_or_else(|| format!("law 6: the server never gave {id}"))?;
+            must(!given.dead, || {
+                format!("law 6: {id} is dead, and {carries:?} carries it")
+            })?;
+            must(!given.deleted, || {
+                format!("law 6: {id} was ended, and {carries:?} carries it")
+            })?;
+        }
+        let current = self.sessions.current.as_ref();
+        if *carries == Carries::Initialize {
+            must(session.is_none() && revision.is_none(), || {
+                "`initialize` names a session".to_owned()
+            })?;
+            return Ok(());
+        }
+        if matches!(carries, Carries::Response(_))
+            && current.is_none_or(|it| it.id.as_deref() != session)
+        {
+            return must(self.is_provisional(message, session), || {
+                format!("law 6: an answer outside of a session, with {session:?}")
+            });
+        }
+        let current = current.ok_or_else(|| format!("{carries:?} leaves without a session"))?;
+        must(current.id.as_deref() == session, || {
+            format!(
+                "law 6: {carries:?} carries {session:?} in the session {:?}",
+                current.id
+            )
+        })?;
+        let named = current.revision >= crate::Revision::V2025_06_18;
+        let expected = named.then_some(current.revision.as_str());
+        must(revision == expected, || {
+            format!("the revision is {revision:?}, not {expected:?}")
+        })?;
+        match carries {
+            Carries::Initialized => must(!current.established, || "`initialized` twice".to_owned()),
+            Carries::Call(_) | Carries::Notification(_) => must(current.established, || {
+                format!("{carries:?} before the handshake is over")
+            }),
+            Carries::Ping => must(self.is_suspected(), || {
+                "a ping without a suspicion".to_owned()
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// An answer inside the answer to `initialize` borrows the id of its head.
+    fn is_provisional(&self, message: &Value, session: Option<&str>) -> bool {
+        let limits = self.setup.limits;
+        self.exchanges.values().any(|exchange| {
+            let given = self
+                .sessions
+                .given
+                .iter()
+                .find(|it| it.exchange == exchange.id.number());
+            exchange.carries == Carries::Initialize
+                && given.map(|given| given.id.as_str()) == session
+                && exchange.messages(&limits, true).0.iter().any(|asked| {
+                    asked.get("method").is_some() && asked.get("id") == message.get("id")
+                })
+        })
+    }
+
+    /// Each question of the server is answered once at most, with the id it had.
+    fn response_sent(&self, message: &Value) -> Result<String, String> {
+        let id = message.get("id").ok_or("a response without an id")?;
+        must(
+            message.get("result").is_some() != message.get("error").is_some(),
+            || format!("{message} is no response"),
+        )?;
+        let limits = self.setup.limits;
+        let asked = self
+            .exchanges
+            .values()
+            .flat_map(|exchange| exchange.messages(&limits, true).0)
+            .any(|asked| asked.get("method").is_some() && asked.get("id") == Some(id));
+        must(asked, || format!("the server never asked {id}"))?;
+        let again = self.was_sent(&Carries::Response(id.to_string()));
+        must(!again, || format!("{id} is answered twice"))?;
+        Ok(id.to_string())
+    }
+
+    /// Whether this was sent before, and not just redirected.
+    fn was_sent(&self, carries: &Carries) -> bool {
+        let sent = |it: &Exchange| it.carries == *carries && it.outcome != Outcome::Redirected;
+        self.exchanges.values().any(sent)
+    }
+
+    fn cancellation_sent(&self, message: &Value) -> Result<u64, String> {
+        let request = message.pointer("/params/requestId").and_then(Value::as_u64);
+        let request = request.ok_or("a cancellation of nothing")?;
+        let exchange = self
+            .exchanges
+            .get(&request)
+            .ok_or("a cancellation of what was not sent")?;
+        let Carries::Call(call) = exchange.carries else {
+            return Err(format!("a cancellation of {:?}", exchange.carries));
+        };
+        must(self.calls[&call].may_be_over(self.timed), || {
+            format!("call {call} was not given up")
+        })?;
+        let generation = self
+            .sessions
+            .current
+            .as_ref()
+            .map(|current| current.generation);
+        must(Some(exchange.generation) == generation, || {
+            format!("a cancellation of request {request}, which belongs to a dead session")
+        })?;
+        let again = self.was_sent(&Carries::Cancelled(request));
+        must(!again, || format!("request {request} is cancelled twice"))?;
+        Ok(request)
+    }
+
+    /// A DELETE: once for each session that is not needed any more, and not dead.
+    fn delete_sent(&mut self, session: Option<&str>) -> Seen {
+        let id = session.ok_or("a DELETE without a session id")?;
+        let current = self
+            .sessions
+            .current
+            .as_ref()
+            .and_then(|current| current.id.as_deref());
+        must(current != Some(id), || {
+            format!("a DELETE of {id}, which is in use")
+        })?;
+        let given = self
+            .sessions
+            .given
+            .iter_mut()
+            .rev()
+            .find(|given| given.id == id);
+        let given = given.ok_or_else(|| format!("law 6: the server never gave {id}"))?;
+        must(!given.dead, || {
+            format!("law 6: a DELETE of {id}, which is dead")
+        })?;
+        must(!given.deleted, || {
+            format!("law 12: a second DELETE of {id}")
+        })?;
+        given.deleted = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,431 @@
+//! A server, as inventive as servers and proxies are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::operation::Source;
+
+/// An answer that is about to come.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) name: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.status.as_u16())?;
+        for (name, value) in &self.headers {
+            write!(f, " {name}: {value:?}")?;
+        }
+        write!(f, " {:?}", String::from_utf8_lossy(&self.body))
+    }
+}
+
+/// What was asked of the server in one request.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Request {
+    Call {
+        token: Option<String>,
+    },
+    #[default]
+    Control,
+    Initialize,
+    Ping,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    request: Request,
+    session: Option<String>,
+    redirected: bool,
+}
+
+/// The server: what it was asked, and counters that make all it says unique.
+#[derive(Debug)]
+pub(super) struct Peer {
+    requests: BTreeMap<u64, Asked>,
+    /// The sessions that it has forgotten.
+    forgotten: BTreeSet<String>,
+    /// The revision that it prefers.
+    revision: &'static str,
+    sessions: u64,
+    said: u64,
+    /// The kind of answer that it gave last, and likes to give again: refusals come
+    /// in rows.
+    mood: Option<usize>,
+    /// Streams that have asked, and wait to be answered before they reply.
+    asking: BTreeSet<u64>,
+}
+
+impl Peer {
+    pub(super) fn new(revision: &'static str) -> Self {
+        Self {
+            requests: BTreeMap::new(),
+            revision,
+            sessions: 0,
+            said: 0,
+            mood: None,
+            forgotten: BTreeSet::new(),
+            asking: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn asked(&mut self, exchange: u64, request: Request, sent: &http::Request<Bytes>) {
+        let session = sent.headers().get("mcp-session-id");
+        let session = session.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let redirected = sent.uri().path() != "/mcp";
+        self.requests.insert(
+            exchange,
+            Asked {
+                request,
+                session,
+                redirected,
+            },
+        );
+    }
+
+    fn next(&mut self) -> u64 {
+        self.said += 1;
+        self.said
+    }
+
+    pub(super) fn answer(&mut self, source: &mut Source<'_>, exchange: u64) -> Answer {
+        let asked = self.requests.get(&exchange).cloned();
+        let Asked {
+            request,
+            session,
+            redirected,
+        } = asked.unwrap_or_default();
+        let unknown = session
+            .as_ref()
+            .is_some_and(|id| self.forgotten.contains(id));
+        if unknown && source.chance(160) {
+            return answer("not found", 404, "");
+        }
+        if redirected && source.chance(170) {
+            return with_header(answer("redirect", 307, ""), "location", "/mcp2");
+        }
+        // Without a session there is nothing to see.
+        let moody = self.mood.is_some()
+            && source.chance(match request {
+                Request::Initialize => 40,
+                _ => 100,
+            });
+        let good = !moody
+            && source.chance(match request {
+                Request::Call { .. } => 110,
+                Request::Control | Request::Ping => 180,
+                Request::Initialize => 210,
+            });
+        let mut answer = match &request {
+            request if moody => self.any(source, exchange, request, self.mood),
+            Request::Initialize if good || source.chance(96) => {
+                self.initialize(source, exchange, good)
+            }
+            Request::Control if good => answer("accepted", 202, ""),
+            Request::Call { .. } | Request::Ping if good => {
+                json_answer("reply", 200, &reply(exchange, self.next()))
+            }
+            request => self.any(source, exchange, request, None),
+        };
+        if answer.status == StatusCode::NOT_FOUND {
+            self.forgotten.extend(session);
+        }
+        // A session id that comes with anything but `initialize` means nothing.
+        if !matches!(request, Request::Initialize) && source.chance(12) {
+            header(
+                &mut answer,
+                "mcp-session-id",
+                &format!("intruder-{}", self.next()),
+            );
+        }
+        answer
+    }
+
+    fn initialize(&mut self, source: &mut Source<'_>, exchange: u64, good: bool) -> Answer {
+        let choice = if good {
+            source.byte() / 64
+        } else {
+            4 + source.byte() / 32
+        };
+        let mut revision = self.revision;
+        if !good && source.chance(64) {
+            revision = "2024-10-07";
+        }
+        let mut result = json!({
+            "protocolVersion": revision,
+            "capabilities": { "tools": {}, "n": self.sessions / 2 },
+            "serverInfo": { "name": "peer", "version": "1" },
+        });
+        self.sessions += 1;
+        let session = format!("session-{}", self.sessions);
+        if choice == 5 {
+            result = json!({ "protocolVersion": revision });
+        }
+        let result = json!({ "jsonrpc": "2.0", "id": exchange, "result": result });
+        let error = error(json!(exchange), -32603);
+        let (mut made, session) = match choice {
+            0..=2 => (json_answer("initialize", 200, &result), Some(session)),
+            3 | 7 => {
+                let mut text =
+                    event(&json!({"jsonrpc": "2.0", "id": self.next(), "method": "ping"}));
+                if source.chance(96) {
+                    text.push_str(&event(&self.notification()));
+                }
+                if choice == 7 && source.chance(96) {
+                    text.push_str(&event(&error));
+                } else if choice == 3 || source.chance(96) {
+                    text.push_str(&event(&result));
+                }
+                (stream("initialize by stream", text), Some(session))
+            }
+            4 => (json_answer("initialize, no id", 200, &result), None),
+            5 => (
+                json_answer("initialize, no capabilities", 200, &result),
+                Some(session),
+            ),
+            6 => (
+                json_answer("initialize, bad id", 200, &result),
+                Some("not visible\u{e9}".into()),
+            ),
+            8 => (json_answer("initialize, error", 200, &error), Some(session)),
+            9 => (json_answer("initialize, error", 400, &error), None),
+            _ => (json_answer("initialize", 200, &result), Some(session)),
+        };
+        if let Some(session) = session {
+            header(&mut made, "mcp-session-id", &session);
+        }
+        made
+    }
+
+    /// An answer of any kind.
+    fn any(
+        &mut self,
+        source: &mut Source<'_>,
+        id: u64,
+        request: &Request,
+        mood: Option<usize>,
+    ) -> Answer {
+        let n = self.next();
+        let choice = mood.unwrap_or_else(|| source.below(56));
+        self.mood = Some(choice);
+        match choice {
+            0 => json_answer("error reply", 200, &error(json!(id), -32602)),
+            1 => json_answer("wrong id", 200, &reply(id + 1000, n)),
+            2 => with_type("no JSON", "application/json", "<html>"),
+            3 => json_answer("array", 200, &json!([self.notification(), reply(id, n)])),
+            4 => with_type("nothing", "application/json", ""),
+            5 => json_answer("a notification", 200, &self.notification()),
+            40..=45 => self.asking(id),
+            6..=11 | 46.. => self.stream(source, id, request),
+            12 => answer("accepted", 202, ""),
+            13 => answer("no content", 204, ""),
+            14 => with_type(
+                "another type",
+                "text/html; charset=utf-8",
+                "<h1>Welcome</h1>",
+            ),
+            15 => with_header(
+                answer("moved", 301, ""),
+                "location",
+                "https://example.com/mcp/",
+            ),
+            16 => with_header(answer("see other", 303, ""), "location", "/other"),
+            17 | 18 => with_header(
+                answer("redirect", *source.pick(&[307, 308]), ""),
+                "location",
+                "/mcp2",
+            ),
+            19 => with_header(
+                answer("redirect away", 307, ""),
+                "location",
+                "https://elsewhere.example/mcp",
+            ),
+            20 => answer("bad request", 400, "Bad Request"),
+            21 => json_answer(
+                "bad request, server code",
+                400,
+                &error(json!("server-error"), -32000),
+            ),
+            22 => json_answer("bad request, own error", 400, &error(json!(id), -32602)),
+            23 => with_header(
+                answer("unauthorized", 401, ""),
+                "www-authenticate",
+                "Bearer realm=\"a, b\", scope=\"x\", Basic",
+            ),
+            24 => with_header(
+                answer("insufficient scope", 403, ""),
+                "www-authenticate",
+                "Bearer error=\"insufficient_scope\"",
+            ),
+            25 => json_answer("forbidden", 403, &error(Value::Null, -32003)),
+            26..=29 => answer("not found", 404, ""),
+            30 => json_answer("not found, own error", 404, &error(Value::Null, -32001)),
+            31 => answer("method not allowed", 405, ""),
+            32 => with_header(
+                answer("too many", *source.pick(&[408, 429]), ""),
+                "retry-after",
+                "2",
+            ),
+            33 => match source.byte() {
+                0..=84 => with_header(answer("too many, far", 429, ""), "retry-after", "4000"),
+                85..=169 => with_header(answer("too many, zero", 429, ""), "retry-after", "0"),
+                _ => answer("too many, no time", 429, "slow down"),
+            },
+            34 => with_header(answer("unavailable", 503, "later"), "retry-after", "1"),
+            35 => answer("server error", 500, "oops"),
+            36 => json_answer("server error, own error", 500, &error(json!(id), -32603)),
+            37 => answer("odd", 304, ""),
+            38 => answer("long refusal", 422, &"x".repeat(300)),
+            39 => json_answer(
+                "long reply",
+                200,
+                &json!({
+                    "jsonrpc": "2.0", "id": id, "result": { "r": n, "long": "y".repeat(400) },
+                }),
+            ),
+        }
+    }
+
+    fn notification(&mut self) -> Value {
+        json!({"jsonrpc": "2.0", "method": "notifications/message", "params": { "m": self.next() }})
+    }
+
+    /// A stream that asks, and has the reply for later.
+    fn asking(&mut self, id: u64) -> Answer {
+        self.asking.insert(id);
+        let ask = json!({
+            "jsonrpc": "2.0", "id": self.next(), "method": "elicitation/create",
+            "params": { "m": self.next() },
+        });
+        stream("stream that asks", event(&ask))
+    }
+
+    /// What a stream that has asked has for later.
+    pub(super) fn later(&mut self, id: u64) -> Option<Bytes> {
+        let asked = self.asking.remove(&id);
+        asked.then(|| Bytes::from(event(&reply(id, self.next()))))
+    }
+
+    fn stream(&mut self, source: &mut Source<'_>, id: u64, request: &Request) -> Answer {
+        let mut text = String::new();
+        for _ in 0..source.below(5) {
+            let n = self.next();
+            match source.below(12) {
+                0 | 1 => text.push_str(&event(&self.notification())),
+                2 | 3 => {
+                    let token = match request {
+                        Request::Call { token: Some(token) } => token.clone(),
+                        _ => "\"nobody's\"".to_owned(),
+                    };
+                    let token: Value = serde_json::from_str(&token).unwrap_or_default();
+                    text.push_str(&event(&json!({
+                        "jsonrpc": "2.0", "method": "notifications/progress",
+                        "params": { "progressToken": token, "progress": n, "m": n },
+                    })));
+                }
+                4..=6 => {
+                    let id = if n % 2 == 0 {
+                        json!(n)
+                    } else {
+                        json!(format!("ask-{n}"))
+                    };
+                    text.push_str(&event(&json!({
+                        "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": { "m": n },
+                    })));
+                    if source.chance(48) {
+                        text.push_str(&event(&json!({
+                            "jsonrpc": "2.0", "method": "notifications/cancelled",
+                            "params": { "requestId": id },
+                        })));
+                    }
+                }
+                7 => text.push_str(&event(
+                    &json!({"jsonrpc": "2.0", "id": n, "method": "ping"}),
+                )),
+                8 => text.push_str(&event(&json!({
+                    "jsonrpc": "2.0", "id": n, "method": "roots/list", "params": {},
+                }))),
+                9 => text.push_str("data: not json\n\n"),
+                10 => text
+                    .push_str(": comment\nid: 7\nretry: 50\ndata:\n\nevent: other\ndata: {}\n\n"),
+                _ => text.push_str(&event(&reply(id + 1, n))),
+            }
+        }
+        if source.chance(8) {
+            text.push_str(&format!("data: {}", "z".repeat(400)));
+        }
+        let n = self.next();
+        match source.byte() {
+            0..=149 => text.push_str(&event(&reply(id, n))),
+            150..=169 => text.push_str(&event(&error(json!(id), -32602))),
+            170..=189 => {
+                text.push_str(&event(&reply(id, n)));
+                text.push_str(&event(&reply(id, n + 10_000)));
+                text.push_str(&event(&self.notification()));
+            }
+            _ => return stream("stream without a reply", text),
+        }
+        stream("stream with a reply", text)
+    }
+}
+
+fn reply(id: u64, n: u64) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "result": { "r": n } })
+}
+
+fn error(id: Value, code: i64) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": "no" } })
+}
+
+fn event(message: &Value) -> String {
+    format!("event: message\ndata: {message}\n\n")
+}
+
+fn answer(name: &'static str, status: u16, body: &str) -> Answer {
+    let status = StatusCode::from_u16(status).expect("a status");
+    Answer {
+        name,
+        status,
+        headers: HeaderMap::new(),
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+fn json_answer(name: &'static str, status: u16, body: &Value) -> Answer {
+    with_header(
+        answer(name, status, &body.to_string()),
+        "content-type",
+        "application/json",
+    )
+}
+
+fn stream(name: &'static str, text: String) -> Answer {
+    with_header(
+        answer(name, 200, &text),
+        "content-type",
+        "text/event-stream",
+    )
+}
+
+fn with_type(name: &'static str, kind: &str, body: &str) -> Answer {
+    with_header(answer(name, 200, body), "content-type", kind)
+}
+
+fn with_header(mut answer: Answer, name: &'static str, value: &str) -> Answer {
+    header(&mut answer, name, value);
+    answer
+}
+
+fn header(answer: &mut Answer, name: &'static str, value: &str) {
+    let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
+    answer.headers.insert(HeaderName::from_static(name), value);
+}

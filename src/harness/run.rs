@@ -1,0 +1,300 @@
+//! The body that proptest, the fuzz targets and the replay of the corpus share.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::model::{Model, Seen};
+use super::operation::{Operation, Source, Step};
+use super::peer::Peer;
+use super::setup::Setup;
+use super::story::{Story, Violation};
+use crate::{CallId, Connection, Error, LimitKind, Phase, Reason, RpcError, Status, Time};
+
+/// Operations of one run: enough for several sessions, few enough to read.
+const MOST: usize = 300;
+/// Operations after `close`.
+const AFTERMATH: usize = 15;
+/// Rounds after which a run has to be at rest.
+const ROUNDS: usize = 600;
+
+pub(super) struct World {
+    pub(super) machine: Connection,
+    pub(super) model: Model,
+    pub(super) peer: Peer,
+    pub(super) story: Story,
+    /// What is left of the bodies under way, and whether their end comes with that.
+    pub(super) bodies: BTreeMap<u64, (VecDeque<Bytes>, bool)>,
+    calls: BTreeMap<u64, CallId>,
+    pub(super) polite: bool,
+    marks: u64,
+    /// Another connection, for ids that belong to nobody here.
+    pub(super) stranger: Connection,
+}
+
+/// Decodes the input into operations, and does them.
+///
+/// # Errors
+/// The first law that was seen broken, with the story up to there.
+pub fn run(input: &[u8]) -> Result<Story, Violation> {
+    let mut source = Source(input);
+    let setup = Setup::decode(&mut source);
+    let mut world = World::new(&setup, &mut source);
+    let done = world
+        .operate(&mut source)
+        .and_then(|()| world.finish(setup.closes));
+    match done {
+        Ok(()) => Ok(world.story),
+        Err(what) => {
+            world
+                .story
+                .tell(world.model.now, format_args!("VIOLATION: {what}"));
+            Err(Violation {
+                what,
+                story: world.story,
+            })
+        }
+    }
+}
+
+impl World {
+    fn new(setup: &Setup, source: &mut Source<'_>) -> Self {
+        let machine = Connection::new(setup.config());
+        let revision = match setup.pinned {
+            Some(revision) => revision.as_str(),
+            None => source.pick(&[
+                "2025-11-25",
+                "2025-11-25",
+                "2025-06-18",
+                "2025-03-26",
+                "2024-11-05",
+            ]),
+        };
+        let mut story = Story::default();
+        story.tell(
+            Time::ZERO,
+            format_args!("{setup:?}, the server prefers {revision}"),
+        );
+        let mut stranger = setup.clone();
+        stranger.seed = 8;
+        Self {
+            model: Model::new(setup.clone(), machine.status()),
+            machine,
+            peer: Peer::new(revision),
+            story,
+            bodies: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            polite: setup.polite,
+            marks: 0,
+            stranger: Connection::new(stranger.config()),
+        }
+    }
+
+    fn operate(&mut self, source: &mut Source<'_>) -> Seen {
+        let mut left = MOST;
+        while left > 0 && !source.is_empty() {
+            left -= 1;
+            let operation = Operation::decode(source, &self.model.view(), &mut self.peer);
+            self.apply(operation)?;
+            if self.model.is_closed() {
+                left = left.min(AFTERMATH);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell(&mut self, text: impl std::fmt::Display) {
+        self.story.tell(self.model.now, text);
+    }
+
+    /// Looks at the getters after something was done.
+    pub(super) fn look(&mut self) -> Seen {
+        let status = self.machine.status();
+        self.story.count(format!("phase {:?}", status.phase));
+        self.model.look(&status, self.machine.is_closed())
+    }
+
+    fn apply(&mut self, operation: Operation) -> Seen {
+        let name = format!("{operation:?}");
+        let name = name
+            .split(|char: char| !char.is_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        self.story.count(format!("operation {name}"));
+        let now = self.model.now;
+        self.model.turn();
+        match operation {
+            Operation::AnswerAsk { ticket, error } => self.answer_ask(ticket, error)?,
+            Operation::Blunder(blunder) => return self.blunder(blunder),
+            Operation::Call(plan) => {
+                self.marks += 1;
+                let mark = self.marks;
+                let room = self.model.has_room_for_call();
+                let made =
+                    self.machine
+                        .call(plan.method, &json!({ "n": mark }), plan.options(), now);
+                self.tell(format_args!("call {mark}: {plan:?}: {}", outcome(&made)));
+                match made {
+                    Ok(id) => {
+                        if !room {
+                            return Err("law 8: a call above the limit".to_owned());
+                        }
+                        self.model.called(id.number(), mark, plan);
+                        self.calls.insert(id.number(), id);
+                    }
+                    Err(error) => self.refused(&error, LimitKind::OpenCalls, room)?,
+                }
+            }
+            Operation::Cancel(call) => {
+                self.tell(format_args!("cancel call {call}"));
+                let id = self.calls[&call];
+                self.machine
+                    .cancel(id, now)
+                    .map_err(|error| error.to_string())?;
+                self.model.cancelled(call);
+            }
+            Operation::Close => {
+                self.tell("close");
+                self.machine.close(now);
+                self.model.closed();
+            }
+            Operation::Connect => {
+                let done = self.machine.connect(now);
+                self.tell(format_args!("connect: {}", outcome(&done)));
+                if done.is_err() != self.model.is_closed() {
+                    return Err("`connect` errs, or does not".to_owned());
+                }
+            }
+            Operation::End(exchange) => self.end(exchange)?,
+            Operation::Events(all) => return self.events(all).map(drop),
+            Operation::Fail { exchange, sent } => self.fail(exchange, sent)?,
+            Operation::More { exchange, cut } => self.more(exchange, cut.pieces)?,
+            Operation::NetworkChanged => {
+                self.tell("the network changed");
+                self.machine.network_changed(now);
+                self.model.network_changed();
+            }
+            Operation::Notify => {
+                let room = self.model.has_room_for_note();
+                // The number that the id will have, should there be one.
+                let mark = self.model.notes_made() + 1;
+                let made = self
+                    .machine
+                    .notify("notifications/mine", &json!({ "n": mark }), now);
+                self.tell(format_args!("notify {mark}: {}", outcome(&made)));
+                match made {
+                    Ok(id) if room => self.model.notified(id.number()),
+                    Ok(_) => return Err("law 8: a notification above the limit".to_owned()),
+                    Err(error) => self.refused(&error, LimitKind::OpenNotifications, room)?,
+                }
+            }
+            Operation::Reinitialize => {
+                self.tell("reinitialize");
+                self.machine
+                    .reinitialize(now)
+                    .map_err(|error| error.to_string())?;
+                self.model.reinitialized();
+            }
+            Operation::Respond {
+                exchange,
+                answer,
+                cut,
+            } => self.respond(exchange, &answer, cut)?,
+            Operation::Resume => {
+                self.tell("resume");
+                self.machine
+                    .resume(now)
+                    .map_err(|error| error.to_string())?;
+            }
+            Operation::Stray { exchange, answer } => return self.stray(exchange, &answer),
+            Operation::Transmits(all) => return self.transmits(all).map(drop),
+            Operation::Wait { step, timeout } => return self.wait(step, timeout),
+        }
+        self.look()
+    }
+
+    /// A command was refused: for its limit and when it is full, or after close.
+    fn refused(&self, error: &Error, kind: LimitKind, room: bool) -> Seen {
+        match error.reason() {
+            Reason::Limit(limit) if limit.kind == kind && !room => Ok(()),
+            Reason::Misuse(_) if self.model.is_closed() => Ok(()),
+            _ => Err(format!("refused: {error}")),
+        }
+    }
+
+    fn answer_ask(&mut self, ticket: crate::Ticket, error: bool) -> Seen {
+        let result = json!({ "action": "accept", "t": ticket.number() });
+        let outcome = if error {
+            Err(RpcError::new(-32000, "no"))
+        } else {
+            Ok(&result)
+        };
+        let before = self.machine.clone();
+        let done = self.machine.answer(ticket, outcome, self.model.now);
+        self.tell(format_args!("answer {ticket:?}: {}", self::outcome(&done)));
+        match done {
+            Ok(()) => self.model.answered(ticket),
+            // It was withdrawn, which nobody has read yet.
+            Err(_) => self.unchanged(before)?,
+        }
+        Ok(())
+    }
+}
+
+/// # The end
+impl World {
+    /// Everything fails or ends, time goes far: then nothing may be left.
+    fn finish(&mut self, closes: bool) -> Seen {
+        self.tell("the end begins");
+        if closes && !self.model.is_closed() {
+            self.apply(Operation::Close)?;
+        }
+        for round in 0..ROUNDS {
+            self.transmits(true)?;
+            self.events(true)?;
+            match self.model.phase() {
+                Phase::Held => self.apply(Operation::Resume)?,
+                Phase::Lost => self.apply(Operation::Reinitialize)?,
+                _ => {}
+            }
+            for ticket in self.model.open_tickets() {
+                self.apply(Operation::AnswerAsk {
+                    ticket,
+                    error: false,
+                })?;
+            }
+            for exchange in self.model.under_way() {
+                // Some end as they should, for the sake of what comes after the end.
+                let began = self.model.exchange(exchange).head.is_some();
+                if began && round % 2 == 0 {
+                    self.end(exchange)?
+                } else {
+                    self.fail(exchange, round > 4)?
+                }
+            }
+            self.transmits(true)?;
+            self.events(true)?;
+            let waits = matches!(self.model.phase(), Phase::Held | Phase::Lost);
+            let waits = waits || !self.model.open_tickets().is_empty();
+            let idle = self.machine.poll_timeout().is_none() && !waits;
+            if idle && self.model.under_way().is_empty() {
+                let status: Status = self.machine.status();
+                if self.model.is_closed() && status.phase != Phase::Closed {
+                    return Err(format!("law 12: it stays {:?}", status.phase));
+                }
+                return self.model.finished(&status);
+            }
+            self.model.turn();
+            self.wait(Step::ToTimeout, true)?;
+        }
+        Err("law 4: it does not come to rest".to_owned())
+    }
+}
+
+pub(super) fn outcome<T>(done: &Result<T, Error>) -> String {
+    match done {
+        Ok(_) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}

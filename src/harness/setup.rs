@@ -1,0 +1,142 @@
+//! How the connection of a run is set up, and the calls that it makes.
+
+use std::time::Duration;
+
+use super::operation::Source;
+use crate::{Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
+
+/// How the connection of a run is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) recovery: Recovery,
+    pub(super) pinned: Option<Revision>,
+    pub(super) limits: Limits,
+    pub(super) clocks: Clocks,
+    /// Whether the adapter leaves in the socket what the machine does not want yet.
+    pub(super) polite: bool,
+    /// Whether the run ends with `close`.
+    pub(super) closes: bool,
+    pub(super) seed: u64,
+}
+
+impl Setup {
+    pub(super) fn decode(source: &mut Source<'_>) -> Self {
+        let recovery = *source.pick(&[
+            Recovery::Automatic,
+            Recovery::Automatic,
+            Recovery::Hold,
+            Recovery::Manual,
+        ]);
+        let pinned = *source.pick(&[
+            None,
+            None,
+            Some(Revision::V2025_03_26),
+            Some(Revision::V2025_06_18),
+            Some(Revision::V2025_11_25),
+        ]);
+        let limits = if source.chance(96) {
+            Limits {
+                open_calls: 1 + source.below(4),
+                open_notifications: 1 + source.below(3),
+                control_exchanges: 1 + source.below(3),
+                open_asks: 1 + source.below(2),
+                unread: 1 + source.below(3),
+                unread_bytes: 60 + source.below(200),
+                line: 300,
+                event: 250,
+                json_body: 400,
+                error_body: 150,
+                buffers: 400 + source.below(1500),
+            }
+        } else {
+            Limits::default()
+        };
+        let mut clocks = Clocks::default();
+        if source.chance(64) {
+            clocks.call = None;
+        }
+        Self {
+            recovery,
+            pinned,
+            limits,
+            clocks,
+            polite: source.chance(128),
+            closes: source.chance(128),
+            seed: 7,
+        }
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let capabilities = serde_json::json!({ "elicitation": {} });
+        let config = Config::new("https://example.com/mcp").expect("a URL");
+        let config = config.capabilities(&capabilities).expect("an object");
+        let config = match self.pinned {
+            Some(revision) => config.pin(revision),
+            None => config,
+        };
+        config
+            .recovery(self.recovery)
+            .limits(self.limits)
+            .clocks(self.clocks)
+            .budget(Budget::default())
+            .seed(self.seed)
+    }
+}
+
+/// A call to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallPlan {
+    pub(super) method: &'static str,
+    pub(super) idempotent: bool,
+    pub(super) never: bool,
+    pub(super) patience: Option<Duration>,
+    pub(super) time_out: Option<Option<Duration>>,
+    pub(super) progress: bool,
+}
+
+impl CallPlan {
+    pub(super) fn decode(source: &mut Source<'_>) -> Self {
+        let bits = source.byte();
+        let more = source.byte();
+        Self {
+            // The servers of these runs offer tools, and neither prompts nor resources.
+            method: match more % 16 {
+                0 => "prompts/get",
+                1..=4 => "tools/list",
+                _ => "tools/call",
+            },
+            idempotent: bits & 3 == 0,
+            never: bits & 28 == 4,
+            patience: (bits & 96 == 32).then(|| Duration::from_secs(5)),
+            time_out: match more >> 5 {
+                0 => Some(Some(Duration::from_millis(300))),
+                1 => Some(Some(Duration::from_secs(20))),
+                2 => Some(None),
+                _ => None,
+            },
+            progress: bits & 128 != 0,
+        }
+    }
+
+    pub(super) fn options(&self) -> CallOptions {
+        let mut options = CallOptions::new();
+        if self.idempotent {
+            options = options.idempotent();
+        }
+        if self.never {
+            options = options.resend(Resend::Never);
+        }
+        if let Some(patience) = self.patience {
+            options = options.wait_for_server(patience);
+        }
+        match self.time_out {
+            Some(Some(time)) => options = options.time_out(time),
+            Some(None) => options = options.no_time_out(),
+            None => {}
+        }
+        if self.progress {
+            options = options.progress();
+        }
+        options
+    }
+}

@@ -1,0 +1,50 @@
+//! What happened, for a person to read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::Time;
+
+/// What happened in one run, line by line, and how often each kind of thing did.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    lines: Vec<String>,
+    tally: BTreeMap<String, u64>,
+}
+
+impl Story {
+    pub(super) fn tell(&mut self, now: Time, text: impl fmt::Display) {
+        let seconds = now.since_origin().as_secs_f64();
+        self.lines.push(format!("{seconds:>9.3}  {text}"));
+    }
+
+    pub(super) fn count(&mut self, what: impl Into<String>) {
+        *self.tally.entry(what.into()).or_default() += 1;
+    }
+
+    /// How often each phase, kind of event, answer and operation was seen.
+    pub fn tally(&self) -> &BTreeMap<String, u64> {
+        &self.tally
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// A law was broken: which, how, and the story up to there.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub what: String,
+    pub story: Story,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.what, self.story)
+    }
+}
+
+impl std::error::Error for Violation {}

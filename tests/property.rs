@@ -1,0 +1,289 @@
+//! Whatever is done with a connection, the laws hold: operations decoded from
+//! bytes, looked at by a separately written model (`src/harness`).
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mcp_http::harness::{self, Story};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// The longest input: some hundred operations.
+const LONGEST: usize = 900;
+
+fn cases() -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 800;
+    }
+    config
+}
+
+fn run(input: &[u8]) -> Story {
+    harness::run(input).unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..cases()
+    })]
+
+    #[test]
+    fn the_laws_hold(input in vec(any::<u8>(), 0..LONGEST)) {
+        if let Err(violation) = harness::run(&input) {
+            return Err(TestCaseError::fail(violation.to_string()));
+        }
+    }
+
+    #[test]
+    fn the_decoder_agrees_with_a_naive_one(
+        head in any::<[u8; 4]>(),
+        lines in vec(line(), 0..24),
+    ) {
+        let mut input = head.to_vec();
+        input.extend(lines.concat());
+        harness::decode(&input).map_err(TestCaseError::fail)?;
+    }
+}
+
+/// A line of an event stream, or what could be taken for one.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(vec![
+        "data",
+        "data:",
+        "data: x",
+        "data:  y",
+        "data: {\"a\":1}",
+        "data: \u{e9}",
+        "datax: 1",
+        "event: message",
+        "event: other",
+        "event:",
+        "event",
+        "id: 7",
+        "id:",
+        "id: a\0b",
+        "id",
+        "retry: 10",
+        "retry: 1x",
+        "retry:",
+        "retry: 99999999999999999999999",
+        ": comment",
+        ":",
+        "",
+        "",
+        "",
+        "\u{feff}",
+        "\u{feff}data: 1",
+    ]);
+    let ending = prop::sample::select(vec!["\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n", ""]);
+    let known = (known, ending).prop_map(|(line, ending)| format!("{line}{ending}").into_bytes());
+    prop_oneof![8 => known, 1 => vec(any::<u8>(), 0..40)]
+}
+
+/// Bytes from a seed, for runs that have to be the same every time.
+fn bytes(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let length = usize::try_from(next() % LONGEST as u64).expect("small");
+    (0..length).map(|_| next().to_be_bytes()[3]).collect()
+}
+
+#[test]
+fn the_runs_reach_everything() {
+    let mut tally = BTreeMap::<String, u64>::new();
+    for seed in 0..2000 {
+        for (what, count) in run(&bytes(seed)).tally() {
+            *tally.entry(what.clone()).or_default() += count;
+        }
+    }
+    for (what, count) in &tally {
+        println!("{count:>8}  {what}");
+    }
+    let all = EVERYTHING
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
+    let missing: Vec<_> = all.filter(|what| !tally.contains_key(what)).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+}
+
+/// Each phase, event, failure, answer and operation.
+const EVERYTHING: &[(&str, &[&str])] = &[
+    (
+        "phase",
+        &[
+            "Idle",
+            "Due",
+            "Initializing",
+            "Confirming",
+            "Ready",
+            "Held",
+            "Lost",
+            "Closing",
+            "Closed",
+        ],
+    ),
+    (
+        "event",
+        &[
+            "Accepted",
+            "Ask",
+            "AskWithdrawn",
+            "Fail",
+            "Message",
+            "Ready",
+            "Reinitialize",
+            "Reply",
+        ],
+    ),
+    (
+        "failure",
+        &[
+            "Cancelled",
+            "Closed",
+            "Limit LimitExceeded",
+            "Lost Session",
+            "Lost SessionUnrecoverable",
+            "Lost Stream",
+            "Misuse Misuse",
+            "Peer Batch",
+            "Peer ContentType",
+            "Peer Initialize",
+            "Peer Message",
+            "Peer NoReply",
+            "Peer Odd",
+            "Peer Revision",
+            "Peer SessionId",
+            "Peer WrongReply",
+            "Refused Forbidden",
+            "Refused NotFound",
+            "Refused Redirected",
+            "Refused Rpc",
+            "Refused Status",
+            "Refused TooManyRequests",
+            "Refused Unauthorized",
+            "Refused Unavailable",
+            "Timeout Call",
+            "Timeout Head",
+            "Transport Failure",
+        ],
+    ),
+    (
+        "answer",
+        &[
+            "accepted",
+            "a notification",
+            "another type",
+            "array",
+            "bad request",
+            "bad request, own error",
+            "bad request, server code",
+            "error reply",
+            "forbidden",
+            "initialize",
+            "initialize by stream",
+            "initialize, bad id",
+            "initialize, error",
+            "initialize, no capabilities",
+            "initialize, no id",
+            "insufficient scope",
+            "long refusal",
+            "long reply",
+            "method not allowed",
+            "moved",
+            "no JSON",
+            "no content",
+            "not found",
+            "not found, own error",
+            "nothing",
+            "odd",
+            "redirect",
+            "redirect away",
+            "reply",
+            "see other",
+            "server error",
+            "server error, own error",
+            "stream that asks",
+            "stream with a reply",
+            "stream without a reply",
+            "too many",
+            "too many, far",
+            "too many, no time",
+            "too many, zero",
+            "unauthorized",
+            "unavailable",
+            "wrong id",
+        ],
+    ),
+    (
+        "operation",
+        &[
+            "AnswerAsk",
+            "Blunder",
+            "Call",
+            "Cancel",
+            "Close",
+            "Connect",
+            "End",
+            "Events",
+            "Fail",
+            "More",
+            "NetworkChanged",
+            "Notify",
+            "Reinitialize",
+            "Respond",
+            "Resume",
+            "Stray",
+            "Transmits",
+            "Wait",
+        ],
+    ),
+    ("transmit", &["Abort", "Send"]),
+];
+
+/// Law 1: the same inputs give the same actions.
+#[test]
+fn a_run_is_told_twice_in_the_same_words() {
+    for seed in 0..50 {
+        let input = bytes(seed);
+        assert_eq!(run(&input).to_string(), run(&input).to_string());
+    }
+}
+
+#[test]
+fn the_corpus_of_the_machine_replays() {
+    replay("machine", |input| drop(run(input)));
+}
+
+#[test]
+fn the_corpus_of_the_decoder_replays() {
+    replay("sse", |input| {
+        harness::decode(input).expect("the decoders agree")
+    });
+}
+
+fn replay(target: &str, body: impl Fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let files = std::fs::read_dir(&folder).expect("a corpus");
+    let mut count = 0;
+    for file in files {
+        body(&std::fs::read(file.expect("an entry").path()).expect("a file"));
+        count += 1;
+    }
+    assert!(count > 0, "{} is empty", folder.display());
+}
