@@ -6,8 +6,9 @@
 //! should know. It owns no socket, clock, thread or random source, so the same
 //! inputs always give the same actions. Around it stand thin modules that do I/O and
 //! decide nothing: [`asynchronous`](https://docs.rs/mcp-http/latest/mcp_http/asynchronous/)
-//! (any runtime) and [`tokio`](https://docs.rs/mcp-http/latest/mcp_http/tokio/)
-//! (ready made).
+//! (any runtime), [`tokio`](https://docs.rs/mcp-http/latest/mcp_http/tokio/) (that
+//! one ready made) and
+//! [`blocking`](https://docs.rs/mcp-http/latest/mcp_http/blocking/) (threads).
 //!
 //! # Scope
 //!
@@ -74,7 +75,8 @@
 //! # Features
 //!
 //! The core has none. `asynchronous` adds the adapter without a runtime, `tokio` the
-//! one that is ready made. Features add API; they never change behaviour.
+//! one that is ready made, `blocking` the one with threads. Features add API; they
+//! never change behaviour.
 
 #![cfg_attr(
     not(test),
@@ -123,6 +125,6 @@ pub use wire::challenge::Challenge;
 pub use wire::revision::Revision;
 
 /// The programs of the README, compiled.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "blocking", feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeDoctests;

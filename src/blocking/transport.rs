@@ -19,6 +19,36 @@ use crate::error::Failure;
 /// is given and those that HTTP itself asks for (`host`, `content-length`). It waits
 /// for a response as long as it takes: time-outs are the machine's too, and come as
 /// an [`Abort`]. Only the making of a connection has a time of its own.
+///
+/// ```
+/// use std::io::{Cursor, Read};
+///
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use mcp_http::Failure;
+/// use mcp_http::blocking::{Abort, Transport};
+///
+/// /// A server that is a function of this program.
+/// struct InProcess(fn(Request<Bytes>) -> Response<Bytes>);
+///
+/// impl Transport for InProcess {
+///     type Body = Cursor<Bytes>;
+///
+///     fn send(&self, request: Request<Bytes>, abort: &Abort) -> Result<Response<Self::Body>, Failure> {
+///         if abort.is_aborted() {
+///             return Err(Failure::not_sent("it was aborted"));
+///         }
+///         Ok(self.0(request).map(Cursor::new))
+///     }
+/// }
+///
+/// let server = InProcess(|request| Response::new(request.into_body()));
+/// let response = server.send(Request::new(Bytes::from("echo")), &Abort::new())?;
+/// let mut body = String::new();
+/// response.into_body().read_to_string(&mut body).expect("it is text");
+/// assert_eq!(body, "echo");
+/// # Ok::<(), Failure>(())
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Reads the body of a response. A read gives what has come as soon as anything
     /// has, for the body may be an event stream; `Ok(0)` is the body's proper end, a
@@ -29,10 +59,11 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends a request and returns when the head of the final response is there
     /// (those with a status of 1xx are skipped, except for 101).
     ///
-    /// After [`abort`](Abort::abort), called from whatever thread at whatever time,
-    /// this and a [`read`](Read::read) of the body return an error within 100 ms, and
-    /// what they held, sockets above all, is free. Once the body has ended the
-    /// exchange is over and an abort touches nothing that others may be using by then.
+    /// Within 100 ms of [`abort`](Abort::abort), called from whatever thread at
+    /// whatever time, this or a [`read`](Read::read) of the body that is under way
+    /// returns an error, and the socket is shut down, even if nobody reads. Once the
+    /// body has ended the exchange is over, and an abort touches nothing that another
+    /// one may be using by then.
     ///
     /// # Errors
     /// Those of the network, and whether anything of the request can have left: see

@@ -14,7 +14,6 @@ mod connect;
 mod connection;
 mod exchange;
 mod name;
-
 mod tls;
 
 use std::fmt;
@@ -179,6 +178,9 @@ enum Reading {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         let read = match &mut self.reading {
             Reading::Open(reader) => reader.read(buffer),
             Reading::Ended => return Ok(0),
@@ -186,7 +188,7 @@ impl Read for Body {
         };
         // What an abort cuts off looks like the end of a body without a length.
         match self.exchange.goes_on().and(read) {
-            Ok(0) if !buffer.is_empty() => {
+            Ok(0) => {
                 self.reading = Reading::Ended;
                 Ok(0)
             }
@@ -245,9 +247,10 @@ impl Sockets {
         let addresses = self.names.resolve(host, port, &exchange)?;
         let socket = Arc::new(connect(&addresses, &exchange)?);
         let user = User::new(&socket, Arc::clone(&exchange));
-        let tls = match secure {
-            true => Some(handshake(self.tls.config()?, host, &socket, &exchange)?),
-            false => None,
+        let tls = if secure {
+            Some(handshake(self.tls.config()?, host, &socket, &exchange)?)
+        } else {
+            None
         };
         Ok(Connection::new(
             socket,

@@ -16,7 +16,7 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Connects to whichever address answers first. A further one is tried when those
-/// before it have failed or let wait.
+/// before it have failed or keep one waiting.
 pub(super) fn connect(addresses: &[SocketAddr], exchange: &Exchange) -> io::Result<TcpStream> {
     let waiting = thread::current();
     let _hook = exchange.abort.on_abort(move || waiting.unpark());

@@ -74,7 +74,6 @@ impl Transport for Connection {
             Some(user) => user,
             idle => idle.insert(User::new(&self.socket, self.exchanges.current()?)),
         };
-        user.exchange.goes_on().map_err(broken)?;
         let output = self.buffers.output().get(..amount).unwrap_or_default();
         let mut socket = Used(&self.socket, &user.exchange);
         match &mut self.tls {
@@ -93,9 +92,8 @@ impl Transport for Connection {
         let read = match &mut self.tls {
             Some(tls) => Stream::new(&mut **tls, &mut socket).read(input),
             None => socket.read(input),
-        };
-        // Shut down, a socket looks as if the server had ended the connection.
-        let read = user.exchange.goes_on().and(read).map_err(broken)?;
+        }
+        .map_err(broken)?;
         self.buffers.input_appended(read);
         Ok(read > 0)
     }

@@ -10,7 +10,10 @@ use ::ureq::Error;
 
 use crate::blocking::transport::Abort;
 
-/// A request that is being sent.
+/// The longest time to connect: a clock cannot show every time that a caller can think of.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A request that is being sent, and then its response.
 pub(super) struct Exchange {
     pub(super) abort: Abort,
     /// Until when a connection has to be made.
@@ -23,7 +26,7 @@ impl Exchange {
     pub(super) fn new(abort: &Abort, limit: Duration) -> Self {
         Self {
             abort: abort.clone(),
-            deadline: Instant::now() + limit,
+            deadline: Instant::now() + limit.min(LONGEST),
             sent: AtomicBool::new(false),
         }
     }
