@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{Delivery, Error, Failure, Reason, RpcError};
+use crate::error::{Delivery, Error, Failure, Lost, Reason, RpcError};
 use crate::{Config, Connection, Event, ExchangeId, Phase, RawJson, Subject, Time};
 
 pub(crate) struct Shared {
@@ -21,7 +21,9 @@ pub(crate) struct State {
     /// Those who wait for events.
     listeners: Vec<Waker>,
     /// Exchanges that wait until the machine wants to read on.
-    pub(crate) paused: Vec<Waker>,
+    paused: BTreeMap<ExchangeId, Waker>,
+    /// The phase that the watchers know of.
+    phase: Phase,
     driver: Option<Waker>,
     /// Whether the machine was told something since the driver last asked it.
     pub(crate) dirty: bool,
@@ -47,7 +49,8 @@ impl Shared {
             slots: BTreeMap::new(),
             watchers: Vec::new(),
             listeners: Vec::new(),
-            paused: Vec::new(),
+            paused: BTreeMap::new(),
+            phase: Phase::Idle,
             driver: None,
             dirty: false,
             gone: false,
@@ -88,7 +91,7 @@ impl Shared {
         let mut state = self.lock();
         let wants = state.connection.wants_read(id);
         if !wants {
-            keep(&mut state.paused, cx);
+            state.paused.insert(id, cx.waker().clone());
         }
         wants
     }
@@ -155,6 +158,8 @@ impl State {
                 Poll::Ready(Err(cause.unwrap_or_else(closed)))
             }
             Phase::Closing | Phase::Closed => Poll::Ready(Err(closed())),
+            // Nothing happens until the application says `reinitialize`.
+            Phase::Lost => Poll::Ready(Err(Error::new(Lost::Session, Delivery::NotSent))),
             _ => self.watch(cx),
         }
     }
@@ -177,7 +182,6 @@ impl State {
             .connection
             .poll_event_where(|event| end_of(event).is_none())
         {
-            wake_all(&mut self.paused);
             self.wake_driver();
             return Poll::Ready(Some(event));
         }
@@ -212,12 +216,27 @@ impl State {
             while let Some(event) = self.connection.poll_event_where(|e| end_of(e).is_none()) {
                 self.decline(&event, now);
             }
-            wake_all(&mut self.paused);
         }
         if unread || self.connection.is_closed() {
             wake_all(&mut self.listeners);
         }
-        wake_all(&mut self.watchers);
+        let phase = self.connection.status().phase;
+        if std::mem::replace(&mut self.phase, phase) != phase {
+            wake_all(&mut self.watchers);
+        }
+        let connection = &self.connection;
+        self.paused.retain(|id, waker| {
+            let wants = connection.wants_read(*id);
+            if wants {
+                waker.wake_by_ref();
+            }
+            !wants
+        });
+    }
+
+    /// Nobody waits any more to read on from this exchange.
+    pub(crate) fn unpause(&mut self, id: ExchangeId) {
+        self.paused.remove(&id);
     }
 
     /// Nobody is there to be asked.
@@ -291,7 +310,6 @@ fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
     clippy::disallowed_types,
     reason = "an adapter supplies the seed, which the machine must not make itself"
 )]
-#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) fn random_seed() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(0)

@@ -83,7 +83,7 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 pub use self::driver::Driver;
-use crate::adapter::Shared;
+use crate::adapter::{Shared, random_seed};
 use crate::error::{Error, Failure, RpcError};
 use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
 
@@ -134,14 +134,17 @@ impl Client {
     /// call. Poll or spawn the [`Driver`]: without it no call makes progress.
     ///
     /// The service's error has to say whether anything can have reached the server:
-    /// see [`Failure`]. The seed is the configuration's: see [`Config::seed`].
-    pub fn new<S, T, B, R>(config: Config, service: S, timer: T) -> (Self, Driver<S, T, B, R>)
+    /// see [`Failure`]. A seed that was left at 0 is replaced by a random one.
+    pub fn new<S, T, B, R>(mut config: Config, service: S, timer: T) -> (Self, Driver<S, T, B, R>)
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
         S::Error: Into<Failure>,
         B: From<Bytes>,
         T: Timer,
     {
+        if config.seed == 0 {
+            config.seed = random_seed();
+        }
         let timer = Arc::new(timer);
         let clock = Arc::clone(&timer);
         let shared = Arc::new(Shared::new(config, Box::new(move || clock.now())));

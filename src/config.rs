@@ -277,6 +277,11 @@ pub struct Limits {
     /// Bytes of an error body that are read; what is beyond is not waited for.
     /// Default: 64 KiB.
     pub error_body: usize,
+    /// Messages in one batch (2025-03-26). Default: 1024.
+    pub batch: usize,
+    /// Bytes of the result of `initialize`, which is kept as long as the session.
+    /// Default: 1 MiB.
+    pub initialize: usize,
     /// Bytes in all buffers of the connection together. Default: 256 MiB.
     pub buffers: usize,
 }
@@ -294,6 +299,8 @@ impl Default for Limits {
             event: 16 << 20,
             json_body: 64 << 20,
             error_body: 64 << 10,
+            batch: 1024,
+            initialize: 1 << 20,
             buffers: 256 << 20,
         }
     }
@@ -302,7 +309,8 @@ impl Default for Limits {
 /// How many handshakes a connection may make, so that no server makes it storm.
 ///
 /// Every `initialize` that left counts, the first and the failed ones too, but
-/// not one that certainly never reached the server. Once the budget is spent all
+/// not one that certainly never reached the server, and not the same one sent on by
+/// a redirect (at most three times). Once the budget is spent all
 /// that waits fails with [`Lost::SessionUnrecoverable`](crate::Lost), until the
 /// oldest handshake has left the window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -422,6 +430,8 @@ pub enum Resend {
     /// [idempotent](CallOptions::idempotent).
     #[default]
     Allowed,
-    /// Never. Redirects are followed nevertheless: they are how it gets there.
+    /// Never once it has reached the server. Redirects are followed nevertheless, for
+    /// they are how it gets there, and a server that cannot be reached is tried again
+    /// for those who [wait for it](CallOptions::wait_for_server).
     Never,
 }

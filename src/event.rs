@@ -150,7 +150,8 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Ready {
-    /// 1 for the first session, one more for each later one.
+    /// Counts the sessions that the server opened, those too that died before they
+    /// were ready.
     pub generation: u64,
     /// The revision that was negotiated.
     pub revision: Revision,
@@ -158,7 +159,7 @@ pub struct Ready {
     pub capabilities: RawJson,
     /// The whole result of `initialize`: server info and instructions too.
     pub initialize: RawJson,
-    /// What differs from the session before; nothing for the first one.
+    /// What differs from the session of the `Ready` before; nothing in the first one.
     pub changed: Changed,
 }
 

@@ -44,9 +44,10 @@ impl RawJson {
 
     /// Keeps a part of `source`: a slice where that pays, a copy where a small
     /// slice would pin a large buffer.
-    pub(crate) fn keep(source: &Bytes, part: &RawValue) -> Self {
+    /// `pinned`: how many bytes a slice would keep alive.
+    pub(crate) fn keep(source: &Bytes, part: &RawValue, pinned: usize) -> Self {
         let part = part.get().as_bytes();
-        if part.len() >= source.len() / 2 {
+        if part.len() >= pinned / 2 {
             Self(source.slice_ref(part))
         } else {
             Self(Bytes::copy_from_slice(part))

@@ -25,7 +25,6 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
-use crate::adapter::random_seed;
 use crate::asynchronous::{Client, Driver, Timer};
 use crate::error::{Error, Failure};
 use crate::{Config, Time};
@@ -76,14 +75,11 @@ impl Client {
 
     /// As [`spawn`](Self::spawn), but gives the driver to the caller.
     pub fn over_hyper(
-        mut config: Config,
+        config: Config,
     ) -> (
         Self,
         Driver<Http, Clock, Full<Bytes>, hyper::body::Incoming>,
     ) {
-        if config.seed == 0 {
-            config.seed = random_seed();
-        }
         Self::new(config, Http::new(), Clock::new())
     }
 }
@@ -234,6 +230,12 @@ impl Timer for Clock {
     }
 
     fn sleep_until(&self, at: Time) -> Sleep {
-        ::tokio::time::sleep_until(self.origin + at.since_origin())
+        // Beyond what an instant can say, some decades are as good.
+        let far = || Instant::now() + Duration::from_secs(86_400 * 365 * 30);
+        let at = self
+            .origin
+            .checked_add(at.since_origin())
+            .unwrap_or_else(far);
+        ::tokio::time::sleep_until(at)
     }
 }

@@ -93,6 +93,7 @@ where
                     self.exchanges.push(Abortable::new(task, registration));
                 }
                 Transmit::Abort { exchange } => {
+                    state.unpause(exchange);
                     if let Some(abort) = self.aborts.remove(&exchange) {
                         abort.abort();
                     }

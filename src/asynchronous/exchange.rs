@@ -16,6 +16,10 @@ use crate::ExchangeId;
 use crate::adapter::Shared;
 use crate::error::Failure;
 
+/// How many steps are taken before others get their turn: a body may have bytes for
+/// ever.
+const STEPS: usize = 32;
+
 pin_project! {
     /// Reports to the machine as it goes, and reads only while the machine wants to.
     pub(super) struct Exchange<S, B, F, R> {
@@ -70,7 +74,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExchangeId> {
         let mut this = self.project();
         let id = *this.id;
-        loop {
+        for _ in 0..STEPS {
             match this.stage.as_mut().project() {
                 Staged::Connecting => {
                     if let Err(error) = ready!(this.service.poll_ready(cx)) {
@@ -123,5 +127,7 @@ where
                 }
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

@@ -267,6 +267,7 @@ impl<T: Transport> Turn for Engine<T> {
                     jobs.push(Job { id, request, abort });
                 }
                 Transmit::Abort { exchange } => {
+                    state.unpause(exchange);
                     aborted.extend(self.threads().aborts.remove(&exchange));
                 }
             }

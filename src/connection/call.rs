@@ -15,7 +15,7 @@ use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
 use crate::event::{Reply, Withdrawal};
 use crate::wire::jsonrpc::ProgressToken;
 use crate::wire::response::Refusal;
-use crate::{CallId, Event, ExchangeId, RawJson, Recovery, Resend, Subject, Time};
+use crate::{CallId, Event, ExchangeId, RawJson, Resend, Subject, Time};
 
 /// How often a call is sent again after 408, 429, or, if it is idempotent, after
 /// a failure of the server or the connection.
@@ -33,6 +33,8 @@ pub(super) struct Call {
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     idempotent: bool,
+    /// Whether its session was lost under it.
+    refused: bool,
     resend: Resend,
     /// How long it waits for a server that cannot be reached.
     patience: Option<Time>,
@@ -114,6 +116,7 @@ impl Connection {
                 token,
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
+                refused: false,
                 resend: options.resend,
                 patience,
                 unreached: 0,
@@ -231,10 +234,15 @@ impl Connection {
         if call.resend == Resend::Never {
             return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
         }
-        if phase == Phase::Held && self.config.recovery == Recovery::Hold {
-            call.state = State::Held;
-        } else {
-            self.queue(id);
+        call.refused = true;
+        match (phase, &self.handshake.refusal) {
+            (Phase::Held, _) => call.state = State::Held,
+            // A session that is long gone brings no new one (law 3).
+            (Phase::Idle, Some(refusal)) => {
+                let refusal = refusal.clone().in_handshake();
+                self.fail_unsent(id, &refusal);
+            }
+            _ => self.queue(id),
         }
     }
 
@@ -248,17 +256,20 @@ impl Connection {
         }
     }
 
-    /// Holds every call that waits, until `resume`.
-    pub(super) fn hold_waiting(&mut self) {
-        for id in std::mem::take(&mut self.waiting) {
-            if let Some(call) = self.calls.get_mut(&id) {
+    /// Holds the calls that were refused with their session, until `resume`; others,
+    /// which may be there to restore the application's state, pass.
+    pub(super) fn hold_refused(&mut self) {
+        for (id, call) in &mut self.calls {
+            if call.refused && matches!(call.state, State::Waiting) {
                 call.state = State::Held;
+                self.waiting.remove(id);
             }
         }
     }
 
     pub(super) fn release_held(&mut self) {
         for (id, call) in &mut self.calls {
+            call.refused = false;
             if matches!(call.state, State::Held) {
                 call.state = State::Waiting;
                 self.waiting.insert(*id);
@@ -345,8 +356,7 @@ impl Connection {
         }
     }
 
-    /// The end of the patience of the waiting call that is soonest out of it;
-    /// calls that have none (left) are none.
+    /// Until when a call waits for the server; none if it does not, or no longer.
     pub(super) fn patience(&self, id: CallId) -> Option<Time> {
         self.calls.get(&id)?.patience.filter(|end| self.now < *end)
     }

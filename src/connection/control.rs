@@ -8,6 +8,7 @@ use http::{Request, Uri};
 
 use super::Connection;
 use super::exchange::Purpose;
+use super::phase::Phase;
 use super::route::Route;
 use crate::error::{Delivery, Error, Lost, Refused, RpcError};
 use crate::event::LossCause;
@@ -285,7 +286,7 @@ impl Connection {
     /// dies with it, a notification is sent again once.
     pub(super) fn control_lost(&mut self, purpose: Purpose) {
         match purpose {
-            Purpose::Notification(mut notice) if !notice.refused => {
+            Purpose::Notification(mut notice) if !notice.refused && self.phase != Phase::Idle => {
                 notice.refused = true;
                 notice.route.restart();
                 self.put_back_notice(notice);

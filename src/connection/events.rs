@@ -163,13 +163,19 @@ fn class(event: &Event) -> Class {
 
 fn payload(event: &Event) -> usize {
     let json = |json: &Option<crate::RawJson>| json.as_ref().map_or(0, crate::RawJson::len);
+    let rpc = |error: &crate::RpcError| json(&error.data).saturating_add(error.message.len());
     match event {
         Event::Ask(ask) => json(&ask.params).saturating_add(ask.method.len()),
         Event::Message(message) => json(&message.params).saturating_add(message.method.len()),
         Event::Reply { reply, .. } => match &reply.outcome {
             Ok(result) => result.len(),
-            Err(error) => json(&error.data).saturating_add(error.message.len()),
+            Err(error) => rpc(error),
         },
+        Event::Fail { error, .. } => error.rpc_error().map_or(0, rpc),
+        Event::Ready(ready) => ready
+            .initialize
+            .len()
+            .saturating_add(ready.capabilities.len()),
         _ => 0,
     }
 }

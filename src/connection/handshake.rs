@@ -13,7 +13,7 @@ use super::phase::{Input, Phase, Step};
 use super::route::Route;
 use super::session::Session;
 use super::timers::Timer;
-use crate::error::{Delivery, Error, Peer, Reason, Refused, RpcError};
+use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Peer, Reason, Refused, RpcError};
 use crate::event::{Changed, Ready};
 use crate::wire::headers::{self, SessionId};
 use crate::wire::jsonrpc::Members;
@@ -35,6 +35,8 @@ pub(super) struct Handshake {
     pub(super) attempts: VecDeque<Attempt>,
     /// Why the last one failed.
     pub(super) last_cause: Option<Error>,
+    /// Why there was none to be had the last time; nothing once there is a session.
+    pub(super) refusal: Option<Error>,
     /// When the server could not be reached, and why.
     unreached: Option<(Time, Error)>,
     /// How often in a row it could not be reached.
@@ -227,6 +229,11 @@ impl Connection {
     }
 
     fn read_result(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
+        let value = self.config.limits.initialize;
+        if result.len() > value {
+            let kind = LimitKind::Initialize;
+            return Err(Error::new(LimitExceeded { kind, value }, Delivery::Unknown));
+        }
         let invalid = |why: &str| Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown);
         let members = Members::of(result.as_str());
         let version: String = members
@@ -255,14 +262,6 @@ impl Connection {
         revision: Revision,
         capabilities: RawJson,
     ) {
-        let before = &self.session;
-        self.changed = Changed {
-            revision: before.revision.is_some_and(|before| before != revision),
-            capabilities: before
-                .capabilities
-                .as_ref()
-                .is_some_and(|before| *before != capabilities),
-        };
         self.session.generation = self.session.generation.saturating_add(1);
         self.session.id = id;
         self.session.revision = Some(revision);
@@ -290,8 +289,9 @@ impl Connection {
         self.handshake.unreached = None;
         self.handshake.announce = false;
         self.handshake.last_cause = None;
+        self.handshake.refusal = None;
         if hold {
-            self.hold_waiting();
+            self.hold_refused();
         }
         let Session {
             generation,
@@ -303,7 +303,12 @@ impl Connection {
         if let (Some(revision), Some(capabilities), Some(initialize)) =
             (revision, capabilities, initialize)
         {
-            let changed = self.changed;
+            let before = self.shown.replace((revision, capabilities.clone()));
+            let changed = before.map(|(before, had)| Changed {
+                revision: before != revision,
+                capabilities: had != capabilities,
+            });
+            let changed = changed.unwrap_or_default();
             self.events.push(Event::Ready(Ready {
                 generation,
                 revision,
@@ -387,6 +392,7 @@ impl Connection {
         self.timers.clear(Timer::Handshake);
         self.initialized_due = false;
         self.step(Input::Failed);
+        self.handshake.refusal = Some(error.clone());
         self.tell(&error);
         self.fail_waiting(&error);
     }

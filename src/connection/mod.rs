@@ -38,7 +38,6 @@ use self::timers::{Timer, Timers};
 use crate::error::{
     Delivery, Error, Failure, LimitExceeded, LimitKind, Mistake, Misuse, Reason, RpcError,
 };
-use crate::event::Changed;
 use crate::id::{Tag, Tagged};
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, ProgressToken};
@@ -75,8 +74,8 @@ pub struct Connection {
     phase: Phase,
     handshake: Handshake,
     session: Session,
-    /// What the current session differs in from the one before.
-    changed: Changed,
+    /// Revision and capabilities of the session that the application saw last.
+    shown: Option<(Revision, RawJson)>,
     /// `notifications/initialized` is still to leave.
     initialized_due: bool,
     suspicion: Option<Suspicion>,
@@ -166,10 +165,11 @@ impl Connection {
         self.exchanges.contains_key(&exchange) && !self.stalled.contains(&exchange)
     }
 
-    /// Why the last handshake failed; nothing once a later one succeeded.
+    /// Why no session could be made the last time that one was wanted: a handshake
+    /// failed, or their budget is spent. Nothing once there is one again.
     #[must_use]
     pub fn handshake_error(&self) -> Option<&Error> {
-        self.handshake.last_cause.as_ref()
+        self.handshake.refusal.as_ref()
     }
 
     /// The table by which connections change their phase, as text: a row for each
@@ -199,7 +199,7 @@ impl Connection {
             phase: Phase::Idle,
             handshake: Handshake::default(),
             session: Session::default(),
-            changed: Changed::default(),
+            shown: None,
             initialized_due: false,
             suspicion: None,
             calls: BTreeMap::new(),
@@ -228,7 +228,8 @@ impl Connection {
 
     /// Begins the handshake now instead of with the first call. It ends with
     /// [`Event::Ready`] or an [`Event::Fail`] of the connection; if there is a
-    /// session already, nothing happens.
+    /// session already, nothing happens; in [`Phase::Lost`] it waits for
+    /// [`reinitialize`](Self::reinitialize).
     ///
     /// # Errors
     /// [`Mistake::Closed`].

@@ -5,11 +5,11 @@ use http::{HeaderMap, StatusCode};
 
 use super::Connection;
 use super::exchange::{Purpose, Reading, Whole, answered};
-use super::stream::{End, Stream};
+use super::stream::{End, Stream, elements};
 use super::timers::Timer;
 use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Mistake, Peer};
 use crate::wire::headers;
-use crate::wire::jsonrpc::{self, Id, Message};
+use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
 use crate::wire::response::{self, Head, Refusal};
 use crate::{ExchangeId, RawJson};
 
@@ -146,8 +146,6 @@ impl Connection {
             return Ok(());
         };
         match &mut exchange.reading {
-            Reading::Head if matches!(exchange.purpose, Purpose::Cancelled | Purpose::Finished) => {
-            }
             Reading::Head => return Err(Mistake::BodyBeforeHead),
             Reading::Ignored(bytes) => {
                 *bytes = bytes.saturating_add(chunk.len());
@@ -251,9 +249,15 @@ impl Connection {
         let body = body.finish();
         if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
             if self.revision_spoken().receives_batches() {
-                if let Ok(batch) = Stream::of_batch(*status, &body) {
-                    self.read(id, Reading::Stream(Box::new(batch)));
-                    return self.pump(id);
+                let limit = self.config.limits.batch;
+                match elements(&body, id.number(), limit) {
+                    Ok(batch) => {
+                        let stream = Stream::of_batch(*status, &body, batch);
+                        self.read(id, Reading::Stream(Box::new(stream)));
+                        return self.pump(id);
+                    }
+                    Err(BadBatch::TooLong) => return self.exceed(id, LimitKind::Batch, limit),
+                    Err(BadBatch::NoJson) => {}
                 }
             }
         }
@@ -290,7 +294,7 @@ impl Connection {
                 id: Id::Number(number),
                 outcome,
             }) if number == id.number() => {
-                let outcome = outcome.map(|result| RawJson::keep(body, result));
+                let outcome = outcome.map(|result| RawJson::keep(body, result, body.len()));
                 return self.completed(purpose, outcome, status);
             }
             Ok(Message::Response { outcome, .. }) => {

@@ -11,7 +11,7 @@ use super::control::Origin;
 use super::exchange::{Purpose, Reading};
 use crate::error::{Delivery, Error, Failure, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
-use crate::wire::jsonrpc::{self, Id, Message, ProgressToken};
+use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
 use crate::wire::sse::{Decoder, EventType, Item, LimitExceeded, Limits};
 use crate::{CallId, Event, ExchangeId, RawJson, Subject};
 
@@ -22,6 +22,11 @@ pub(super) struct Stream {
     /// Messages that are apart already: the elements of a batch, or one that
     /// found no room.
     apart: VecDeque<Bytes>,
+    apart_bytes: usize,
+    /// What the first of them waits for.
+    need: Need,
+    /// The largest chunk that came: as much as a slice may keep alive.
+    largest: usize,
     /// Absent for a batch in a JSON body.
     decoder: Option<Decoder>,
     end: Option<End>,
@@ -34,11 +39,18 @@ pub(super) enum End {
     Clean,
 }
 
+/// The room that a message takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Need {
+    bytes: Option<usize>,
+    ask: bool,
+}
+
 /// What became of a message.
 enum Dispatched {
     Done,
     /// There is no room for it: it waits.
-    NoRoom,
+    NoRoom(Need),
 }
 
 impl Stream {
@@ -50,22 +62,29 @@ impl Stream {
         Self {
             status,
             apart: VecDeque::new(),
+            apart_bytes: 0,
+            need: Need::default(),
+            largest: 0,
             decoder: Some(decoder),
             end: None,
         }
     }
 
     /// A batch that came as a JSON body (2025-03-26, transports: sending messages).
-    pub(super) fn of_batch(status: StatusCode, body: &Bytes) -> Result<Self, &'static str> {
-        Ok(Self {
+    pub(super) fn of_batch(status: StatusCode, body: &Bytes, batch: VecDeque<Bytes>) -> Self {
+        Self {
             status,
-            apart: elements(body)?,
+            apart_bytes: batch.iter().map(Bytes::len).sum(),
+            apart: batch,
+            need: Need::default(),
+            largest: body.len(),
             decoder: None,
             end: Some(End::Clean),
-        })
+        }
     }
 
     pub(super) fn feed(&mut self, chunk: Bytes) {
+        self.largest = self.largest.max(chunk.len());
         if let Some(decoder) = &mut self.decoder {
             decoder.feed(chunk);
         }
@@ -81,45 +100,71 @@ impl Stream {
     }
 
     pub(super) fn buffered(&self) -> usize {
-        let apart: usize = self.apart.iter().map(Bytes::len).sum();
-        self.decoder
-            .as_ref()
-            .map_or(0, Decoder::buffered)
-            .saturating_add(apart)
+        let decoding = self.decoder.as_ref().map_or(0, Decoder::buffered);
+        decoding.saturating_add(self.apart_bytes)
     }
 
-    fn next(&mut self) -> Option<Result<Bytes, LimitExceeded>> {
+    fn next(&mut self) -> Option<Next> {
+        self.need = Need::default();
         if let Some(text) = self.apart.pop_front() {
-            return Some(Ok(text));
+            self.apart_bytes = self.apart_bytes.saturating_sub(text.len());
+            return Some(Next::Apart(text));
         }
         loop {
             match self.decoder.as_mut()?.next()? {
                 Ok(Item::Event(event)) => {
                     if matches!(event.kind, EventType::Message) && !event.data.is_empty() {
-                        return Some(Ok(event.data.into_bytes()));
+                        return Some(Next::Data(event.data.into_bytes()));
                     }
                 }
                 Ok(_) => {}
-                Err(exceeded) => return Some(Err(exceeded)),
+                Err(exceeded) => return Some(Next::Exceeded(exceeded)),
             }
         }
     }
+
+    fn put_apart(&mut self, batch: VecDeque<Bytes>) {
+        let bytes: usize = batch.iter().map(Bytes::len).sum();
+        self.apart_bytes = self.apart_bytes.saturating_add(bytes);
+        self.apart.extend(batch);
+    }
+
+    fn put_back(&mut self, text: Bytes, need: Need) {
+        self.apart_bytes = self.apart_bytes.saturating_add(text.len());
+        self.apart.push_front(text);
+        self.need = need;
+    }
 }
 
-/// The elements of a batch. The replies come last, for with its reply an exchange is
-/// over, and the other elements are not to go down with it.
-fn elements(body: &Bytes) -> Result<VecDeque<Bytes>, &'static str> {
-    let batch = jsonrpc::batch(body)?.into_iter();
+/// What a stream has next.
+enum Next {
+    /// A message that stood apart: it is no batch again, for those do not nest.
+    Apart(Bytes),
+    /// What one event carries.
+    Data(Bytes),
+    Exceeded(LimitExceeded),
+}
+
+/// The elements of a batch. Replies come last, and that to `own` after all others:
+/// with its reply an exchange is over, and the rest is not to go down with it.
+pub(super) fn elements(body: &Bytes, own: u64, limit: usize) -> Result<VecDeque<Bytes>, BadBatch> {
+    let batch = jsonrpc::batch(body, limit)?.into_iter();
+    let rank = |text: &Bytes| match jsonrpc::parse(text) {
+        Ok(Message::Response { id, .. }) if id == Id::Number(own) => 2,
+        Ok(Message::Response { .. }) => 1,
+        _ => 0,
+    };
     let elements = batch.map(|element| body.slice_ref(element.get().as_bytes()));
-    let is_reply = |text: &Bytes| matches!(jsonrpc::parse(text), Ok(Message::Response { .. }));
-    let (replies, others): (Vec<_>, Vec<_>) = elements.partition(is_reply);
-    Ok(others.into_iter().chain(replies).collect())
+    let mut ranked: Vec<(u8, Bytes)> = elements.map(|text| (rank(&text), text)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    Ok(ranked.into_iter().map(|(_, text)| text).collect())
 }
 
 impl Connection {
     /// Gives out the messages of a stream for as long as there is room.
     pub(super) fn pump(&mut self, id: ExchangeId) {
         let batches = self.revision_spoken().receives_batches();
+        let limit = self.config.limits.batch;
         self.stalled.remove(&id);
         loop {
             let Some(exchange) = self.exchanges.get_mut(&id) else {
@@ -128,20 +173,20 @@ impl Connection {
             let Reading::Stream(stream) = &mut exchange.reading else {
                 return;
             };
-            match stream.next() {
-                Some(Ok(text)) => {
-                    if batches && jsonrpc::is_array(&text) {
-                        if let Ok(elements) = elements(&text) {
-                            stream.apart.extend(elements);
+            let text = match stream.next() {
+                Some(Next::Apart(text)) => text,
+                Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
+                    match elements(&text, id.number(), limit) {
+                        Ok(batch) => {
+                            stream.put_apart(batch);
                             continue;
                         }
-                    }
-                    if let Dispatched::NoRoom = self.dispatch(id, &text) {
-                        self.put_back(id, text);
-                        break;
+                        Err(BadBatch::NoJson) => text,
+                        Err(BadBatch::TooLong) => return self.exceed(id, LimitKind::Batch, limit),
                     }
                 }
-                Some(Err(exceeded)) => {
+                Some(Next::Data(text)) => text,
+                Some(Next::Exceeded(exceeded)) => {
                     let (kind, value) = match exceeded {
                         LimitExceeded::Event { limit } => (LimitKind::Event, limit),
                         LimitExceeded::Line { limit } => (LimitKind::Line, limit),
@@ -154,24 +199,43 @@ impl Connection {
                     }
                     break;
                 }
+            };
+            let pinned = stream.largest.max(text.len());
+            if let Dispatched::NoRoom(need) = self.dispatch(id, &text, pinned) {
+                self.put_back(id, text, need);
+                break;
             }
         }
         self.account(id);
     }
 
-    fn put_back(&mut self, id: ExchangeId, text: Bytes) {
+    fn put_back(&mut self, id: ExchangeId, text: Bytes, need: Need) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             if let Reading::Stream(stream) = &mut exchange.reading {
-                stream.apart.push_front(text);
+                stream.put_back(text, need);
                 self.stalled.insert(id);
             }
         }
     }
 
+    /// Whether what a stream waits for is there.
+    fn has_room_for(&self, id: ExchangeId) -> bool {
+        let reading = self.exchanges.get(&id).map(|exchange| &exchange.reading);
+        let Some(Reading::Stream(stream)) = reading else {
+            return true;
+        };
+        let Need { bytes, ask } = stream.need;
+        let limits = &self.config.limits;
+        bytes.is_none_or(|bytes| self.events.has_room(bytes, limits))
+            && (!ask || self.has_room_for_ask())
+    }
+
     /// Goes on with the streams that found no room.
     pub(super) fn pump_stalled(&mut self) {
         for id in self.stalled.clone() {
-            self.pump(id);
+            if self.has_room_for(id) {
+                self.pump(id);
+            }
         }
     }
 
@@ -192,7 +256,7 @@ impl Connection {
         }
     }
 
-    fn dispatch(&mut self, id: ExchangeId, text: &Bytes) -> Dispatched {
+    fn dispatch(&mut self, id: ExchangeId, text: &Bytes, pinned: usize) -> Dispatched {
         let call = match self.exchanges.get(&id).map(|exchange| &exchange.purpose) {
             Some(Purpose::Call(call)) => Some(*call),
             _ => None,
@@ -202,7 +266,7 @@ impl Connection {
                 id: Id::Number(number),
                 outcome,
             }) => {
-                let outcome = outcome.map(|result| RawJson::keep(text, result));
+                let outcome = outcome.map(|result| RawJson::keep(text, result, pinned));
                 self.response(id, number, outcome);
                 Dispatched::Done
             }
@@ -219,18 +283,24 @@ impl Connection {
                     let token = params.and_then(ProgressToken::of_notification);
                     // What comes late, for a call that has ended, is dropped.
                     match token.and_then(|token| self.tokens.get(&token).copied()) {
-                        Some(call) => self.message(&method, params, text, Some(call)),
+                        Some(call) => {
+                            let params = params.map(|params| RawJson::keep(text, params, pinned));
+                            self.message(&method, params, Some(call))
+                        }
                         None => Dispatched::Done,
                     }
                 }
-                _ => self.message(&method, params, text, call),
+                _ => {
+                    let params = params.map(|params| RawJson::keep(text, params, pinned));
+                    self.message(&method, params, call)
+                }
             },
             Ok(Message::Request {
                 id: request,
                 method,
                 params,
             }) => {
-                let params = params.map(|params| RawJson::keep(text, params));
+                let params = params.map(|params| RawJson::keep(text, params, pinned));
                 self.question(id, request.get(), &method, params, call)
             }
             Err(why) => self.unreadable(call, why),
@@ -276,23 +346,24 @@ impl Connection {
     fn message(
         &mut self,
         method: &str,
-        params: Option<&serde_json::value::RawValue>,
-        text: &Bytes,
+        params: Option<RawJson>,
         call: Option<CallId>,
     ) -> Dispatched {
         let bytes = method
             .len()
-            .saturating_add(params.map_or(0, |params| params.get().len()));
+            .saturating_add(params.as_ref().map_or(0, RawJson::len));
         if !self.events.has_room(bytes, &self.config.limits) {
-            return Dispatched::NoRoom;
+            return Dispatched::NoRoom(Need {
+                bytes: Some(bytes),
+                ask: false,
+            });
         }
-        let params = params.map(|params| RawJson::keep(text, params));
-        let message = MessageEvent {
-            method: method.to_owned(),
+        let method = method.to_owned();
+        self.events.push(Event::Message(MessageEvent {
+            method,
             params,
             call,
-        };
-        self.events.push(Event::Message(message));
+        }));
         Dispatched::Done
     }
 
@@ -318,7 +389,10 @@ impl Connection {
             return Dispatched::Done;
         }
         if !self.has_room_for_ask() {
-            return Dispatched::NoRoom;
+            return Dispatched::NoRoom(Need {
+                bytes: None,
+                ask: true,
+            });
         }
         if method == "ping" {
             let nothing = RawJson::new(&serde_json::Map::new());
@@ -329,7 +403,10 @@ impl Connection {
                 .len()
                 .saturating_add(params.as_ref().map_or(0, RawJson::len));
             if !self.events.has_room(bytes, &self.config.limits) {
-                return Dispatched::NoRoom;
+                return Dispatched::NoRoom(Need {
+                    bytes: Some(bytes),
+                    ask: true,
+                });
             }
             self.open_ask(id, method, params, call, generation);
         } else {
@@ -341,7 +418,10 @@ impl Connection {
     /// A message that cannot be used: said once, and nothing else is lost.
     fn unreadable(&mut self, call: Option<CallId>, why: &'static str) -> Dispatched {
         if !self.events.has_room(0, &self.config.limits) {
-            return Dispatched::NoRoom;
+            return Dispatched::NoRoom(Need {
+                bytes: Some(0),
+                ask: false,
+            });
         }
         let mut error = Error::new(Peer::Message(why), Delivery::Unknown);
         if let Some(call) = call.and_then(|call| self.calls.get(&call)) {

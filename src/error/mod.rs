@@ -159,16 +159,30 @@ impl Error {
             (None, Delivery::Unknown) => Remedy::Verify,
         };
         match &self.inner.reason {
-            Reason::Misuse(_) | Reason::Limit(_) => Remedy::Correct,
+            Reason::Misuse(_) => Remedy::Correct,
+            Reason::Limit(limit) => match limit.kind {
+                LimitKind::Buffers | LimitKind::OpenCalls | LimitKind::OpenNotifications => again,
+                LimitKind::Batch
+                | LimitKind::Event
+                | LimitKind::Initialize
+                | LimitKind::JsonBody
+                | LimitKind::Line => Remedy::Correct,
+            },
             Reason::Peer(_) => Remedy::GiveUp,
             Reason::Refused(refused) => match refused {
-                Refused::Unauthorized | Refused::Forbidden => Remedy::Authorise,
-                Refused::NotFound | Refused::Redirected { .. } | Refused::Rpc => Remedy::Correct,
+                Refused::Unauthorized => Remedy::Authorise,
+                Refused::Forbidden if !self.challenges().is_empty() => Remedy::Authorise,
+                Refused::Forbidden
+                | Refused::NotFound
+                | Refused::Redirected { .. }
+                | Refused::Rpc
+                | Refused::Status => Remedy::Correct,
                 Refused::TooManyRequests | Refused::Unavailable => again,
-                Refused::Status => Remedy::Correct,
             },
-            Reason::Lost(_) | Reason::Transport(_) | Reason::Timeout(_) => again,
-            Reason::Cancelled | Reason::Closed => Remedy::GiveUp,
+            Reason::Cancelled | Reason::Lost(_) | Reason::Transport(_) | Reason::Timeout(_) => {
+                again
+            }
+            Reason::Closed => Remedy::Reconnect,
         }
     }
 
@@ -289,6 +303,8 @@ pub enum Remedy {
     Correct,
     /// Nothing that the caller does will help.
     GiveUp,
+    /// Make a new connection: this one is closed.
+    Reconnect,
     /// Call again; nothing was executed.
     Retry,
     /// Call again when this time has passed.
@@ -303,6 +319,7 @@ impl fmt::Display for Remedy {
             Self::Authorise => f.write_str("get a valid credential and call again"),
             Self::Correct => f.write_str("calling again unchanged will not help"),
             Self::GiveUp => f.write_str("nothing the caller does will help"),
+            Self::Reconnect => f.write_str("make a new connection"),
             Self::Retry => f.write_str("call again"),
             Self::RetryAfter(after) => write!(f, "call again in {:.1} s", after.as_secs_f64()),
             Self::Verify => f.write_str("find out whether it took effect before calling again"),

@@ -107,10 +107,14 @@ pub struct LimitExceeded {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum LimitKind {
+    /// [`Limits::batch`](crate::Limits::batch).
+    Batch,
     /// [`Limits::buffers`](crate::Limits::buffers).
     Buffers,
     /// [`Limits::event`](crate::Limits::event).
     Event,
+    /// [`Limits::initialize`](crate::Limits::initialize).
+    Initialize,
     /// [`Limits::json_body`](crate::Limits::json_body).
     JsonBody,
     /// [`Limits::line`](crate::Limits::line).
@@ -124,8 +128,10 @@ pub enum LimitKind {
 impl LimitKind {
     fn of_what(self) -> &'static str {
         match self {
+            Self::Batch => "messages in a batch",
             Self::Buffers => "bytes in all buffers together",
             Self::Event => "bytes in one event of a stream",
+            Self::Initialize => "bytes in the result of `initialize`",
             Self::JsonBody => "bytes in a JSON body",
             Self::Line => "bytes in one line of a stream",
             Self::OpenCalls => "open calls",
@@ -232,7 +238,7 @@ pub enum Refused {
     #[error("the server refused the request")]
     Status,
     /// 408 or 429: see [`Error::retry_after`](McpError::retry_after).
-    #[error("the server is too busy for it")]
+    #[error("the server does not take it now")]
     TooManyRequests,
     /// 401: see [`Error::challenges`](McpError::challenges).
     #[error("the server asks for a valid credential")]

@@ -46,6 +46,8 @@ impl Setup {
                 event: 250,
                 json_body: 400,
                 error_body: 150,
+                batch: 4 + source.below(4),
+                initialize: 350,
                 buffers: 400 + source.below(1500),
             }
         } else {

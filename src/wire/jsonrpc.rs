@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::RawJson;
 use crate::error::RpcError;
+
+/// The longest id of a server's request, which has to be kept until it is answered.
+const ID: usize = 1 << 10;
 
 /// A message of the server, borrowed from the bytes it came in.
 #[derive(Debug)]
@@ -111,6 +114,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
             result: None,
             error: None,
         } => match id.get().as_bytes().first() {
+            _ if id.get().len() > ID => Err("its id is longer than 1 KiB"),
             Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
             _ => Err("its id is neither a string nor a number"),
         },
@@ -130,9 +134,44 @@ pub(crate) fn is_array(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// The elements of a batch (2025-03-26), each as it stands.
-pub(crate) fn batch(body: &[u8]) -> Result<Vec<&RawValue>, &'static str> {
-    serde_json::from_slice(body).map_err(|_| "it is no JSON")
+/// Why an array is no batch.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum BadBatch {
+    NoJson,
+    TooLong,
+}
+
+/// The elements of a batch (2025-03-26), each as it stands, up to this many.
+pub(crate) fn batch(body: &[u8], limit: usize) -> Result<Vec<&RawValue>, BadBatch> {
+    struct Elements(usize);
+
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Result<Vec<&'de RawValue>, BadBatch>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+            let mut elements = Vec::new();
+            while let Some(element) = array.next_element()? {
+                if elements.len() < self.0 {
+                    elements.push(element);
+                } else {
+                    while array.next_element::<IgnoredAny>()?.is_some() {}
+                    return Ok(Err(BadBatch::TooLong));
+                }
+            }
+            Ok(Ok(elements))
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let elements = deserializer
+        .deserialize_seq(Elements(limit))
+        .map_err(|_| BadBatch::NoJson)??;
+    deserializer.end().map_err(|_| BadBatch::NoJson)?;
+    Ok(elements)
 }
 
 /// Serializes what has to be a JSON object; `null` is nothing.

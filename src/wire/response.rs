@@ -1,5 +1,7 @@
 //! What an answer means: the rules for answers to a POST, first row that fits.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 
@@ -8,6 +10,9 @@ use super::headers::{self, MediaType, Redirect};
 use super::jsonrpc::{self, Id, Message};
 use crate::error::{Answer, Delivery, Error, Peer, Reason, Refused, RpcError};
 use crate::event::Reply;
+
+/// The longest time to come back after that is passed on (law 10).
+const TOLD: Duration = Duration::from_secs(86_400);
 
 /// What the head of an answer promises.
 #[derive(Debug)]
@@ -92,7 +97,7 @@ impl Refusal {
         let answer = Answer {
             status: Some(status),
             rpc: None,
-            retry_after: headers::retry_after(headers),
+            retry_after: headers::retry_after(headers).map(|after| after.min(TOLD)),
             excerpt: None,
             challenges: parse_challenges(headers),
         };

@@ -70,8 +70,8 @@ fn reason_cancelled() {
     says(
         &error,
         Delivery::Unknown,
-        Remedy::GiveUp,
-        "`tools/call` failed: it was cancelled; the server may have executed it; nothing the caller does will help",
+        Remedy::Verify,
+        "`tools/call` failed: it was cancelled; the server may have executed it; find out whether it took effect before calling again",
     );
 }
 
@@ -85,8 +85,8 @@ fn reason_closed() {
     says(
         &error,
         Delivery::NotSent,
-        Remedy::GiveUp,
-        "`tools/call` failed: the connection was closed; it did not reach the server; nothing the caller does will help",
+        Remedy::Reconnect,
+        "`tools/call` failed: the connection was closed; it did not reach the server; make a new connection",
     );
 }
 
@@ -166,10 +166,15 @@ fn limited(change: impl FnOnce(&mut Limits)) -> World {
 fn exceeds(error: &Error, kind: LimitKind, value: usize, delivery: Delivery, what: &str) {
     assert_eq!(*error.reason(), LimitExceeded { kind, value }.into());
     let method = error.method().unwrap();
+    let remedy = match (kind, delivery) {
+        (LimitKind::OpenCalls | LimitKind::OpenNotifications, _) => Remedy::Retry,
+        (LimitKind::Buffers, _) => Remedy::Verify,
+        _ => Remedy::Correct,
+    };
     let sentence = format!(
-        "`{method}` failed: the limit of {value} {what} was exceeded; {delivery}; calling again unchanged will not help"
+        "`{method}` failed: the limit of {value} {what} was exceeded; {delivery}; {remedy}"
     );
-    says(error, delivery, Remedy::Correct, &sentence);
+    says(error, delivery, remedy, &sentence);
 }
 
 #[test]
@@ -439,8 +444,8 @@ fn refused_forbidden() {
     says(
         &error,
         Delivery::Rejected,
-        Remedy::Authorise,
-        "`tools/call` failed: the server does not allow it (HTTP 403 Forbidden); the server did not execute it; get a valid credential and call again",
+        Remedy::Correct,
+        "`tools/call` failed: the server does not allow it (HTTP 403 Forbidden); the server did not execute it; calling again unchanged will not help",
     );
 }
 
@@ -525,7 +530,7 @@ fn refused_too_many_requests() {
         &error,
         Delivery::Rejected,
         Remedy::RetryAfter(secs(900)),
-        "`tools/call` failed: the server is too busy for it (HTTP 429 Too Many Requests); the server did not execute it; call again in 900.0 s",
+        "`tools/call` failed: the server does not take it now (HTTP 429 Too Many Requests); the server did not execute it; call again in 900.0 s",
     );
 }
 

@@ -17,6 +17,7 @@ mod asks;
 mod errors;
 mod field;
 mod handshake;
+mod hostile;
 mod laws;
 mod limits;
 mod misuse;
