@@ -1,5 +1,6 @@
 //! What rmcp's server never does: hanging, flooding, cutting.
 
+use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -357,6 +358,164 @@ async fn a_time_out_that_nobody_reads_of_keeps_nobody_busy() {
     client.ready().await.unwrap_err();
     sleep(Duration::from_millis(300)).await;
     assert!(slept.load(Ordering::SeqCst) < 20, "{slept:?}");
+}
+
+/// A stream that waits for room of the answers to its pings goes on when they left.
+#[tokio::test]
+async fn a_stream_held_back_by_its_own_pings_goes_on() {
+    let script = Script::start(|arrived| match arrived.calls() {
+        "tools/call" => {
+            let ping = |id| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" });
+            let pings: String = (0..400)
+                .map(|id| format!("data: {}\n\n", ping(id)))
+                .collect();
+            let comments = ": nothing\n".repeat(100_000);
+            let reply = json!({ "jsonrpc": "2.0", "id": arrived.message["id"], "result": {} });
+            Act::Close(format!("{STREAM}{pings}{comments}data: {reply}\n\n"))
+        }
+        _ => usual(arrived),
+    })
+    .await;
+    let client = Client::spawn(config(&script));
+    let call = client.call("tools/call", json!({ "name": "x" }));
+    timeout(Duration::from_secs(20), call)
+        .await
+        .expect("it is answered")
+        .unwrap();
+}
+
+/// Polled beside others in one task, the driver is no busier than it has to be.
+#[tokio::test]
+async fn beside_others_in_one_task_the_driver_is_not_busy() {
+    let script = Script::start(|_| Act::Hang(String::new())).await;
+    let (client, driver) = Client::over_hyper(brisk(&script));
+    let mut polls = 0;
+    let mut driver = Box::pin(driver);
+    let counted = std::future::poll_fn(|cx| {
+        polls += 1;
+        driver.as_mut().poll(cx)
+    });
+    let both = futures_util::future::join(client.ready(), counted);
+    assert!(timeout(Duration::from_millis(300), both).await.is_err());
+    assert!(polls < 50, "{polls}");
+}
+
+#[tokio::test]
+async fn a_call_may_take_for_ever() {
+    let script = Script::start(usual).await;
+    let client = Client::spawn(config(&script));
+    let options = CallOptions::new()
+        .time_out(Duration::MAX)
+        .wait_for_server(Duration::MAX);
+    client.call_with("tools/list", (), options).await.unwrap();
+    client.call("tools/list", ()).await.unwrap();
+}
+
+/// A service whose answers never end and are always ready.
+#[derive(Clone)]
+struct Endless;
+
+struct Comments;
+
+impl http_body::Body for Comments {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        let comment = bytes::Bytes::from_static(b": on and on\n");
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(comment))))
+    }
+}
+
+impl tower_service::Service<http::Request<bytes::Bytes>> for Endless {
+    type Response = http::Response<Comments>;
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<bytes::Bytes>) -> Self::Future {
+        let mut response = http::Response::new(Comments);
+        let stream = http::HeaderValue::from_static("text/event-stream");
+        response.headers_mut().insert("content-type", stream);
+        std::future::ready(Ok(response))
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_end_starves_nobody() {
+    let config = Config::new("http://localhost/mcp").unwrap();
+    let (client, driver) = Client::new(config, Endless, Clock::new());
+    tokio::spawn(driver);
+    let options = CallOptions::new().time_out(Duration::from_millis(100));
+    let call = client.call_with("tools/list", (), options);
+    let error = timeout(Duration::from_secs(10), call)
+        .await
+        .expect("its time is over")
+        .unwrap_err();
+    assert!(matches!(error.reason(), Reason::Timeout(_)), "{error}");
+}
+
+/// HTTP/2, over a service of one's own: hyper-util's pool, told to speak nothing else.
+#[derive(Clone)]
+struct Http2(
+    hyper_util::client::legacy::Client<
+        hyper_util::client::legacy::connect::HttpConnector,
+        http_body_util::Full<bytes::Bytes>,
+    >,
+);
+
+impl tower_service::Service<http::Request<http_body_util::Full<bytes::Bytes>>> for Http2 {
+    type Response = http::Response<hyper::body::Incoming>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = std::pin::Pin<
+        Box<dyn std::future::Future<Output = Result<Self::Response, Self::Error>> + Send>,
+    >;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<http_body_util::Full<bytes::Bytes>>) -> Self::Future {
+        let answer = self.0.request(request);
+        Box::pin(async { Ok(answer.await?) })
+    }
+}
+
+#[tokio::test]
+async fn everything_goes_over_one_connection_of_http_2() {
+    let server = crate::server::Server::start().await;
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let pool = hyper_util::client::legacy::Client::builder(executor)
+        .http2_only(true)
+        .build_http();
+    let config = Config::new(&server.url())
+        .unwrap()
+        .pin(mcp_http::Revision::V2025_11_25);
+    let (client, driver) = Client::new(config, Http2(pool), Clock::new());
+    tokio::spawn(driver);
+    client.ready().await.unwrap();
+    server.gate(20, crate::server::Then::Forget);
+    let work = |key| json!({ "name": "work", "arguments": { "key": key } });
+    let calls = (0..20).map(|key| client.call("tools/call", work(key.to_string())));
+    for outcome in futures_util::future::join_all(calls).await {
+        outcome.unwrap();
+    }
+    assert_eq!(server.count().initialize, 2);
+    assert!(server.executions().values().all(|times| *times == 1));
+    client.close().await;
+    assert_eq!(server.count().deletes, 1);
 }
 
 #[tokio::test(start_paused = true)]
