@@ -321,3 +321,29 @@ async fn a_custom_answer_reaches_the_server_as_an_error() {
         .expect("it ends");
     assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
 }
+
+#[tokio::test]
+async fn asks_are_declined_again_when_nobody_reads_events_any_more() {
+    let server = Server::start().await;
+    let capabilities = json!({ "elicitation": {} });
+    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
+    drop(client.events());
+    let call = client.call("tools/call", json!({ "name": "ask", "arguments": {} }));
+    let outcome = timeout(Duration::from_secs(5), call)
+        .await
+        .expect("it ends");
+    assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
+}
+
+#[tokio::test]
+async fn the_driver_ends_when_the_connection_is_closed() {
+    let server = Server::start().await;
+    let (client, driver) = Client::over_hyper(config(&server));
+    let driver = tokio::spawn(driver);
+    client.ready().await.unwrap();
+    client.close().await;
+    timeout(Duration::from_secs(5), driver)
+        .await
+        .expect("it ends")
+        .unwrap();
+}

@@ -7,7 +7,8 @@ use mcp_http::{
 use serde_json::{Value, json};
 
 use crate::world::{
-    Sent, World, config, initialized, log, request, result, rpc_error, secs, server_capabilities,
+    Sent, World, config, initialized, log, millis, refused_connection, request, result, rpc_error,
+    secs, server_capabilities,
 };
 
 /// A call at the only revision with batches, under way.
@@ -222,4 +223,54 @@ fn what_changed_is_told_against_the_session_that_was_seen_last() {
     assert!(ready.changed.revision);
     assert!(!ready.changed.capabilities);
     w.cancel(call);
+}
+
+#[test]
+fn no_retry_after_undercuts_the_time_between_handshakes() {
+    let mut w = World::initializing();
+    let sent = w.take("initialize");
+    w.answer(&sent, 429).header("retry-after", "0").empty();
+    w.advance(millis(900));
+    assert_eq!(w.count("initialize"), 1);
+    w.advance(millis(500));
+    assert_eq!(w.count("initialize"), 2);
+}
+
+#[test]
+fn a_handshake_that_was_redirected_first_counts_although_it_then_reached_nobody() {
+    let mut w = World::new(config());
+    for _ in 0..3 {
+        w.connect();
+        let sent = w.wait_for("initialize");
+        w.answer(&sent, 307)
+            .header("location", "/elsewhere")
+            .empty();
+        let sent = w.take("initialize");
+        w.fail(&sent, refused_connection());
+        w.advance(secs(1));
+    }
+    let call = w.call("tools/call");
+    let error = w.error(call);
+    assert!(
+        error
+            .to_string()
+            .contains("no session could be kept in 3 handshakes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_answer_makes_room_although_nobody_reads_events() {
+    let mut limits = Limits::default();
+    limits.open_asks = 1;
+    let mut w = World::ready_with(|config| config.limits(limits));
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    let ask = |id: &str| request(id, "elicitation/create", json!({}));
+    w.answer(&sent, 200).stream(&[ask("a"), ask("b")]);
+    let ticket = w.ask().ticket;
+    assert!(!w.connection.wants_read(sent.exchange));
+    w.reading = false;
+    w.reply_to(ticket);
+    assert!(w.connection.wants_read(sent.exchange));
 }
