@@ -3,6 +3,7 @@
 mod ask;
 mod call;
 mod close;
+mod commands;
 mod control;
 mod events;
 mod exchange;
@@ -20,31 +21,23 @@ mod timers;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
+use http::{HeaderMap, StatusCode};
 
 pub use self::phase::Phase;
 
 use self::ask::Ask;
-use self::call::{Call, NewCall, State};
+use self::call::Call;
 use self::control::{Farewell, Notice, Prompt, Suspicion};
 use self::events::Events;
 use self::exchange::Exchange;
 use self::handshake::Handshake;
 use self::jitter::Jitter;
-use self::phase::{Input, Step};
 use self::session::Session;
 use self::timers::{Timer, Timers};
-use crate::error::{
-    Delivery, Error, Failure, LimitExceeded, LimitKind, Mistake, Misuse, Reason, RpcError,
-};
+use crate::error::{Error, Failure, Mistake, Misuse};
 use crate::id::{Tag, Tagged};
-use crate::wire::headers;
-use crate::wire::jsonrpc::{self, ProgressToken};
-use crate::{
-    CallId, CallOptions, Config, Event, ExchangeId, NotificationId, RawJson, Revision, Ticket,
-    Time, Transmit,
-};
+use crate::wire::jsonrpc::ProgressToken;
+use crate::{CallId, Config, Event, ExchangeId, RawJson, Revision, Ticket, Time, Transmit};
 
 /// One client talking to one MCP endpoint: a pure state machine.
 ///
@@ -137,51 +130,6 @@ pub struct Status {
 
 /// # Getters
 impl Connection {
-    /// What the connection is doing.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            phase: self.phase,
-            generation: self.session.generation,
-            revision: self.session.revision.filter(|_| self.phase.has_session()),
-            has_session_id: self.session.id.is_some(),
-            open_calls: self.calls.len(),
-            exchanges: self.exchanges.len(),
-            buffered: self.held.saturating_add(self.events.bytes()),
-        }
-    }
-
-    /// Whether nothing is ever sent again, and nothing more needs to be handled.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.phase == Phase::Closed
-    }
-
-    /// Whether to read on from this exchange's body. If not, leave its bytes in the
-    /// socket until something was polled from [`poll_event`](Self::poll_event), and
-    /// ask again. Bytes that are reported nevertheless are kept.
-    #[must_use]
-    pub fn wants_read(&self, exchange: ExchangeId) -> bool {
-        self.exchanges.contains_key(&exchange) && !self.stalled.contains(&exchange)
-    }
-
-    /// Why no session could be made the last time that one was wanted: a handshake
-    /// failed, or their budget is spent. Nothing once there is one again.
-    #[must_use]
-    pub fn handshake_error(&self) -> Option<&Error> {
-        self.handshake.refusal.as_ref()
-    }
-
-    /// The table by which connections change their phase, as text: a row for each
-    /// input, a column for each [`Phase`]; `-` where nothing changes.
-    #[must_use]
-    pub fn phase_table() -> String {
-        phase::table()
-    }
-}
-
-/// # Commands
-impl Connection {
     /// A connection that does nothing until it is asked to.
     #[must_use]
     pub fn new(config: Config) -> Self {
@@ -226,216 +174,46 @@ impl Connection {
         }
     }
 
-    /// Begins the handshake now instead of with the first call. It ends with
-    /// [`Event::Ready`] or an [`Event::Fail`] of the connection; if there is a
-    /// session already, nothing happens; in [`Phase::Lost`] it waits for
-    /// [`reinitialize`](Self::reinitialize).
-    ///
-    /// # Errors
-    /// [`Mistake::Closed`].
-    pub fn connect(&mut self, now: Time) -> Result<(), Error> {
-        self.begin(now);
-        self.require_open("connect")?;
-        self.ask_for_session();
-        self.end();
-        Ok(())
-    }
-
-    /// Makes a call: one JSON-RPC request. It ends exactly once, with
-    /// [`Event::Reply`] or an [`Event::Fail`] that names the id given back here.
-    ///
-    /// Params are whatever serializes to a JSON object, or to `null` (`()`) for
-    /// none; [`RawJson`] goes out to the letter.
-    ///
-    /// # Errors
-    /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
-    /// `initialize`, [`Mistake::ProgressToken`] if params ask progress with a token
-    /// that an open call uses, and [`LimitKind::OpenCalls`].
-    pub fn call<P: Serialize + ?Sized>(
-        &mut self,
-        method: &str,
-        params: &P,
-        options: CallOptions,
-        now: Time,
-    ) -> Result<CallId, Error> {
-        self.begin(now);
-        self.require_open("call")?;
-        if method == "initialize" {
-            return Err(self.misuse("call", Mistake::OwnedMethod(method.to_owned())));
+    /// What the connection is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase,
+            generation: self.session.generation,
+            revision: self.session.revision.filter(|_| self.phase.has_session()),
+            has_session_id: self.session.id.is_some(),
+            open_calls: self.calls.len(),
+            exchanges: self.exchanges.len(),
+            buffered: self.held.saturating_add(self.events.bytes()),
         }
-        let open = self.calls.len().saturating_add(self.events.ended_calls);
-        within(
-            open,
-            self.config.limits.open_calls,
-            LimitKind::OpenCalls,
-            method,
-        )?;
-        let params = self.params("call", params)?;
-        let (params, token) = if options.progress {
-            let token = self.free_token();
-            (token.put_into(params.as_ref()), Some(token))
-        } else {
-            let token = params.as_ref().and_then(ProgressToken::of_params);
-            (params, token)
-        };
-        if token
-            .as_ref()
-            .is_some_and(|token| self.tokens.contains_key(token))
-        {
-            return Err(self.misuse("call", Mistake::ProgressToken));
-        }
-        let id = self.open_call(NewCall {
-            method: method.to_owned(),
-            params,
-            token,
-            options,
-        });
-        self.end();
-        Ok(id)
     }
 
-    /// Sends a notification as soon as there is a session. It ends with
-    /// [`Event::Accepted`] or an [`Event::Fail`].
-    ///
-    /// # Errors
-    /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
-    /// `notifications/initialized` and `notifications/cancelled` (see
-    /// [`cancel`](Self::cancel)), and [`LimitKind::OpenNotifications`].
-    pub fn notify<P: Serialize + ?Sized>(
-        &mut self,
-        method: &str,
-        params: &P,
-        now: Time,
-    ) -> Result<NotificationId, Error> {
-        self.begin(now);
-        self.require_open("notify")?;
-        if matches!(
-            method,
-            "notifications/initialized" | "notifications/cancelled"
-        ) {
-            return Err(self.misuse("notify", Mistake::OwnedMethod(method.to_owned())));
-        }
-        let limit = self.config.limits.open_notifications;
-        within(
-            self.open_notifications(),
-            limit,
-            LimitKind::OpenNotifications,
-            method,
-        )?;
-        let params = self.params("notify", params)?;
-        self.last_notification = self.last_notification.saturating_add(1);
-        let id = NotificationId::new(self.tag, self.last_notification);
-        self.notices
-            .push_back(Notice::new(id, method.to_owned(), params));
-        self.want_session(false);
-        self.end();
-        Ok(id)
+    /// Whether nothing is ever sent again, and nothing more needs to be handled.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
     }
 
-    /// Answers an [`Ask`](crate::Event::Ask), once: with a result, which is a JSON
-    /// object, or with an error. It ends with [`Event::Accepted`] or an
-    /// [`Event::Fail`].
-    ///
-    /// # Errors
-    /// [`Mistake::TicketNotOpen`] if it was answered or withdrawn meanwhile,
-    /// [`Mistake::ForeignId`], [`Mistake::Value`], [`Mistake::Closed`].
-    pub fn answer<T: Serialize + ?Sized>(
-        &mut self,
-        ticket: Ticket,
-        outcome: Result<&T, RpcError>,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.begin(now);
-        self.require_open("answer")?;
-        self.answer_ask(ticket, outcome)?;
-        self.end();
-        Ok(())
+    /// Whether to read on from this exchange's body. If not, leave its bytes in the
+    /// socket until something was polled from [`poll_event`](Self::poll_event), and
+    /// ask again. Bytes that are reported nevertheless are kept.
+    #[must_use]
+    pub fn wants_read(&self, exchange: ExchangeId) -> bool {
+        self.exchanges.contains_key(&exchange) && !self.stalled.contains(&exchange)
     }
 
-    /// Gives a call up. It ends at once, with [`Reason::Cancelled`]; the server is
-    /// told if it may be at work on it (utilities: cancellation). A call that has
-    /// ended already stays as it ended.
-    ///
-    /// # Errors
-    /// [`Mistake::ForeignId`].
-    pub fn cancel(&mut self, call: CallId, now: Time) -> Result<(), Error> {
-        self.begin(now);
-        self.own("cancel", &call)?;
-        self.give_up(call, Reason::Cancelled);
-        self.end();
-        Ok(())
+    /// Why no session could be made the last time that one was wanted: a handshake
+    /// failed, or their budget is spent. Nothing once there is one again.
+    #[must_use]
+    pub fn handshake_error(&self) -> Option<&Error> {
+        self.handshake.refusal.as_ref()
     }
 
-    /// With [`Recovery::Hold`](crate::Recovery): sends the calls that were refused
-    /// with the lost session, now that the application has restored its state.
-    ///
-    /// # Errors
-    /// [`Mistake::NothingHeld`] unless the phase is [`Phase::Held`].
-    pub fn resume(&mut self, now: Time) -> Result<(), Error> {
-        self.begin(now);
-        self.require("resume", Input::Resume)?;
-        self.step(Input::Resume);
-        self.release_held();
-        self.end();
-        Ok(())
-    }
-
-    /// With [`Recovery::Manual`](crate::Recovery): makes a new session in place of
-    /// the lost one.
-    ///
-    /// # Errors
-    /// [`Mistake::NothingHeld`] unless the phase is [`Phase::Lost`].
-    pub fn reinitialize(&mut self, now: Time) -> Result<(), Error> {
-        self.begin(now);
-        self.require("reinitialize", Input::Reinitialize)?;
-        self.replace_session(Input::Reinitialize);
-        self.end();
-        Ok(())
-    }
-
-    /// Sets a header that every request carries from now on, those that are sent
-    /// again too; `None` removes it. For credentials that are renewed.
-    ///
-    /// # Errors
-    /// [`Mistake::Header`], [`Mistake::OwnedHeader`].
-    pub fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {
-        let bad = || Mistake::Header(headers::excerpt(name.as_bytes()));
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| self.misuse("set_header", bad()))?;
-        if headers::owned(&name) {
-            return Err(self.misuse("set_header", Mistake::OwnedHeader(name.to_string())));
-        }
-        match value {
-            None => drop(self.config.headers.remove(name)),
-            Some(value) => {
-                let mut value =
-                    HeaderValue::from_str(value).map_err(|_| self.misuse("set_header", bad()))?;
-                value.set_sensitive(true);
-                self.config.headers.insert(name, value);
-            }
-        }
-        Ok(())
-    }
-
-    /// The network changed (the machine woke up, roamed): what waits for a server
-    /// that could not be reached tries again now.
-    pub fn network_changed(&mut self, now: Time) {
-        self.begin(now);
-        self.forgive();
-        self.end();
-    }
-
-    /// Closes the connection: each open call ends once, with [`Reason::Closed`], and
-    /// the session is ended with a DELETE (transports: session management), within
-    /// [`Clocks::delete`](crate::Clocks::delete). Drive the machine until
-    /// [`is_closed`](Self::is_closed); closing twice does nothing.
-    pub fn close(&mut self, now: Time) {
-        self.begin(now);
-        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
-            self.step(Input::Close);
-            self.shut();
-        }
-        self.end();
+    /// The table by which connections change their phase, as text: a row for each
+    /// input, a column for each [`Phase`]; `-` where nothing changes.
+    #[must_use]
+    pub fn phase_table() -> String {
+        phase::table()
     }
 }
 
@@ -603,20 +381,6 @@ impl Connection {
         Error::misuse(Misuse::new(call, Some(self.phase), mistake))
     }
 
-    fn require_open(&self, call: &'static str) -> Result<(), Error> {
-        match phase::step(self.phase, Input::Want) {
-            Step::Misuse => Err(self.misuse(call, Mistake::Closed)),
-            Step::Stay | Step::To(_) => Ok(()),
-        }
-    }
-
-    fn require(&self, call: &'static str, input: Input) -> Result<(), Error> {
-        match phase::step(self.phase, input) {
-            Step::Misuse => Err(self.misuse(call, Mistake::NothingHeld)),
-            Step::Stay | Step::To(_) => Ok(()),
-        }
-    }
-
     pub(super) fn own(&self, call: &'static str, id: &impl Tagged) -> Result<(), Error> {
         if id.tag() == self.tag {
             Ok(())
@@ -632,48 +396,6 @@ impl Connection {
         }
         Ok(())
     }
-
-    fn params<P: Serialize + ?Sized>(
-        &self,
-        call: &'static str,
-        params: &P,
-    ) -> Result<Option<RawJson>, Error> {
-        jsonrpc::object(params).map_err(|why| self.misuse(call, Mistake::Params(why)))
-    }
-
-    /// A progress token that no open call uses: the number of the call to come, unless
-    /// the application gave it to one of its own.
-    fn free_token(&self) -> ProgressToken {
-        let mut number = self.last_call.saturating_add(1);
-        loop {
-            let token = ProgressToken::new(number.to_string());
-            if !self.tokens.contains_key(&token) {
-                return token;
-            }
-            number = number.wrapping_add(1);
-        }
-    }
-
-    /// Forgets the delays of what waits for a server that could not be reached.
-    fn forgive(&mut self) {
-        let now = self.now;
-        self.handshake.forgive();
-        for (id, call) in &self.calls {
-            if matches!(call.state, State::Delayed) && call.waits_for_server() {
-                self.timers.set(Timer::Delay(*id), now);
-            }
-        }
-        if self.phase == Phase::Due {
-            self.want_session(false);
-        }
-    }
-}
-
-fn within(open: usize, value: usize, kind: LimitKind, method: &str) -> Result<(), Error> {
-    if open < value {
-        return Ok(());
-    }
-    Err(Error::new(LimitExceeded { kind, value }, Delivery::NotSent).for_method(method))
 }
 
 impl std::fmt::Debug for Connection {

@@ -25,7 +25,9 @@ use mcp_http::blocking::{Abort, Http, Transport};
 use support::*;
 
 const TIMES: usize = 200;
-const SOON: Duration = Duration::from_millis(100);
+/// How long an abort may take on a machine that is busy with other tests. A hang is
+/// what these tests look for; the worst time is printed.
+const SOON: Duration = Duration::from_secs(3);
 
 /// A server that says something, then nothing, at 200 connections one after another.
 fn silent_server(

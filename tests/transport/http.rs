@@ -42,7 +42,7 @@ fn one_connection_for_fifty_calls() {
     assert_eq!(server.count(), 1);
     drop(http);
     thread::sleep(Duration::from_millis(100));
-    assert_eq!(descriptors(), before);
+    assert!(descriptors() <= before);
 }
 
 #[test]
