@@ -215,7 +215,8 @@ pub enum Recovery {
     Manual,
 }
 
-/// Clocks. `None` switches one off, except where nothing else would end a wait.
+/// Clocks. `None`, or `Duration::MAX` where there is no `None`, switches one off; then
+/// nothing else may end the wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Clocks {
