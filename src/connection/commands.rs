@@ -16,7 +16,7 @@ use crate::{CallId, CallOptions, NotificationId, RawJson, Ticket, Time};
 /// # Commands
 impl Connection {
     /// Begins the handshake now instead of with the first call. It ends with
-    /// [`Event::Ready`] or an [`Event::Fail`] of the connection; if there is a
+    /// [`Event::Ready`](crate::Event::Ready) or an [`Event::Fail`](crate::Event::Fail) of the connection; if there is a
     /// session already, nothing happens; in [`Phase::Lost`] it waits for
     /// [`reinitialize`](Self::reinitialize).
     ///
@@ -31,7 +31,7 @@ impl Connection {
     }
 
     /// Makes a call: one JSON-RPC request. It ends exactly once, with
-    /// [`Event::Reply`] or an [`Event::Fail`] that names the id given back here.
+    /// [`Event::Reply`](crate::Event::Reply) or an [`Event::Fail`](crate::Event::Fail) that names the id given back here.
     ///
     /// Params are whatever serializes to a JSON object, or to `null` (`()`) for
     /// none; [`RawJson`] goes out to the letter.
@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// Sends a notification as soon as there is a session. It ends with
-    /// [`Event::Accepted`] or an [`Event::Fail`].
+    /// [`Event::Accepted`](crate::Event::Accepted) or an [`Event::Fail`](crate::Event::Fail).
     ///
     /// # Errors
     /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
@@ -122,8 +122,8 @@ impl Connection {
     }
 
     /// Answers an [`Ask`](crate::Event::Ask), once: with a result, which is a JSON
-    /// object, or with an error. It ends with [`Event::Accepted`] or an
-    /// [`Event::Fail`].
+    /// object, or with an error. It ends with [`Event::Accepted`](crate::Event::Accepted) or an
+    /// [`Event::Fail`](crate::Event::Fail).
     ///
     /// # Errors
     /// [`Mistake::TicketNotOpen`] if it was answered or withdrawn meanwhile,
