@@ -215,19 +215,18 @@ pub enum Recovery {
     Manual,
 }
 
-/// Clocks. `None`, or `Duration::MAX` where there is no `None`, switches one off; then
-/// nothing else may end the wait.
+/// Clocks. `None` switches one off; then nothing else may end the wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Clocks {
     /// How long the answer to a handshake, a ping, a notification or an answer
     /// may take, and the body of a refusal once its head is there. Calls have no
     /// such clock: JSON servers send the head when the tool is done. Default: 30 s.
-    pub head: Duration,
+    pub head: Option<Duration>,
     /// How long a call may take as a whole, not counting the time during which
     /// a person is asked. Default: 10 min.
     pub call: Option<Duration>,
-    /// How long the DELETE of `close` may take. Default: 30 s.
+    /// How long the DELETE of `close` may take. Closing always ends. Default: 30 s.
     pub delete: Duration,
     /// How long a cancelled call's exchange stays open for the server to take
     /// notice, and a finished stream for the server to end it. Default: 5 s.
@@ -237,7 +236,7 @@ pub struct Clocks {
 impl Default for Clocks {
     fn default() -> Self {
         Self {
-            head: Duration::from_secs(30),
+            head: Some(Duration::from_secs(30)),
             call: Some(Duration::from_secs(600)),
             delete: Duration::from_secs(30),
             linger: Duration::from_secs(5),
@@ -283,7 +282,8 @@ pub struct Limits {
     /// Bytes of the result of `initialize`, which is kept as long as the session.
     /// Default: 1 MiB.
     pub initialize: usize,
-    /// Bytes in all buffers of the connection together. Default: 256 MiB.
+    /// Bytes in all buffers of the connection together. The exchange whose bytes would
+    /// go beyond it fails; the others go on. Default: 256 MiB.
     pub buffers: usize,
 }
 
@@ -324,6 +324,9 @@ pub struct Budget {
     /// Least time from one handshake to the next in a window; it doubles with
     /// each further one. Default: 1 s.
     pub delay: Duration,
+    /// How often one call is sent again because its session was lost under it: a call
+    /// that costs every server its sessions is not to go on for ever. Default: 3.
+    pub resends: usize,
 }
 
 impl Default for Budget {
@@ -332,6 +335,7 @@ impl Default for Budget {
             handshakes: 3,
             window: Duration::from_secs(60),
             delay: Duration::from_secs(1),
+            resends: 3,
         }
     }
 }

@@ -33,8 +33,10 @@ pub(super) struct Call {
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     idempotent: bool,
-    /// Whether its session was lost under it.
+    /// Whether its session was lost under it, and it was not released since.
     refused: bool,
+    /// How often it was sent again since its session was lost under it.
+    losses: usize,
     resend: Resend,
     /// How long it waits for a server that cannot be reached.
     patience: Option<Time>,
@@ -98,9 +100,7 @@ impl Connection {
         self.last_call = self.last_call.saturating_add(1);
         let id = CallId::new(self.tag, self.last_call);
         let limit = options.time_out.unwrap_or(self.config.clocks.call);
-        if let Some(limit) = limit {
-            self.timers.set(Timer::Call(id), self.now + limit);
-        }
+        self.timers.set_within(Timer::Call(id), self.now, limit);
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), id);
         }
@@ -117,6 +117,7 @@ impl Connection {
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
                 refused: false,
+                losses: 0,
                 resend: options.resend,
                 patience,
                 unreached: 0,
@@ -234,6 +235,12 @@ impl Connection {
         if call.resend == Resend::Never {
             return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
         }
+        if call.losses >= self.config.budget.resends {
+            let sessions = call.losses.saturating_add(1);
+            let lost = Lost::EachSession { sessions };
+            return self.fail_call(id, Error::new(lost, Delivery::Rejected));
+        }
+        call.losses = call.losses.saturating_add(1);
         call.refused = true;
         match (phase, &self.handshake.refusal) {
             (Phase::Held, _) => call.state = State::Held,

@@ -1,5 +1,7 @@
 //! Exchanges: one HTTP request and its answer each, from the head to the end.
 
+use std::time::Duration;
+
 use http::{StatusCode, Uri};
 
 use super::Connection;
@@ -109,11 +111,9 @@ impl Connection {
         let clock = match &purpose {
             Purpose::Call(_) => None,
             Purpose::Delete => Some(self.config.clocks.delete),
-            _ => Some(self.config.clocks.head),
+            _ => self.config.clocks.head,
         };
-        if let Some(clock) = clock {
-            self.timers.set(Timer::Exchange(id), self.now + clock);
-        }
+        self.timers.set_within(Timer::Exchange(id), self.now, clock);
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
         }
@@ -222,9 +222,9 @@ impl Connection {
             }
             (Purpose::Initialize(_), Reading::Head) => {
                 exchange.purpose = Purpose::Abandoned;
-                self.timers
-                    .set(Timer::Exchange(id), self.now + self.config.clocks.head);
-                self.handshake_failed(head_timeout(self.config.clocks.head));
+                let clock = self.config.clocks.head;
+                self.timers.set_within(Timer::Exchange(id), self.now, clock);
+                self.handshake_failed(head_timeout(clock));
             }
             _ => {
                 if let Some(exchange) = self.end_exchange(id) {
@@ -237,8 +237,8 @@ impl Connection {
     }
 }
 
-fn head_timeout(clock: std::time::Duration) -> Error {
-    Error::new(Clock::Head(clock), Delivery::Unknown)
+fn head_timeout(clock: Option<Duration>) -> Error {
+    Error::new(Clock::Head(clock.unwrap_or_default()), Delivery::Unknown)
 }
 
 pub(super) fn answered(status: StatusCode) -> Answer {

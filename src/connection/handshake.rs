@@ -1,11 +1,11 @@
 //! The handshake: one at a time, within a budget, shared by all who wait for it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::Connection;
+use super::budget::Attempts;
 use super::call::Call;
 use super::exchange::answered;
 use super::jitter::CEILING;
@@ -32,7 +32,7 @@ const RETRIES: u32 = 2;
 pub(super) struct Handshake {
     /// When the next one may leave.
     pub(super) due: Time,
-    pub(super) attempts: VecDeque<Attempt>,
+    pub(super) attempts: Attempts,
     /// Why the last one failed.
     pub(super) last_cause: Option<Error>,
     /// Why there was none to be had the last time; nothing once there is a session.
@@ -54,28 +54,12 @@ pub(super) struct Handshake {
     announce: bool,
 }
 
-/// One `initialize` that left.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
-    at: Time,
-    established: bool,
-}
-
 impl Handshake {
     pub(super) fn session_lost(&mut self) {
         self.begin_anew();
         self.replaces = true;
         self.announce = true;
         self.last_cause = None;
-    }
-
-    /// Whether sessions were made and lost again within one window.
-    pub(super) fn died_in_turns(&self) -> bool {
-        self.attempts
-            .iter()
-            .filter(|attempt| attempt.established)
-            .count()
-            > 1
     }
 
     /// The network changed: that the server could not be reached counts no more.
@@ -141,28 +125,14 @@ impl Connection {
     /// Finds the time of the next handshake; when the budget is spent, all that
     /// waits for it fails.
     fn schedule_handshake(&mut self) {
-        let budget = self.config.budget;
         let now = self.now;
-        self.handshake
-            .attempts
-            .retain(|attempt| now < attempt.at + budget.window);
-        let count = self.handshake.attempts.len();
-        if count >= budget.handshakes {
-            let oldest = self
-                .handshake
-                .attempts
-                .front()
-                .map_or(now, |attempt| attempt.at);
-            let error = self.unrecoverable(oldest + budget.window);
-            return self.give_handshake_up(error);
-        }
-        let spaced = match self.handshake.attempts.back() {
-            None => now,
-            Some(last) => {
-                let doubled = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
-                let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);
-                let delay = budget.delay.saturating_mul(factor);
-                last.at + self.jitter.between(delay, delay.saturating_add(delay / 4))
+        let budget = &self.config.budget;
+        let next = self.handshake.attempts.next(budget, &mut self.jitter, now);
+        let spaced = match next {
+            Ok(spaced) => spaced,
+            Err(until) => {
+                let error = self.unrecoverable(until);
+                return self.give_handshake_up(error);
             }
         };
         let patient = if self.handshake.unhurried {
@@ -190,10 +160,7 @@ impl Connection {
     pub(super) fn initialize_sent(&mut self) {
         self.timers.clear(Timer::Handshake);
         if self.handshake.route.target().is_none() {
-            self.handshake.attempts.push_back(Attempt {
-                at: self.now,
-                established: false,
-            });
+            self.handshake.attempts.sent(self.now);
         }
         self.step(Input::Sent);
     }
@@ -267,9 +234,7 @@ impl Connection {
         self.session.revision = Some(revision);
         self.session.capabilities = Some(capabilities);
         self.session.initialize = Some(initialize);
-        if let Some(attempt) = self.handshake.attempts.back_mut() {
-            attempt.established = true;
-        }
+        self.handshake.attempts.established();
         self.handshake.route.restart();
         self.initialized_due = true;
         self.settle_provisional(true);
@@ -378,7 +343,7 @@ impl Connection {
             && self.phase == Phase::Initializing
             && self.handshake.route.target().is_none();
         if unreached {
-            self.handshake.attempts.pop_back();
+            self.handshake.attempts.unsent();
             self.handshake.failures = self.handshake.failures.saturating_add(1);
             self.handshake.unreached = Some((self.now, error.clone()));
         }

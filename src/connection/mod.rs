@@ -1,6 +1,7 @@
 //! The machine: one client talking to one MCP endpoint.
 
 mod ask;
+mod budget;
 mod call;
 mod close;
 mod commands;

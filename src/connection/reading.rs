@@ -128,8 +128,8 @@ impl Connection {
             }
         };
         if matches!(whole, Whole::Refusal(_) | Whole::Typed(..)) {
-            self.timers
-                .set(Timer::Exchange(id), self.now + self.config.clocks.head);
+            let clock = self.config.clocks.head;
+            self.timers.set_within(Timer::Exchange(id), self.now, clock);
         }
         self.read(id, Reading::Whole(whole, Body::default()));
     }

@@ -174,7 +174,7 @@ impl Connection {
         let lost = Lost::SessionUnrecoverable {
             attempts: self.handshake.attempts.len(),
             cause: self.handshake.last_cause.clone().map(Box::new),
-            in_turns: self.handshake.died_in_turns(),
+            in_turns: self.handshake.attempts.died_in_turns(),
         };
         Error::new(lost, Delivery::NotSent).with_retry_after(Some(until.since(self.now)))
     }

@@ -1,6 +1,7 @@
 //! What is to happen at which time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::{CallId, ExchangeId, Time};
 
@@ -31,6 +32,14 @@ impl Timers {
         self.clear(timer);
         self.at.insert(timer, at);
         self.queue.insert((at, timer));
+    }
+
+    /// Sets a timer, or clears it where its clock is switched off.
+    pub(super) fn set_within(&mut self, timer: Timer, now: Time, clock: Option<Duration>) {
+        match clock {
+            Some(clock) => self.set(timer, now + clock),
+            None => drop(self.clear(timer)),
+        }
     }
 
     pub(super) fn clear(&mut self, timer: Timer) -> Option<Time> {

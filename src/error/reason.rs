@@ -144,6 +144,13 @@ impl LimitKind {
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Lost {
+    /// Every session in which the call was sent ended under it, as often as
+    /// [`Budget::resends`](crate::Budget) allows: the call may be what ends them.
+    #[error("the server ended each of the {sessions} sessions in which it was sent")]
+    EachSession {
+        /// How many.
+        sessions: usize,
+    },
     /// The session is gone, and what failed must not or cannot be sent again:
     /// an answer to a question of that session, or a call with `Resend::Never`.
     #[error("the server ended the session")]

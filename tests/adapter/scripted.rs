@@ -349,7 +349,7 @@ impl Timer for Counted {
 async fn a_time_out_that_nobody_reads_of_keeps_nobody_busy() {
     let script = Script::start(|_| Act::Hang(String::new())).await;
     let mut clocks = Clocks::default();
-    clocks.head = Duration::from_millis(50);
+    clocks.head = Some(Duration::from_millis(50));
     let slept = std::sync::Arc::default();
     let clock = Counted(Clock::new(), std::sync::Arc::clone(&slept));
     let (client, driver) = Client::new(config(&script).clocks(clocks), Http::new(), clock);

@@ -749,3 +749,21 @@ fn close_withdraws_an_ask_that_belongs_to_no_call() {
     let cause = mcp_http::Withdrawal::Closed;
     assert!(w.events.contains(&Event::AskWithdrawn { ticket, cause }));
 }
+
+#[test]
+fn law_4_a_call_that_costs_four_sessions_is_not_sent_again() {
+    let mut w = World::ready();
+    let (poison, other) = (w.call("tools/call"), w.call("prompts/list"));
+    w.drive();
+    for session in ["b", "c", "d"] {
+        w.answer_all("tools/call", 404);
+        w.recover(session);
+        w.advance(secs(60));
+    }
+    w.answer_all("tools/call", 404);
+    let error = w.error(poison);
+    assert_eq!(*error.reason(), Lost::EachSession { sessions: 4 }.into());
+    assert_eq!(error.delivery(), Delivery::Rejected);
+    assert_eq!(w.count("tools/call"), 4);
+    assert!(!w.ended(other), "its neighbour goes on");
+}

@@ -58,7 +58,7 @@ fn head_clock_of_an_answer() {
 #[test]
 fn head_clock_is_configurable() {
     let mut clocks = Clocks::default();
-    clocks.head = secs(7);
+    clocks.head = Some(secs(7));
     let mut w = World::new(crate::world::config().clocks(clocks));
     w.connect();
     w.advance(secs(7));

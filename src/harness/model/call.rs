@@ -385,6 +385,15 @@ impl Model {
                     "the budget was not spent".to_owned()
                 })?;
             }
+            Reason::Lost(Lost::EachSession { .. }) => {
+                let outcomes = call.sendings.iter().map(|it| &self.exchanges[it].outcome);
+                let lost = outcomes
+                    .filter(|it| matches!(it, Outcome::Lost | Outcome::Suspicious { .. }))
+                    .count();
+                must(lost == 4, || {
+                    format!("call {number} failed after {lost} lost sessions")
+                })?;
+            }
             Reason::Lost(Lost::Session) => {
                 must(call.plan.never, || {
                     format!("call {number} could have been sent again")
@@ -466,8 +475,9 @@ impl Model {
     pub(super) fn has_control_under_way(&self) -> bool {
         self.exchanges.values().any(|it| {
             let ping = it.carries == Carries::Ping;
+            let head = self.setup.clocks.head.unwrap_or(Duration::MAX);
             // One whose answer asks may wait for room itself, until its time is over.
-            let stalls = ping && it.is_stream() && self.now < it.sent + self.setup.clocks.head;
+            let stalls = ping && it.is_stream() && self.now < it.sent + head;
             (ping || !it.is_request()) && it.outcome == Outcome::Pending || stalls
         })
     }

@@ -134,16 +134,17 @@ impl Exchange {
         if self.over.is_some() || self.outcome != Outcome::Pending {
             return None;
         }
+        let head = clocks.head.unwrap_or(Duration::MAX);
         match (&self.head, &self.carries) {
-            (Some((status, _, at)), _) if !status.is_success() => Some(*at + clocks.head),
+            (Some((status, _, at)), _) if !status.is_success() => Some(*at + head),
             (Some((.., at)), _)
                 if !matches!(self.media_type(), "application/json" | "text/event-stream") =>
             {
-                Some(*at + clocks.head)
+                Some(*at + head)
             }
             (_, Carries::Call(_)) => None,
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
-            _ => Some(self.sent + clocks.head),
+            _ => Some(self.sent + head),
         }
     }
 
