@@ -131,6 +131,7 @@ fn a_ping_inside_that_stream_is_answered_with_the_provisional_id() {
     let pong = w.take("answer");
     assert_eq!(pong.json(), result("p", json!({})));
     assert_eq!(pong.session(), Some("s1"));
+    assert_eq!(pong.header("mcp-protocol-version"), None);
     assert!(!w.connection.status().has_session_id, "it is provisional");
 }
 
@@ -687,6 +688,25 @@ fn pinged_and_accepted(mut w: World) -> World {
         .collect();
     w.chunk(&sent, chunk);
     w
+}
+
+#[test]
+fn such_a_ping_is_answered_after_initialized_in_the_session() {
+    let mut w = pinged_and_accepted(World::idle());
+    assert_eq!(
+        w.open_methods(),
+        ["notifications/initialized", "answer", "answer"]
+    );
+    for id in [1, 2] {
+        let pong = w.take("answer");
+        assert_eq!(pong.json(), result(id, json!({})));
+        assert_eq!(pong.session(), Some("s1"));
+        assert_eq!(pong.header("mcp-protocol-version"), Some("2025-11-25"));
+        w.answer(&pong, 202).empty();
+    }
+    assert_eq!(w.phase(), Phase::Confirming, "a pong confirms nothing");
+    w.accept("notifications/initialized");
+    assert_eq!((w.phase(), w.reinitialized()), (Phase::Ready, 0));
 }
 
 #[test]

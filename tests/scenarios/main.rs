@@ -27,4 +27,5 @@ mod secrets;
 mod sessions;
 mod streams;
 mod time;
+mod work;
 mod world;

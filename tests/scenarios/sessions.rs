@@ -156,6 +156,26 @@ fn a_call_refused_once_and_then_failed_by_the_handshake_says_rejected() {
 }
 
 #[test]
+fn a_late_404_to_a_notification_brings_no_new_session() {
+    let mut w = World::ready();
+    let late = w.notify("notifications/x");
+    let sent = w.take("notifications/x");
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    let initialize = w.wait_for("initialize");
+    w.answer(&initialize, 503).empty();
+    assert_eq!(w.phase(), Phase::Idle);
+    w.answer(&sent, 404).empty();
+    w.advance(secs(60));
+    assert_eq!((w.phase(), w.count("initialize")), (Phase::Idle, 2));
+    let error = w.error_of(Subject::Notification(late));
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&Lost::Session.into(), Delivery::Rejected)
+    );
+}
+
+#[test]
 fn suspicion_is_settled_by_one_ping_that_carries_the_session() {
     let mut w = World::ready();
     for _ in 0..4 {
