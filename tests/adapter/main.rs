@@ -15,6 +15,8 @@
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
+mod driver;
+mod hand;
 mod real;
 mod script;
 mod scripted;
