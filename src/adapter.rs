@@ -314,3 +314,6 @@ pub(crate) fn random_seed() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(0)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

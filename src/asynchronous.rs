@@ -494,3 +494,6 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Failure {
         Self::broken(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

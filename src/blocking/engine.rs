@@ -124,6 +124,8 @@ impl<T: Transport> Engine<T> {
                 drop(threads);
                 let id = job.id;
                 self.exchange(job);
+                // Of an exchange that was aborted it may have begun to wait since.
+                self.shared.lock().unpause(id);
                 threads = self.threads();
                 threads.aborts.remove(&id);
                 continue;
@@ -267,7 +269,6 @@ impl<T: Transport> Turn for Engine<T> {
                     jobs.push(Job { id, request, abort });
                 }
                 Transmit::Abort { exchange } => {
-                    state.unpause(exchange);
                     aborted.extend(self.threads().aborts.remove(&exchange));
                 }
             }
@@ -299,3 +300,6 @@ impl<T: Transport> Turn for Engine<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

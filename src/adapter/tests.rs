@@ -1,0 +1,55 @@
+//! What the adapters' own tests share: a network that answers at once, and a look at what is
+//! kept for those who wait.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::State;
+use crate::{Time, Transmit};
+
+impl State {
+    /// How many ends, rooms and turns are waited for, as far as anybody still can.
+    pub(crate) fn waited_for(&self) -> usize {
+        self.slots.len() + self.paused.len()
+    }
+
+    /// Answers all that leaves, and hands out what comes of it.
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn serve(&mut self) {
+        let now = Time::ZERO;
+        while let Some(transmit) = self.connection.poll_transmit(now) {
+            let Transmit::Send { exchange, request } = transmit else {
+                continue;
+            };
+            let (status, headers, body) = answer(&request);
+            let connection = &mut self.connection;
+            connection
+                .handle_head(exchange, status, &headers, now)
+                .unwrap();
+            connection.handle_body(exchange, body, now).unwrap();
+            connection.handle_end(exchange, now).unwrap();
+        }
+        self.settle(now);
+    }
+}
+
+/// What a healthy server answers to a request.
+pub(crate) fn answer(request: &Request<Bytes>) -> (StatusCode, HeaderMap, Bytes) {
+    let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    if message.get("id").is_none() {
+        return (StatusCode::ACCEPTED, headers, Bytes::new());
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("mcp-session-id", HeaderValue::from_static("s1"));
+    let result = match message["method"].as_str() {
+        Some("initialize") => {
+            json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} } })
+        }
+        _ => json!({}),
+    };
+    let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+    (StatusCode::OK, headers, reply.to_string().into())
+}
