@@ -10,7 +10,7 @@ use super::State;
 use crate::{Time, Transmit};
 
 impl State {
-    /// How many ends, rooms and turns are waited for, as far as anybody still can.
+    /// How much is kept for those who wait for an end, or to read on.
     pub(crate) fn waited_for(&self) -> usize {
         self.slots.len() + self.paused.len()
     }

@@ -14,12 +14,17 @@
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
+use std::io::Cursor;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mcp_http::blocking::Client;
-use mcp_http::{CallOptions, Clock, Config, Delivery, Event, Reason, Revision};
+use bytes::Bytes;
+use http::{Request, Response};
+use mcp_http::blocking::{Abort, Client, Transport};
+use mcp_http::{
+    Budget, CallOptions, Clock, Config, Delivery, Event, Failure, Lost, Reason, Revision,
+};
 use serde_json::{Value, json};
 use server::{Server, Then};
 use tokio::runtime::{Builder, Runtime};
@@ -171,6 +176,52 @@ fn a_server_that_is_away_is_waited_for_by_those_who_want_to() {
         .block_on(served.server.start_again_on_same_port());
     patient.join().unwrap().unwrap();
     assert_eq!(served.server.executions().get("yes"), Some(&1));
+    client.close();
+}
+
+/// A server whose sessions are lost as soon as they are made.
+struct Doomed;
+
+impl Transport for Doomed {
+    type Body = Cursor<String>;
+
+    fn send(&self, request: Request<Bytes>, _: &Abort) -> Result<Response<Self::Body>, Failure> {
+        let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        if message["method"] != "initialize" {
+            let gone = Response::builder().status(404);
+            return Ok(gone.body(Cursor::default()).unwrap());
+        }
+        let result = json!({ "protocolVersion": "2025-11-25", "capabilities": {} });
+        let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .header("mcp-session-id", "s1");
+        Ok(response.body(Cursor::new(reply.to_string())).unwrap())
+    }
+}
+
+#[test]
+fn ready_ends_when_the_budget_of_handshakes_is_spent() {
+    let mut budget = Budget::default();
+    budget.delay = Duration::from_millis(1);
+    let config = Config::new("http://localhost/mcp").unwrap().budget(budget);
+    let client = Client::new(config, Doomed);
+    let (told, ends) = mpsc::channel();
+    let waiting = client.clone();
+    thread::spawn(move || {
+        for _ in 0..2 {
+            told.send(waiting.ready()).unwrap();
+        }
+    });
+    for who in ["who waited", "who comes later"] {
+        let ended = ends.recv_timeout(Duration::from_secs(30));
+        let error = ended.expect(who).unwrap_err();
+        let unrecoverable = matches!(
+            error.reason(),
+            Reason::Lost(Lost::SessionUnrecoverable { attempts: 3, .. })
+        );
+        assert!(unrecoverable, "{who}: {error}");
+    }
     client.close();
 }
 
