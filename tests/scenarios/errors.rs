@@ -3,12 +3,12 @@
 use http::StatusCode;
 use mcp_http::{
     CallOptions, Clock, Config, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind,
-    Limits, Lost, Mistake, Peer, Phase, Reason, RedirectHint, Refused, Remedy, Resend, Revision,
-    RpcError, Subject,
+    Lost, Mistake, Peer, Phase, Reason, RedirectHint, Refused, Remedy, Resend, Revision, RpcError,
+    Subject,
 };
 use serde_json::json;
 
-use crate::world::{ENDPOINT, Sent, World, config, log, refused_connection, reset, secs};
+use crate::world::{ENDPOINT, Sent, World, config, limits, log, refused_connection, reset, secs};
 
 /// What an error says of itself.
 #[track_caller]
@@ -156,12 +156,6 @@ fn clock_head() {
     );
 }
 
-fn limited(change: impl FnOnce(&mut Limits)) -> World {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    World::ready_with(|config| config.limits(limits))
-}
-
 #[track_caller]
 fn exceeds(error: &Error, kind: LimitKind, value: usize, delivery: Delivery, what: &str) {
     assert_eq!(*error.reason(), LimitExceeded { kind, value }.into());
@@ -179,7 +173,7 @@ fn exceeds(error: &Error, kind: LimitKind, value: usize, delivery: Delivery, wha
 
 #[test]
 fn limit_buffers() {
-    let error = failed_in(limited(|limits| limits.buffers = 1000), |w, sent| {
+    let error = failed_in(World::limited(|limits| limits.buffers = 1000), |w, sent| {
         w.answer(sent, 200)
             .header("content-type", "application/json")
             .head();
@@ -196,7 +190,7 @@ fn limit_buffers() {
 
 #[test]
 fn limit_event() {
-    let error = failed_in(limited(|limits| limits.event = 10), |w, sent| {
+    let error = failed_in(World::limited(|limits| limits.event = 10), |w, sent| {
         w.answer(sent, 200).stream(&[log("x")]);
     });
     exceeds(
@@ -210,9 +204,7 @@ fn limit_event() {
 
 #[test]
 fn limit_json_body() {
-    let mut limits = Limits::default();
-    limits.json_body = 10;
-    let mut w = World::new(config().limits(limits));
+    let mut w = World::new(config().limits(limits(|limits| limits.json_body = 10)));
     w.connect();
     let sent = w.take("initialize");
     w.answer(&sent, 200)
@@ -231,7 +223,7 @@ fn limit_json_body() {
 
 #[test]
 fn limit_line() {
-    let error = failed_in(limited(|limits| limits.line = 10), |w, sent| {
+    let error = failed_in(World::limited(|limits| limits.line = 10), |w, sent| {
         w.answer(sent, 200).stream(&[log("x")]);
     });
     exceeds(
@@ -245,7 +237,7 @@ fn limit_line() {
 
 #[test]
 fn limit_open_calls() {
-    let mut w = limited(|limits| limits.open_calls = 1);
+    let mut w = World::limited(|limits| limits.open_calls = 1);
     w.call("tools/call");
     let error = w
         .connection
@@ -262,7 +254,7 @@ fn limit_open_calls() {
 
 #[test]
 fn limit_open_notifications() {
-    let mut w = limited(|limits| limits.open_notifications = 1);
+    let mut w = World::limited(|limits| limits.open_notifications = 1);
     w.notify("notifications/x");
     let error = w
         .connection
@@ -645,9 +637,7 @@ fn mistake_foreign_id() {
 
 #[test]
 fn mistake_head_twice() {
-    let mut w = World::ready();
-    w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, _, sent) = World::under_way();
     w.answer(&sent, 200).stream(&[]);
     let none = http::HeaderMap::new();
     let error = w
@@ -774,9 +764,7 @@ fn mistake_progress_token() {
 
 /// A world where the server has asked something, and the ticket.
 fn asked() -> (World, mcp_http::Ticket) {
-    let mut w = World::ready();
-    w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, _, sent) = World::under_way();
     w.answer(&sent, 200)
         .stream(&[crate::world::request(1, "roots/list", json!({}))]);
     let ticket = w.ask().ticket;

@@ -7,7 +7,7 @@ use mcp_http::{Delivery, LossCause, Lost, Peer, Phase, Reason, Refused, Remedy, 
 use serde_json::{Value, json};
 
 use crate::world::{
-    Sent, World, event, initialized, log, millis, request, reset, result, rpc_error, secs,
+    Sent, World, initialized, log, millis, request, reset, result, rpc_error, secs,
 };
 
 #[test]
@@ -125,9 +125,7 @@ fn sessions_a_call_that_is_fine_survives_its_neighbours_404() {
 
 #[test]
 fn sessions_400_invalid_params_on_a_live_session_reaches_the_caller() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 400).error(-32602, "Invalid params: name");
     let error = w.rpc_error(call);
     assert_eq!(
@@ -200,19 +198,30 @@ fn sessions_three_calls_share_a_budget_over_time() {
 
 #[test]
 fn sessions_calls_streaming_on_the_old_session_end_as_unknown() {
-    let mut w = World::ready();
-    let old = w.call("tools/list");
-    let stream = w.take("tools/list");
-    w.answer(&stream, 200).stream(&[log("x")]);
-    w.call("tools/call");
-    w.answer_all("tools/call", 404);
-    w.recover("s2");
-    w.end(&stream);
-    let error = w.error(old);
-    assert_eq!(
-        (error.reason(), error.delivery()),
-        (&Lost::Stream.into(), Delivery::Unknown)
-    );
+    for recovered in [false, true] {
+        for failure in [None, Some(reset())] {
+            let mut w = World::ready();
+            let (old, stream) = w.stream("tools/list");
+            w.event(&stream, &log("x"));
+            w.call("tools/call");
+            w.answer_all("tools/call", 404);
+            if recovered {
+                w.recover("s2");
+            }
+            match failure.clone() {
+                None => w.end(&stream),
+                Some(failure) => w.fail(&stream, failure),
+            }
+            let error = w.error(old);
+            let reason = failure.map_or(Reason::Lost(Lost::Stream), Reason::Transport);
+            assert_eq!(
+                (error.reason(), error.delivery()),
+                (&reason, Delivery::Unknown),
+                "recovered: {recovered}"
+            );
+            assert_eq!(w.count("tools/list"), 1);
+        }
+    }
 }
 
 #[test]
@@ -302,9 +311,7 @@ fn sessions_headers_of_the_recovery_have_the_callers_credentials() {
 /// A call whose answer is told by `answer` has ended at once, as `Unknown`.
 #[track_caller]
 fn hangs_not(answer: impl FnOnce(&mut World, &Sent), reason: impl Into<Reason>) {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     answer(&mut w, &sent);
     let error = w.error(call);
     assert_eq!(
@@ -364,14 +371,29 @@ fn hanging_4xx_with_an_error_whose_id_is_null_or_absent_is_the_reply() {
 
 #[test]
 fn hanging_data_that_is_no_json_while_the_stream_stays_open() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
-    w.chunk(&sent, "data: {oops\n\n");
-    w.error_of(Subject::Stream(Some(call)));
-    w.chunk(&sent, event(&result(sent.rpc_id(), json!({}))));
-    w.reply(call);
+    let rows = [
+        "{",
+        "{oops",
+        "<html>",
+        "{}",
+        "7",
+        "[]",
+        "\"x\"",
+        r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
+    ];
+    for data in rows {
+        let (mut w, call, sent) = World::streaming();
+        w.chunk(&sent, format!("data: {data}\n\n"));
+        let error = w.error_of(Subject::Stream(Some(call)));
+        assert!(
+            matches!(error.reason(), Reason::Peer(Peer::Message(_))),
+            "{data}"
+        );
+        assert_eq!(error.method(), Some("tools/call"), "{data}");
+        assert!(w.events.is_empty(), "{data}: once");
+        w.event(&sent, &result(sent.rpc_id(), json!({})));
+        w.reply(call);
+    }
 }
 
 #[test]
@@ -387,6 +409,8 @@ fn hanging_server_asks_ping_inside_the_stream_of_initialize() {
         (pong.json(), pong.session()),
         (result("srv-1", json!({})), Some("s1"))
     );
+    assert_eq!(pong.header("mcp-protocol-version"), None);
+    assert!(!w.connection.status().has_session_id, "it is provisional");
     w.answer(&pong, 202).empty();
     w.event(&sent, &result(sent.rpc_id(), initialized("2025-11-25")));
     w.accept("notifications/initialized");
@@ -435,10 +459,7 @@ fn storms_one_reset_post_ends_nothing_else() {
 
 #[test]
 fn storms_a_bad_line_or_bad_json_does_not_end_the_session() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
+    let (mut w, call, sent) = World::streaming();
     w.chunk(&sent, b"\xff\xfe nonsense\nfoo\n:\ndata: \xff\n\n".to_vec());
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.reply(call);
@@ -447,10 +468,7 @@ fn storms_a_bad_line_or_bad_json_does_not_end_the_session() {
 
 #[test]
 fn streams_retry_unknown_fields_bom_and_types_kill_nothing() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
+    let (mut w, call, sent) = World::streaming();
     w.chunk(
         &sent,
         "\u{feff}retry: 99999999999999999999\nretry: x\nfoo: bar\nid\n\n",
@@ -463,12 +481,9 @@ fn streams_retry_unknown_fields_bom_and_types_kill_nothing() {
 
 #[test]
 fn streams_do_not_stand_still_after_256_keep_alive_comments() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
-    for _ in 0..300 {
-        w.chunk(&sent, ":\n\n");
+    let (mut w, call, sent) = World::streaming();
+    for comment in [":\n\n", ": keep-alive\n\n"].iter().cycle().take(2000) {
+        w.chunk(&sent, *comment);
     }
     assert!(w.connection.wants_read(sent.exchange));
     w.event(&sent, &result(sent.rpc_id(), json!({})));
@@ -477,9 +492,7 @@ fn streams_do_not_stand_still_after_256_keep_alive_comments() {
 
 #[test]
 fn streams_a_200_mb_error_body_is_not_read_into_memory() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 500).head();
     for _ in 0..200 {
         if !w.connection.wants_read(sent.exchange) {
@@ -493,9 +506,7 @@ fn streams_a_200_mb_error_body_is_not_read_into_memory() {
 
 #[test]
 fn streams_a_400_mb_body_is_not_read_into_memory() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200)
         .header("content-type", "application/json")
         .head();
@@ -512,19 +523,15 @@ fn streams_a_400_mb_body_is_not_read_into_memory() {
 
 #[test]
 fn streams_a_tool_of_a_json_mode_server_may_take_minutes_for_its_head() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.advance(secs(500));
-    w.answer(&sent, 200).result(json!({}));
-    w.reply(call);
+    let (mut w, call, sent) = World::under_way();
+    w.advance(secs(599));
+    w.answer(&sent, 200).result(json!({ "ok": true }));
+    assert_eq!(w.result(call)["ok"], true);
 }
 
 #[test]
 fn streams_after_a_cancellation_are_aborted() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200).stream(&[log("x")]);
     w.cancel(call);
     w.accept("notifications/cancelled");
@@ -548,12 +555,16 @@ fn headers_the_version_is_the_negotiated_one_on_delete_too() {
 
 #[test]
 fn headers_content_type_has_no_case() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    let body = result(sent.rpc_id(), json!({})).to_string();
-    w.answer(&sent, 200).typed("Application/JSON", body);
-    w.reply(call);
+    for name in [
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON ;x=y",
+    ] {
+        let (mut w, call, sent) = World::under_way();
+        let body = result(sent.rpc_id(), json!({ "ok": true })).to_string();
+        w.answer(&sent, 200).typed(name, body);
+        assert_eq!(w.result(call)["ok"], true, "{name}");
+    }
 }
 
 #[test]
@@ -572,9 +583,7 @@ fn headers_a_redirect_loses_neither_the_session_nor_the_token() {
 
 #[test]
 fn retries_a_tool_does_not_run_twice() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200).stream(&[log("half done")]);
     w.fail(&sent, reset());
     assert_eq!(w.error(call).remedy(), Remedy::Verify);
@@ -599,9 +608,7 @@ fn retries_send_the_renewed_token() {
 
 #[test]
 fn retries_a_401_is_not_hidden_by_its_json_rpc_body() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 401).error(-32001, "Unauthorized");
     let error = w.error(call);
     assert_eq!(*error.reason(), Refused::Unauthorized.into());

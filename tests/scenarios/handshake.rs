@@ -7,8 +7,8 @@ use mcp_http::{
 use serde_json::{Value, json};
 
 use crate::world::{
-    World, config, initialized, log, millis, refused_connection, request, reset, result, rpc_error,
-    secs,
+    World, config, initialized, limits, log, millis, refused_connection, request, reset, result,
+    rpc_error, secs,
 };
 
 #[test]
@@ -119,20 +119,6 @@ fn the_answer_may_be_a_stream_with_other_messages_first() {
     assert_eq!(w.logs(), ["hello"]);
     w.accept("notifications/initialized");
     assert_eq!(w.phase(), Phase::Ready);
-}
-
-#[test]
-fn a_ping_inside_that_stream_is_answered_with_the_provisional_id() {
-    let mut w = World::initializing();
-    let sent = w.take("initialize");
-    w.answer(&sent, 200)
-        .header("mcp-session-id", "s1")
-        .stream(&[request("p", "ping", json!({}))]);
-    let pong = w.take("answer");
-    assert_eq!(pong.json(), result("p", json!({})));
-    assert_eq!(pong.session(), Some("s1"));
-    assert_eq!(pong.header("mcp-protocol-version"), None);
-    assert!(!w.connection.status().has_session_id, "it is provisional");
 }
 
 #[test]
@@ -729,9 +715,8 @@ fn a_session_lost_by_such_a_ping_takes_its_initialized_with_it() {
 
 #[test]
 fn such_a_ping_is_not_answered_in_the_next_session() {
-    let mut limits = mcp_http::Limits::default();
-    limits.control_exchanges = 1;
-    let mut w = pinged_and_accepted(World::new(config().limits(limits)));
+    let one = limits(|limits| limits.control_exchanges = 1);
+    let mut w = pinged_and_accepted(World::new(config().limits(one)));
     assert_eq!(w.open_methods(), ["notifications/initialized", "answer"]);
     w.answer_all("notifications/initialized", 404);
     w.accept("answer");

@@ -7,15 +7,14 @@ use mcp_http::{
 use serde_json::{Value, json};
 
 use crate::world::{
-    Sent, World, config, initialized, log, millis, refused_connection, request, result, rpc_error,
-    secs, server_capabilities,
+    Sent, World, config, initialized, limits, log, millis, refused_connection, request, result,
+    rpc_error, secs, server_capabilities,
 };
 
 /// A call at the only revision with batches, under way.
 fn batching(change: impl FnOnce(&mut Limits)) -> (World, CallId, Sent) {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    let mut w = World::new(config().limits(limits).pin(mcp_http::Revision::V2025_03_26));
+    let config = config().limits(limits(change));
+    let mut w = World::new(config.pin(mcp_http::Revision::V2025_03_26));
     let call = w.call("tools/call");
     let sent = w.take("initialize");
     w.answer(&sent, 200)
@@ -94,9 +93,7 @@ fn the_reply_of_another_call_in_a_batch_is_not_lost() {
 #[test]
 fn the_id_of_an_ask_is_kept_up_to_1_kib() {
     for (length, kept) in [(1022, true), (1023, false)] {
-        let mut w = World::ready();
-        w.call("tools/call");
-        let sent = w.take("tools/call");
+        let (mut w, _, sent) = World::under_way();
         let ask = request("i".repeat(length), "elicitation/create", json!({}));
         w.answer(&sent, 200).stream(&[ask]);
         let asked = w.events.iter().any(|event| matches!(event, Event::Ask(_)));
@@ -112,9 +109,7 @@ fn the_id_of_an_ask_is_kept_up_to_1_kib() {
 fn the_result_of_initialize_has_a_limit() {
     let size = initialized("2025-11-25").to_string().len();
     for (limit, fits) in [(size, true), (size - 1, false)] {
-        let mut limits = Limits::default();
-        limits.initialize = limit;
-        let mut w = World::new(config().limits(limits));
+        let mut w = World::new(config().limits(limits(|limits| limits.initialize = limit)));
         let call = w.call("tools/call");
         w.accept_initialize("s1");
         if fits {
@@ -143,9 +138,7 @@ fn an_error_that_nobody_reads_counts_as_buffered() {
 
 #[test]
 fn no_server_sends_anybody_away_for_centuries() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 429)
         .header("retry-after", "18446744073709551615")
         .empty();
@@ -261,11 +254,8 @@ fn a_handshake_that_was_redirected_first_counts_although_it_then_reached_nobody(
 
 #[test]
 fn an_answer_makes_room_although_nobody_reads_events() {
-    let mut limits = Limits::default();
-    limits.open_asks = 1;
-    let mut w = World::ready_with(|config| config.limits(limits));
-    w.call("tools/call");
-    let sent = w.take("tools/call");
+    let mut w = World::limited(|limits| limits.open_asks = 1);
+    let (_, sent) = w.begin("tools/call");
     let ask = |id: &str| request(id, "elicitation/create", json!({}));
     w.answer(&sent, 200).stream(&[ask("a"), ask("b")]);
     let ticket = w.ask().ticket;

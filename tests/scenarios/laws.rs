@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use http::{HeaderMap, StatusCode};
 use mcp_http::{
-    CallOptions, Connection, Delivery, Event, Limits, Lost, Phase, Reason, Recovery, Resend, Time,
+    CallOptions, Connection, Delivery, Event, Lost, Phase, Reason, Recovery, Resend, Time,
 };
 use serde_json::json;
 
@@ -83,9 +83,7 @@ fn law_1_nothing_happens_unless_it_is_asked_to() {
 #[test]
 fn law_2_every_call_ends_exactly_once() {
     // A reply, then each kind of second end. `World` fails on a second one.
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200)
         .stream(&[result(sent.rpc_id(), json!({}))]);
     w.event(&sent, &rpc_error(sent.rpc_id(), -1, "again"));
@@ -417,9 +415,7 @@ fn law_7_one_failed_exchange_ends_what_it_carried_and_nothing_else() {
 #[test]
 fn law_8_everything_the_server_can_fill_is_bounded() {
     // See `limits` for each limit to the letter.
-    let mut limits = Limits::default();
-    limits.buffers = 1 << 20;
-    let mut w = World::ready_with(|config| config.limits(limits));
+    let mut w = World::limited(|limits| limits.buffers = 1 << 20);
     w.reading = false;
     let mut open = Vec::new();
     for _ in 0..20 {
@@ -439,9 +435,7 @@ fn law_8_everything_the_server_can_fill_is_bounded() {
 
 #[test]
 fn law_8_deep_nesting_is_no_danger() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     let deep = "[".repeat(500_000) + &"]".repeat(500_000);
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{},"result":{deep}}}"#,
@@ -461,9 +455,7 @@ fn law_10_what_the_peer_says_about_time_has_a_floor_and_a_ceiling() {
         ("301", None),
     ];
     for (after, waits) in rows {
-        let mut w = World::ready();
-        let call = w.call("tools/call");
-        let sent = w.take("tools/call");
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 429).header("retry-after", after).empty();
         let waited = if w.ended(call) { None } else { Some(w.wake()) };
         assert_eq!(waited, waits, "{after}");

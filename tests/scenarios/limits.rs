@@ -7,12 +7,6 @@ use serde_json::json;
 
 use crate::world::{Sent, World, log, notification, request, result, secs};
 
-fn limited(change: impl FnOnce(&mut Limits)) -> World {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    World::ready_with(|config| config.limits(limits))
-}
-
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
         Reason::Limit(LimitExceeded { kind, .. }) => *kind,
@@ -21,9 +15,7 @@ fn exceeded(error: &Error) -> LimitKind {
 }
 
 fn streaming(mut w: World) -> (World, CallId, Sent) {
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
+    let (call, sent) = w.stream("tools/call");
     (w, call, sent)
 }
 
@@ -39,7 +31,7 @@ fn defaults_are_the_documented_ones() {
 
 #[test]
 fn open_calls() {
-    let mut w = limited(|limits| limits.open_calls = 3);
+    let mut w = World::limited(|limits| limits.open_calls = 3);
     let one_more = |w: &mut World| w.connection.call("x", &(), CallOptions::new(), w.now);
     for _ in 0..3 {
         one_more(&mut w).unwrap();
@@ -60,7 +52,7 @@ fn open_calls() {
 
 #[test]
 fn open_notifications() {
-    let mut w = limited(|limits| limits.open_notifications = 2);
+    let mut w = World::limited(|limits| limits.open_notifications = 2);
     w.notify("notifications/x");
     w.notify("notifications/x");
     let one_more = |w: &mut World| w.connection.notify("notifications/y", &(), w.now);
@@ -77,7 +69,7 @@ fn open_notifications() {
 
 #[test]
 fn open_notifications_under_suspicion_count() {
-    let mut w = limited(|limits| limits.open_notifications = 1);
+    let mut w = World::limited(|limits| limits.open_notifications = 1);
     w.notify("notifications/x");
     w.answer_all("notifications/x", 400);
     w.connection
@@ -87,7 +79,7 @@ fn open_notifications_under_suspicion_count() {
 
 #[test]
 fn control_exchanges_wait_their_turn() {
-    let mut w = limited(|limits| limits.control_exchanges = 2);
+    let mut w = World::limited(|limits| limits.control_exchanges = 2);
     for _ in 0..3 {
         w.notify("notifications/x");
     }
@@ -116,7 +108,7 @@ fn calls_have_no_window() {
 
 #[test]
 fn open_asks_hold_the_stream_back() {
-    let (mut w, _, sent) = streaming(limited(|limits| limits.open_asks = 2));
+    let (mut w, _, sent) = streaming(World::limited(|limits| limits.open_asks = 2));
     for id in 1..=2 {
         w.event(&sent, &request(id, "roots/list", json!({})));
     }
@@ -130,7 +122,7 @@ fn open_asks_hold_the_stream_back() {
 
 #[test]
 fn open_asks_hold_pings_back_that_cannot_be_answered_yet() {
-    let mut w = limited(|limits| {
+    let mut w = World::limited(|limits| {
         limits.open_asks = 2;
         limits.control_exchanges = 1;
     });
@@ -149,7 +141,7 @@ fn open_asks_hold_pings_back_that_cannot_be_answered_yet() {
 
 #[test]
 fn unread_by_count() {
-    let (mut w, _, sent) = streaming(limited(|limits| limits.unread = 3));
+    let (mut w, _, sent) = streaming(World::limited(|limits| limits.unread = 3));
     w.reading = false;
     for _ in 0..3 {
         w.event(&sent, &log("x"));
@@ -164,7 +156,7 @@ fn unread_by_bytes() {
     let message = notification("n", json!({ "x": 1 }));
     let size = "n".len() + r#"{"x":1}"#.len();
     for (room, fits) in [(2 * size, true), (2 * size - 1, false)] {
-        let (mut w, _, sent) = streaming(limited(|limits| limits.unread_bytes = room));
+        let (mut w, _, sent) = streaming(World::limited(|limits| limits.unread_bytes = room));
         w.reading = false;
         w.event(&sent, &message);
         w.event(&sent, &message);
@@ -180,10 +172,10 @@ fn sized(data: usize) -> String {
     format!("data: {text}\n\n")
 }
 
-#[test]
-fn line() {
-    for (limit, kept) in [(506, true), (505, false)] {
-        let (mut w, call, sent) = streaming(limited(|limits| limits.line = limit));
+/// A message of 500 bytes, at a limit that it just keeps and at one that it does not.
+fn at_its_limit(kind: LimitKind, least: usize, set: fn(&mut Limits, usize)) {
+    for (limit, kept) in [(least, true), (least - 1, false)] {
+        let (mut w, call, sent) = streaming(World::limited(|limits| set(limits, limit)));
         w.chunk(&sent, sized(500));
         assert_eq!(
             (w.messages().len(), w.ended(call)),
@@ -191,31 +183,28 @@ fn line() {
             "{limit}"
         );
         if !kept {
-            assert_eq!(exceeded(&w.error(call)), LimitKind::Line);
+            assert_eq!(exceeded(&w.error(call)), kind);
         }
     }
 }
 
 #[test]
+fn line() {
+    let field = "data: ".len();
+    at_its_limit(LimitKind::Line, field + 500, |limits, line| {
+        limits.line = line
+    });
+}
+
+#[test]
 fn event() {
-    for (limit, kept) in [(500, true), (499, false)] {
-        let (mut w, call, sent) = streaming(limited(|limits| limits.event = limit));
-        w.chunk(&sent, sized(500));
-        assert_eq!(
-            (w.messages().len(), w.ended(call)),
-            (usize::from(kept), !kept),
-            "{limit}"
-        );
-        if !kept {
-            assert_eq!(exceeded(&w.error(call)), LimitKind::Event);
-        }
-    }
+    at_its_limit(LimitKind::Event, 500, |limits, event| limits.event = event);
 }
 
 #[test]
 fn json_body() {
     for (over, kept) in [(0, true), (1, false)] {
-        let mut w = limited(|limits| limits.json_body = 2000);
+        let mut w = World::limited(|limits| limits.json_body = 2000);
         let call = w.call("tools/call");
         let sent = w.take("tools/call");
         let mut body = result(sent.rpc_id(), json!({})).to_string();
@@ -239,9 +228,7 @@ fn json_body() {
 #[test]
 fn error_body_is_read_no_further() {
     for (over, done) in [(0, false), (1, true)] {
-        let mut w = World::ready();
-        let call = w.call("tools/call");
-        let sent = w.take("tools/call");
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 500).head();
         w.chunk(&sent, vec![b'x'; (64 << 10) + over]);
         assert_eq!(w.ended(call), done, "{over}");
@@ -274,7 +261,7 @@ fn what_nobody_waits_for_is_read_no_further_than_an_error_body() {
 
 #[test]
 fn buffers_of_all_exchanges_together() {
-    let mut w = limited(|limits| limits.buffers = 10_000);
+    let mut w = World::limited(|limits| limits.buffers = 10_000);
     let (first, second) = (w.call("tools/call"), w.call("tools/list"));
     let (one, two) = (w.take("tools/call"), w.take("tools/list"));
     for sent in [&one, &two] {
@@ -293,7 +280,7 @@ fn buffers_of_all_exchanges_together() {
 
 #[test]
 fn buffers_count_what_is_not_read() {
-    let (mut w, call, sent) = streaming(limited(|limits| {
+    let (mut w, call, sent) = streaming(World::limited(|limits| {
         limits.buffers = 10_000;
         limits.unread = 1;
     }));

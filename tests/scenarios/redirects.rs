@@ -56,9 +56,7 @@ fn a_redirected_request_has_an_id_of_its_own() {
 
 #[test]
 fn a_cancellation_follows_too() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.cancel(call);
     let told = follow(&mut w, "notifications/cancelled");
     assert_eq!(told.json()["params"]["requestId"], sent.rpc_id());
@@ -68,9 +66,7 @@ fn a_cancellation_follows_too() {
 
 #[test]
 fn a_ping_that_settles_a_doubt_follows_and_finds_the_session_dead() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 400).body("who are you");
     let ping = follow(&mut w, "ping");
     w.answer(&ping, 404).empty();

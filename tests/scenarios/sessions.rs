@@ -33,9 +33,7 @@ fn unrecoverable(error: &Error) -> (usize, Option<Error>, bool) {
 
 /// A world with a call under suspicion, whose ping is taken.
 fn suspecting() -> (World, CallId, crate::world::Sent) {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 400)
         .error(-32000, "No valid session ID provided");
     let ping = w.take("ping");
@@ -116,29 +114,6 @@ fn calls_streaming_on_the_old_session_stay_untouched() {
 }
 
 #[test]
-fn calls_streaming_on_the_old_session_that_break_off_fail_as_unknown() {
-    for clean in [true, false] {
-        let mut w = World::ready();
-        let streaming = w.call("tools/list");
-        let stream = w.take("tools/list");
-        w.answer(&stream, 200).stream(&[log("one")]);
-        w.call("tools/call");
-        w.answer_all("tools/call", 404);
-        if clean {
-            w.end(&stream)
-        } else {
-            w.fail(&stream, reset())
-        }
-        assert_eq!(
-            w.error(streaming).delivery(),
-            Delivery::Unknown,
-            "clean: {clean}"
-        );
-        assert_eq!(w.count("tools/list"), 1);
-    }
-}
-
-#[test]
 fn a_call_refused_once_and_then_failed_by_the_handshake_says_rejected() {
     let mut w = World::recovering();
     let fresh = w.call("tools/list");
@@ -210,9 +185,7 @@ fn suspicion_unfounded_by_any_answer_to_the_ping() {
 
 #[test]
 fn suspicion_unfounded_fails_a_call_without_an_own_error() {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 400).body("bad thing");
     let ping = w.take("ping");
     w.answer(&ping, 200).error(-32601, "no ping here");

@@ -1,32 +1,20 @@
 //! Section 6, as far as it is about the streams of calls, up to their end.
 
 use mcp_http::{
-    CallId, CallOptions, Config, Delivery, Event, LimitExceeded, LimitKind, Limits, Lost, Message,
-    Mistake, Peer, Reason, Revision, Subject,
+    CallId, CallOptions, Delivery, Event, LimitExceeded, LimitKind, Limits, Lost, Message, Mistake,
+    Peer, Reason, Revision, Subject,
 };
 use serde_json::{Value, json};
 
 use crate::world::{
-    Sent, World, config, event, log, notification, request, reset, result, rpc_error, secs,
+    Sent, World, event, log, notification, request, reset, result, rpc_error, secs,
 };
 
-fn limited(change: impl FnOnce(&mut Limits)) -> Config {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    config().limits(limits)
-}
-
-/// A call whose answer is a stream with nothing in it yet.
-fn streaming_with(config: Config) -> (World, CallId, Sent) {
-    let mut w = World::ready_with(|_| config);
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    w.answer(&sent, 200).stream(&[]);
+/// A call whose answer is a stream with nothing in it yet, within these limits.
+fn limited(change: impl FnOnce(&mut Limits)) -> (World, CallId, Sent) {
+    let mut w = World::limited(change);
+    let (call, sent) = w.stream("tools/call");
     (w, call, sent)
-}
-
-fn streaming() -> (World, CallId, Sent) {
-    streaming_with(config())
 }
 
 fn progress(token: &Value, at: u64) -> Value {
@@ -38,7 +26,7 @@ fn progress(token: &Value, at: u64) -> Value {
 
 #[test]
 fn messages_come_in_order_and_with_their_call() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     for text in ["one", "two", "three"] {
         w.event(&sent, &log(text));
     }
@@ -131,7 +119,7 @@ fn the_reply_may_come_on_another_calls_stream() {
 
 #[test]
 fn a_stream_that_has_its_reply_is_finished() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.event(&sent, &log("after"));
     w.event(&sent, &rpc_error(sent.rpc_id(), -1, "second"));
@@ -145,7 +133,7 @@ fn a_stream_that_has_its_reply_is_finished() {
 fn an_end_before_the_reply_fails_the_call_and_nothing_else() {
     let rows = [("clean", None), ("broken", Some(reset()))];
     for (name, failure) in rows {
-        let (mut w, call, sent) = streaming();
+        let (mut w, call, sent) = World::streaming();
         let other = w.call("tools/list");
         match failure.clone() {
             None => w.end(&sent),
@@ -170,7 +158,7 @@ fn an_end_before_the_reply_fails_the_call_and_nothing_else() {
 
 #[test]
 fn an_unfinished_event_at_the_end_is_dropped() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     let unfinished = format!("data: {}", result(sent.rpc_id(), json!({})));
     w.chunk(&sent, unfinished);
     w.end(&sent);
@@ -183,7 +171,7 @@ fn chunks_may_be_split_anywhere() {
     whole += &event(&log("caf\u{e9} \u{1f600}")).replace('\n', "\r\n");
     whole += "event: message\nretry: 5\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":ID,\"result\":{\"ok\":1}}\n\n";
     for size in [1, 2, 3, 5, 7, 11, 64, 10_000] {
-        let (mut w, call, sent) = streaming();
+        let (mut w, call, sent) = World::streaming();
         let text = whole.replace("ID", &sent.rpc_id().to_string());
         for chunk in text.as_bytes().chunks(size) {
             w.chunk(&sent, chunk.to_vec());
@@ -196,9 +184,7 @@ fn chunks_may_be_split_anywhere() {
 #[test]
 fn a_json_body_may_be_split_anywhere() {
     for size in [1, 7, 1000] {
-        let mut w = World::ready();
-        let call = w.call("tools/call");
-        let sent = w.take("tools/call");
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 200)
             .header("content-type", "application/json")
             .head();
@@ -217,7 +203,7 @@ fn a_json_body_may_be_split_anywhere() {
 
 #[test]
 fn only_events_of_type_message_or_none_carry_messages() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     w.chunk(&sent, format!("event: ping\n{}", event(&log("not this"))));
     w.chunk(
         &sent,
@@ -228,43 +214,6 @@ fn only_events_of_type_message_or_none_carry_messages() {
     w.chunk(&sent, "data:\n\n: keep-alive\n\nid: 5\n\n");
     assert_eq!(w.logs(), ["this", "and this"]);
     assert!(w.events.is_empty() && !w.ended(call));
-}
-
-#[test]
-fn keep_alive_comments_never_fill_anything() {
-    let (mut w, call, sent) = streaming();
-    for _ in 0..2000 {
-        w.chunk(&sent, ": keep-alive\n\n");
-    }
-    assert!(w.connection.wants_read(sent.exchange));
-    w.event(&sent, &result(sent.rpc_id(), json!({})));
-    w.reply(call);
-}
-
-#[test]
-fn unreadable_data_is_reported_once_and_the_call_still_ends() {
-    let rows = [
-        "{",
-        "<html>",
-        "{}",
-        "7",
-        "[]",
-        "\"x\"",
-        r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
-    ];
-    for data in rows {
-        let (mut w, call, sent) = streaming();
-        w.chunk(&sent, format!("data: {data}\n\n"));
-        let error = w.error_of(Subject::Stream(Some(call)));
-        assert!(
-            matches!(error.reason(), Reason::Peer(Peer::Message(_))),
-            "{data}"
-        );
-        assert_eq!(error.method(), Some("tools/call"), "{data}");
-        assert!(w.events.is_empty(), "{data}: once");
-        w.event(&sent, &result(sent.rpc_id(), json!({})));
-        w.reply(call);
-    }
 }
 
 #[test]
@@ -281,7 +230,7 @@ fn a_positional_array_is_no_reply() {
 
 #[test]
 fn backpressure_a_full_queue_pauses_the_stream() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     w.reading = false;
     for number in 0..256 {
         w.event(&sent, &log(&number.to_string()));
@@ -299,7 +248,7 @@ fn backpressure_a_full_queue_pauses_the_stream() {
 
 #[test]
 fn backpressure_loses_nothing_that_is_reported_nevertheless() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     w.reading = false;
     for number in 0..1000 {
         w.event(&sent, &log(&number.to_string()));
@@ -320,7 +269,7 @@ fn backpressure_loses_nothing_that_is_reported_nevertheless() {
 
 #[test]
 fn backpressure_of_one_stream_is_no_other_calls_concern() {
-    let (mut w, _, sent) = streaming();
+    let (mut w, _, sent) = World::streaming();
     w.call("tools/list");
     w.call("prompts/list");
     w.reading = false;
@@ -344,7 +293,7 @@ fn backpressure_of_one_stream_is_no_other_calls_concern() {
 
 #[test]
 fn backpressure_ends_when_the_call_that_filled_the_queue_is_cancelled() {
-    let (mut w, noisy, sent) = streaming();
+    let (mut w, noisy, sent) = World::streaming();
     let quiet = w.call("tools/list");
     let other = w.take("tools/list");
     w.answer(&other, 200).stream(&[]);
@@ -363,7 +312,7 @@ fn backpressure_ends_when_the_call_that_filled_the_queue_is_cancelled() {
 
 #[test]
 fn backpressure_of_asks_ends_when_they_are_answered() {
-    let (mut w, call, sent) = streaming_with(limited(|limits| limits.open_asks = 1));
+    let (mut w, call, sent) = limited(|limits| limits.open_asks = 1);
     let ask = |id: u64| request(id, "roots/list", json!({}));
     w.event(&sent, &ask(1));
     w.event(&sent, &ask(2));
@@ -379,7 +328,7 @@ fn backpressure_of_asks_ends_when_they_are_answered() {
 
 #[test]
 fn backpressure_by_bytes_lets_one_larger_in_alone() {
-    let (mut w, _, sent) = streaming_with(limited(|limits| limits.unread_bytes = 100));
+    let (mut w, _, sent) = limited(|limits| limits.unread_bytes = 100);
     w.reading = false;
     w.event(&sent, &log(&"x".repeat(500)));
     assert!(w.connection.wants_read(sent.exchange));
@@ -392,7 +341,7 @@ fn backpressure_by_bytes_lets_one_larger_in_alone() {
 
 #[test]
 fn a_break_behind_a_full_queue_still_ends_the_call() {
-    let (mut w, call, sent) = streaming();
+    let (mut w, call, sent) = World::streaming();
     w.reading = false;
     for _ in 0..300 {
         w.event(&sent, &log("noise"));
@@ -458,8 +407,7 @@ fn a_stream_too_large_fails_its_call_and_says_which_limit() {
         (LimitKind::Line, limited(|limits| limits.line = 50), 50),
         (LimitKind::Event, limited(|limits| limits.event = 50), 50),
     ];
-    for (kind, config, value) in rows {
-        let (mut w, call, sent) = streaming_with(config);
+    for (kind, (mut w, call, sent), value) in rows {
         w.event(&sent, &log(&"x".repeat(100)));
         let error = w.error(call);
         assert_eq!(*error.reason(), LimitExceeded { kind, value }.into());
@@ -470,7 +418,7 @@ fn a_stream_too_large_fails_its_call_and_says_which_limit() {
 
 #[test]
 fn unread_notifications_never_keep_failures_of_others_back() {
-    let (mut w, _, sent) = streaming();
+    let (mut w, _, sent) = World::streaming();
     let other = w.call("tools/list");
     w.reading = false;
     for _ in 0..300 {
@@ -493,7 +441,7 @@ fn unread_notifications_never_keep_failures_of_others_back() {
 
 #[test]
 fn backpressure_of_asks_ends_when_one_is_withdrawn_unseen() {
-    let (mut w, _, one) = streaming_with(limited(|limits| limits.open_asks = 1));
+    let (mut w, _, one) = limited(|limits| limits.open_asks = 1);
     w.call("tools/list");
     let two = w.take("tools/list");
     w.answer(&two, 200).stream(&[]);

@@ -7,24 +7,8 @@ use mcp_http::{
 use serde_json::json;
 
 use crate::world::{
-    Sent, World, log, millis, notification, refused_connection, request, reset, result, secs,
+    World, log, millis, notification, refused_connection, request, reset, result, secs,
 };
-
-/// A call that is under way in session `s1`.
-fn under_way() -> (World, CallId, Sent) {
-    let mut w = World::ready();
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
-    (w, call, sent)
-}
-
-#[test]
-fn head_clock_calls_have_none() {
-    let (mut w, call, sent) = under_way();
-    w.advance(secs(599));
-    w.answer(&sent, 200).result(json!({ "ok": true }));
-    assert_eq!(w.result(call)["ok"], true);
-}
 
 #[test]
 fn head_clock_of_30_s_ends_what_else_is_sent() {
@@ -44,7 +28,7 @@ fn head_clock_of_30_s_ends_what_else_is_sent() {
 
 #[test]
 fn head_clock_of_an_answer() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     let ask = request("q", "sampling/createMessage", json!({}));
     w.answer(&sent, 200).stream(&[ask]);
     let ticket = w.ask().ticket;
@@ -70,7 +54,7 @@ fn head_clock_is_configurable() {
 
 #[test]
 fn a_refusals_body_is_waited_for_30_s() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 422).head();
     w.chunk(&sent, "because");
     w.advance(secs(30) - millis(1));
@@ -82,7 +66,7 @@ fn a_refusals_body_is_waited_for_30_s() {
 
 #[test]
 fn whole_call_clock_is_10_minutes() {
-    let (mut w, call, _) = under_way();
+    let (mut w, call, _) = World::under_way();
     w.advance(secs(600) - millis(1));
     assert!(!w.ended(call));
     w.advance(millis(1));
@@ -121,7 +105,7 @@ fn whole_call_clock_runs_while_there_is_no_session() {
 
 #[test]
 fn time_out_tells_the_server_and_lets_go() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.advance(secs(600));
     let cancelled = w.take("notifications/cancelled");
     assert_eq!(cancelled.json()["params"]["requestId"], sent.rpc_id());
@@ -189,11 +173,11 @@ fn every_call_state() -> Vec<(&'static str, World, CallId, Delivery)> {
         (w, call)
     });
     row("sent", Delivery::Unknown, &|| {
-        let (w, call, _) = under_way();
+        let (w, call, _) = World::under_way();
         (w, call)
     });
     row("its JSON is coming", Delivery::Unknown, &|| {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 200)
             .header("content-type", "application/json")
             .head();
@@ -201,24 +185,24 @@ fn every_call_state() -> Vec<(&'static str, World, CallId, Delivery)> {
         (w, call)
     });
     row("its refusal is coming", Delivery::Unknown, &|| {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 503).head();
         (w, call)
     });
     row("streaming", Delivery::Unknown, &|| {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 200).stream(&[log("working")]);
         (w, call)
     });
     row("its stream is stalled", Delivery::Unknown, &|| {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.reading = false;
         w.answer(&sent, 200).stream(&vec![log("noise"); 300]);
         w.reading = true;
         (w, call)
     });
     row("an ask waits", Delivery::Unknown, &|| {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 200)
             .stream(&[request(1, "sampling/createMessage", json!({}))]);
         (w, call)
@@ -384,7 +368,7 @@ fn initialize_is_never_cancelled() {
 #[test]
 fn the_exchange_is_aborted_when_the_cancellation_is_answered() {
     for status in [202, 500] {
-        let (mut w, call, sent) = under_way();
+        let (mut w, call, sent) = World::under_way();
         w.cancel(call);
         assert!(w.aborted.is_empty());
         w.answer_all("notifications/cancelled", status);
@@ -394,7 +378,7 @@ fn the_exchange_is_aborted_when_the_cancellation_is_answered() {
 
 #[test]
 fn the_exchange_is_aborted_after_5_s_at_the_latest() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.cancel(call);
     w.advance(secs(5) - millis(1));
     assert!(w.aborted.is_empty());
@@ -404,7 +388,7 @@ fn the_exchange_is_aborted_after_5_s_at_the_latest() {
 
 #[test]
 fn what_arrives_late_is_dropped() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200).stream(&[]);
     w.cancel(call);
     w.events.clear();
@@ -433,7 +417,7 @@ fn late_progress_is_dropped() {
 
 #[test]
 fn unread_messages_of_a_cancelled_call_are_not_delivered() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.reading = false;
     w.answer(&sent, 200)
         .stream(&[log("one"), request(1, "roots/list", json!({}))]);
@@ -449,7 +433,7 @@ fn unread_messages_of_a_cancelled_call_are_not_delivered() {
 
 #[test]
 fn what_a_cancelled_call_held_in_buffers_is_free_at_once() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200)
         .header("content-type", "application/json")
         .head();
@@ -461,7 +445,7 @@ fn what_a_cancelled_call_held_in_buffers_is_free_at_once() {
 
 #[test]
 fn cancelling_twice_or_after_the_end_does_nothing() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200).result(json!({}));
     w.cancel(call);
     w.cancel(call);
@@ -471,7 +455,7 @@ fn cancelling_twice_or_after_the_end_does_nothing() {
 
 #[test]
 fn a_finished_stream_has_5_s_to_end_by_itself() {
-    let (mut w, _, sent) = under_way();
+    let (mut w, _, sent) = World::under_way();
     let reply = result(sent.rpc_id(), json!({}));
     w.answer(&sent, 200).stream(&[reply]);
     w.advance(secs(5) - millis(1));
@@ -525,9 +509,7 @@ fn growing_delays_are_drawn_between_the_floor_and_a_growing_ceiling() {
 
 #[test]
 fn retry_after_zero_is_clamped_to_the_floor() {
-    let mut w = World::ready();
-    w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (mut w, _, sent) = World::under_way();
     w.answer(&sent, 429).header("retry-after", "0").empty();
     assert_eq!(w.wake(), millis(100));
     let mut w = World::initializing();
@@ -540,7 +522,7 @@ fn retry_after_zero_is_clamped_to_the_floor() {
 
 #[test]
 fn time_that_goes_back_stands_still() {
-    let (mut w, call, _) = under_way();
+    let (mut w, call, _) = World::under_way();
     w.advance(secs(500));
     let now = std::mem::replace(&mut w.now, Time::ZERO);
     w.connection.handle_timeout(Time::ZERO);
@@ -561,7 +543,7 @@ fn time_that_goes_back_stands_still() {
 
 #[test]
 fn time_can_jump_far_ahead() {
-    let (mut w, call, _) = under_way();
+    let (mut w, call, _) = World::under_way();
     w.now = Time::new(std::time::Duration::MAX);
     w.connection.handle_timeout(w.now);
     w.drive();
@@ -584,7 +566,7 @@ fn needless_timeouts_do_no_harm() {
 
 #[test]
 fn poll_timeout_is_now_while_something_it_brought_about_waits() {
-    let (mut w, _, _) = under_way();
+    let (mut w, _, _) = World::under_way();
     let due = w.connection.poll_timeout().unwrap();
     w.now = due;
     w.connection.handle_timeout(due);
@@ -617,7 +599,7 @@ fn delete_has_a_deadline() {
 
 #[test]
 fn a_cancelled_call_leaves_no_delay_behind() {
-    let (mut w, call, sent) = under_way();
+    let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 429).header("retry-after", "100").empty();
     w.cancel(call);
     assert_eq!(

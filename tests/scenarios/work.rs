@@ -3,34 +3,20 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use mcp_http::{CallOptions, Limits};
+use mcp_http::CallOptions;
 use serde_json::{Value, json};
 
 use crate::world::{Sent, World, event, log, notification, request, result};
-
-fn limited(change: impl FnOnce(&mut Limits)) -> World {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    World::ready_with(|config| config.limits(limits))
-}
-
-/// The stream of a call, with nothing in it yet.
-fn stream(w: &mut World, method: &str) -> Sent {
-    w.call(method);
-    let sent = w.take(method);
-    w.answer(&sent, 200).stream(&[]);
-    sent
-}
 
 /// Progress of a call that has ended is dropped as soon as somebody looks at it. So this one,
 /// which waits for more room than there is, tells whether it is looked at with each event.
 #[test]
 fn what_waits_for_room_is_not_read_again_with_each_event_polled() {
-    let mut w = limited(|limits| limits.unread_bytes = 10_000);
+    let mut w = World::limited(|limits| limits.unread_bytes = 10_000);
     let call = w.call_with("tools/call", CallOptions::new().progress());
     let asked = w.take("tools/call");
     let token = asked.json()["params"]["_meta"]["progressToken"].clone();
-    let other = stream(&mut w, "tools/list");
+    let (_, other) = w.stream("tools/list");
     w.reading = false;
     for _ in 0..100 {
         w.event(&other, &log("x"));
@@ -56,12 +42,12 @@ fn what_waits_for_room_is_not_read_again_with_each_event_polled() {
 /// The same for a question: nobody asks it any more when its session is gone.
 #[test]
 fn what_waits_for_room_for_a_question_is_not_read_again_either() {
-    let mut w = limited(|limits| {
+    let mut w = World::limited(|limits| {
         limits.open_asks = 1;
         limits.control_exchanges = 1;
     });
     w.notify("notifications/x");
-    let asking = stream(&mut w, "tools/list");
+    let (_, asking) = w.stream("tools/list");
     w.event(&asking, &request(1, "roots/list", json!({})));
     let ticket = w.ask().ticket;
     w.reply_to(ticket);
@@ -188,15 +174,14 @@ fn a_payload_that_fills_its_chunk_is_not_copied() {
 
 /// Calls, and gives the call up at once, which the server is told and does not answer.
 fn given_up(w: &mut World) -> Sent {
-    let call = w.call("tools/call");
-    let sent = w.take("tools/call");
+    let (call, sent) = w.begin("tools/call");
     w.cancel(call);
     sent
 }
 
 #[test]
 fn cancelled_exchanges_linger_no_more_than_calls_may_be_open() {
-    let mut w = limited(|limits| limits.open_calls = 2);
+    let mut w = World::limited(|limits| limits.open_calls = 2);
     let first = given_up(&mut w);
     given_up(&mut w);
     assert!(w.aborted.is_empty());
@@ -206,7 +191,7 @@ fn cancelled_exchanges_linger_no_more_than_calls_may_be_open() {
 
 #[test]
 fn a_cancelled_exchange_that_is_over_lingers_no_more() {
-    let mut w = limited(|limits| limits.open_calls = 3);
+    let mut w = World::limited(|limits| limits.open_calls = 3);
     let first = given_up(&mut w);
     w.take("notifications/cancelled");
     let second = given_up(&mut w);
@@ -221,13 +206,13 @@ fn a_cancelled_exchange_that_is_over_lingers_no_more() {
 
 #[test]
 fn cancellations_that_cannot_leave_take_no_more_room_than_calls_may_be_open() {
-    let mut w = limited(|limits| {
+    let mut w = World::limited(|limits| {
         limits.open_calls = 2;
         limits.open_asks = 4;
         limits.control_exchanges = 1;
     });
     w.notify("notifications/x");
-    let asking = stream(&mut w, "tools/list");
+    let (_, asking) = w.stream("tools/list");
     for _ in 0..10 {
         given_up(&mut w);
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use mcp_http::{
-    Ask, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure, Message,
-    Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time, Transmit,
+    Ask, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure, Limits,
+    Message, Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time, Transmit,
 };
 use serde_json::{Value, json};
 
@@ -88,6 +88,13 @@ pub(crate) fn config() -> Config {
         .unwrap()
         .capabilities(&announced)
         .unwrap()
+}
+
+/// The default limits but for these.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
 }
 
 pub(crate) fn server_capabilities() -> Value {
@@ -192,6 +199,25 @@ impl World {
         w.establish("s1");
         w.events.clear();
         w
+    }
+
+    /// In session `s1`, within the default limits but for these.
+    pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::ready_with(|config| config.limits(limits(change)))
+    }
+
+    /// A call is under way in session `s1`.
+    pub(crate) fn under_way() -> (Self, CallId, Sent) {
+        let mut w = Self::ready();
+        let (call, sent) = w.begin("tools/call");
+        (w, call, sent)
+    }
+
+    /// The same, and its answer is a stream with nothing in it yet.
+    pub(crate) fn streaming() -> (Self, CallId, Sent) {
+        let mut w = Self::ready();
+        let (call, sent) = w.stream("tools/call");
+        (w, call, sent)
     }
 
     /// In a session without an id.
@@ -310,6 +336,21 @@ impl World {
             .unwrap();
         self.drive();
         call
+    }
+
+    /// A call that leaves at once, as the server sees it.
+    #[track_caller]
+    pub(crate) fn begin(&mut self, method: &str) -> (CallId, Sent) {
+        let call = self.call(method);
+        (call, self.take(method))
+    }
+
+    /// The same, and its answer is a stream with nothing in it yet.
+    #[track_caller]
+    pub(crate) fn stream(&mut self, method: &str) -> (CallId, Sent) {
+        let (call, sent) = self.begin(method);
+        self.answer(&sent, 200).stream(&[]);
+        (call, sent)
     }
 
     pub(crate) fn notify(&mut self, method: &str) -> mcp_http::NotificationId {
