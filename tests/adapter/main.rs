@@ -20,3 +20,14 @@ mod hand;
 mod real;
 mod script;
 mod scripted;
+
+/// Waits for what happens elsewhere.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}

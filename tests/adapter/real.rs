@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::server::{Server, StreamableHttpServerConfig, Then};
+use crate::until;
 
 fn config(server: &Server) -> Config {
     Config::new(&server.url())
@@ -22,14 +23,28 @@ fn work(key: &str, ms: u64, steps: u64) -> Value {
     json!({ "name": "work", "arguments": { "key": key, "ms": ms, "steps": steps } })
 }
 
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..400 {
-        if holds() {
-            return;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
+/// A server, and a client of it.
+async fn served() -> (Server, Client) {
+    let server = Server::start().await;
+    let client = Client::spawn(config(&server));
+    (server, client)
+}
+
+/// The same, and the application can be asked.
+async fn askable() -> (Server, Client) {
+    let server = Server::start().await;
+    let capabilities = json!({ "elicitation": {} });
+    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
+    (server, client)
+}
+
+/// The tool that asks for a name ends, and was told none.
+async fn is_told_no_name(client: &Client) {
+    let call = client.call("tools/call", json!({ "name": "ask", "arguments": {} }));
+    let outcome = timeout(Duration::from_secs(5), call)
+        .await
+        .expect("it ends");
+    assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
 }
 
 #[tokio::test]
@@ -71,8 +86,7 @@ async fn every_revision_of_the_session_binding_is_negotiated() {
 
 #[tokio::test]
 async fn a_hundred_calls_outlive_their_session_and_none_runs_twice() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (server, client) = served().await;
     let mut events = client.events();
     client.ready().await.unwrap();
     server.gate(100, Then::Forget);
@@ -99,8 +113,7 @@ async fn a_hundred_calls_outlive_their_session_and_none_runs_twice() {
 
 #[tokio::test]
 async fn progress_comes_in_order_before_the_reply() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (_server, client) = served().await;
     let mut events = client.events();
     let call = client.call_with(
         "tools/call",
@@ -124,9 +137,7 @@ async fn progress_comes_in_order_before_the_reply() {
 
 #[tokio::test]
 async fn an_elicitation_is_answered() {
-    let server = Server::start().await;
-    let capabilities = json!({ "elicitation": {} });
-    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
+    let (_server, client) = askable().await;
     let mut events = client.events();
     let asked = {
         let client = client.clone();
@@ -156,20 +167,13 @@ async fn an_elicitation_is_answered() {
 
 #[tokio::test]
 async fn an_ask_that_nobody_reads_is_declined_and_hangs_nobody() {
-    let server = Server::start().await;
-    let capabilities = json!({ "elicitation": {} });
-    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
-    let call = client.call("tools/call", json!({ "name": "ask", "arguments": {} }));
-    let outcome = timeout(Duration::from_secs(5), call)
-        .await
-        .expect("it ends");
-    assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
+    let (_server, client) = askable().await;
+    is_told_no_name(&client).await;
 }
 
 #[tokio::test]
 async fn dropping_a_call_cancels_it_on_the_server() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (server, client) = served().await;
     client.ready().await.unwrap();
     let call = client.call("tools/call", work("dropped", 20_000, 0));
     tokio::pin!(call);
@@ -180,7 +184,7 @@ async fn dropping_a_call_cancels_it_on_the_server() {
     );
     assert_eq!(server.executions().get("dropped"), Some(&1));
     call.set(client.call("ping", ()));
-    eventually("cancelled", || {
+    until("cancelled", || {
         server.cancellations().get("dropped") == Some(&1)
     })
     .await;
@@ -190,8 +194,7 @@ async fn dropping_a_call_cancels_it_on_the_server() {
 
 #[tokio::test]
 async fn cancelling_by_id_ends_the_future_at_once() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (_server, client) = served().await;
     client.ready().await.unwrap();
     let call = client.call("tools/call", work("long", 20_000, 0));
     let id = call.id().unwrap();
@@ -207,15 +210,14 @@ async fn cancelling_by_id_ends_the_future_at_once() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_the_session() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (server, client) = served().await;
     let mut events = client.events();
     client.ready().await.unwrap();
     let call = client.call("tools/call", work("pending", 100, 0));
     drop(client);
     call.await
         .expect("a pending call keeps the connection open");
-    eventually("DELETE", || server.count().deletes == 1).await;
+    until("DELETE", || server.count().deletes == 1).await;
     while timeout(Duration::from_secs(5), events.next())
         .await
         .expect("it ends")
@@ -225,8 +227,7 @@ async fn dropping_the_last_handle_ends_the_session() {
 
 #[tokio::test]
 async fn an_error_of_the_server_is_the_outcome() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (_server, client) = served().await;
     let error = client.call("no/such/method", ()).await.unwrap_err();
     assert_eq!(error.rpc_error().map(|rpc| rpc.code), Some(-32601));
     assert_eq!(error.method(), Some("no/such/method"));
@@ -236,8 +237,7 @@ async fn an_error_of_the_server_is_the_outcome() {
 
 #[tokio::test]
 async fn a_notification_is_accepted() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (server, client) = served().await;
     client
         .notify("notifications/roots/list_changed", ())
         .await
@@ -266,8 +266,7 @@ async fn a_server_without_sessions_is_spoken_to() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_waited_for_by_those_who_want_to() {
-    let server = Server::start().await;
-    let client = Client::spawn(config(&server));
+    let (server, client) = served().await;
     client.ready().await.unwrap();
     server.stop().await;
     let error = client
@@ -299,9 +298,7 @@ async fn a_wrong_address_is_told_apart_from_a_lost_session() {
 
 #[tokio::test]
 async fn a_custom_answer_reaches_the_server_as_an_error() {
-    let server = Server::start().await;
-    let capabilities = json!({ "elicitation": {} });
-    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
+    let (_server, client) = askable().await;
     let mut events = client.events();
     let answerer = client.clone();
     tokio::spawn(async move {
@@ -315,24 +312,14 @@ async fn a_custom_answer_reaches_the_server_as_an_error() {
             }
         }
     });
-    let call = client.call("tools/call", json!({ "name": "ask", "arguments": {} }));
-    let outcome = timeout(Duration::from_secs(5), call)
-        .await
-        .expect("it ends");
-    assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
+    is_told_no_name(&client).await;
 }
 
 #[tokio::test]
 async fn asks_are_declined_again_when_nobody_reads_events_any_more() {
-    let server = Server::start().await;
-    let capabilities = json!({ "elicitation": {} });
-    let client = Client::spawn(config(&server).capabilities(&capabilities).unwrap());
+    let (_server, client) = askable().await;
     drop(client.events());
-    let call = client.call("tools/call", json!({ "name": "ask", "arguments": {} }));
-    let outcome = timeout(Duration::from_secs(5), call)
-        .await
-        .expect("it ends");
-    assert!(!format!("{:?}", outcome.map(|r| r.as_str().to_owned())).contains("hello"));
+    is_told_no_name(&client).await;
 }
 
 #[tokio::test]

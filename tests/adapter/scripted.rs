@@ -11,19 +11,19 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::script::{Act, STREAM, Script, reply, usual};
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
-        if holds() {
-            return;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
-}
+use crate::until;
 
 fn config(script: &Script) -> Config {
     Config::new(&script.url()).unwrap()
+}
+
+/// A server whose tools never answer.
+async fn hanging_tools() -> Script {
+    Script::start(|arrived| match arrived.calls() {
+        "tools/call" => Act::Hang(String::new()),
+        _ => usual(arrived),
+    })
+    .await
 }
 
 /// A configuration whose closing is quick, for servers that hang.
@@ -67,11 +67,7 @@ async fn the_body_of_a_404_is_read_so_that_its_connection_is_used_again() {
 
 #[tokio::test]
 async fn a_cancelled_call_frees_its_socket_although_the_server_hangs() {
-    let script = Script::start(|arrived| match arrived.calls() {
-        "tools/call" => Act::Hang(String::new()),
-        _ => usual(arrived),
-    })
-    .await;
+    let script = hanging_tools().await;
     let client = Client::spawn(brisk(&script));
     client.ready().await.unwrap();
     let call = client.call("tools/call", json!({ "name": "x" }));
@@ -126,11 +122,7 @@ async fn a_call_times_out_and_its_neighbour_is_answered() {
 
 #[tokio::test]
 async fn control_traffic_passes_two_hundred_hanging_calls() {
-    let script = Script::start(|arrived| match arrived.calls() {
-        "tools/call" => Act::Hang(String::new()),
-        _ => usual(arrived),
-    })
-    .await;
+    let script = hanging_tools().await;
     let client = Client::spawn(brisk(&script));
     client.ready().await.unwrap();
     let calls: Vec<_> = (0..200)
@@ -225,11 +217,7 @@ async fn nothing_is_spawned_whoever_polls_the_driver_drives() {
 
 #[tokio::test]
 async fn calls_end_when_the_driver_is_dropped() {
-    let script = Script::start(|arrived| match arrived.calls() {
-        "tools/call" => Act::Hang(String::new()),
-        _ => usual(arrived),
-    })
-    .await;
+    let script = hanging_tools().await;
     let (client, driver) = Client::over_hyper(config(&script));
     let mut events = client.events();
     let driver = tokio::spawn(driver);

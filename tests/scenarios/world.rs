@@ -621,11 +621,10 @@ impl World {
 
     #[track_caller]
     pub(crate) fn reply(&mut self, call: CallId) -> Reply {
-        let found = self.find(|event| match event {
+        self.told("no reply", |event| match event {
             Event::Reply { call: of, reply } if *of == call => Some(reply.clone()),
             _ => None,
-        });
-        found.unwrap_or_else(|| panic!("{call:?} has no reply: {:?}", self.events))
+        })
     }
 
     /// The result of a call, as JSON.
@@ -648,29 +647,26 @@ impl World {
 
     #[track_caller]
     pub(crate) fn error_of(&mut self, of: Subject) -> Error {
-        let found = self.find(|event| match event {
+        self.told("no failure", |event| match event {
             Event::Fail { subject, error } if *subject == of => Some(error.clone()),
             _ => None,
-        });
-        found.unwrap_or_else(|| panic!("{of:?} did not fail: {:?}", self.events))
+        })
     }
 
     #[track_caller]
     pub(crate) fn ready_event(&mut self) -> Ready {
-        let found = self.find(|event| match event {
+        self.told("no session", |event| match event {
             Event::Ready(ready) => Some(ready.clone()),
             _ => None,
-        });
-        found.unwrap_or_else(|| panic!("not ready: {:?}", self.events))
+        })
     }
 
     #[track_caller]
     pub(crate) fn ask(&mut self) -> Ask {
-        let found = self.find(|event| match event {
+        self.told("no question", |event| match event {
             Event::Ask(ask) => Some(ask.clone()),
             _ => None,
-        });
-        found.unwrap_or_else(|| panic!("nothing was asked: {:?}", self.events))
+        })
     }
 
     /// Takes all messages of the server.
@@ -706,12 +702,15 @@ impl World {
         self.events.contains(&Event::Accepted { subject: of })
     }
 
-    fn find<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> Option<T> {
-        let at = self
-            .events
-            .iter()
-            .position(|event| wanted(event).is_some())?;
-        wanted(&self.events.remove(at))
+    /// Takes the first event that is wanted.
+    #[track_caller]
+    fn told<T>(&mut self, else_what: &str, wanted: impl Fn(&Event) -> Option<T>) -> T {
+        let mut events = self.events.iter().enumerate();
+        let Some((at, found)) = events.find_map(|(at, event)| Some((at, wanted(event)?))) else {
+            panic!("{else_what}, but {:?}", self.events);
+        };
+        self.events.remove(at);
+        found
     }
 
     /// All that a command can change and a caller can see.
