@@ -1,5 +1,5 @@
-//! What the adapters' own tests share: a network that answers at once, and a look at what is
-//! kept for those who wait.
+//! What the adapters' own tests share: a server that answers at once, and a look at what is kept
+//! for those who wait.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -7,31 +7,11 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::State;
-use crate::{Time, Transmit};
 
 impl State {
     /// How much is kept for those who wait for an end, or to read on.
     pub(crate) fn waited_for(&self) -> usize {
         self.slots.len() + self.paused.len()
-    }
-
-    /// Answers all that leaves, and hands out what comes of it.
-    #[cfg(feature = "asynchronous")]
-    pub(crate) fn serve(&mut self) {
-        let now = Time::ZERO;
-        while let Some(transmit) = self.connection.poll_transmit(now) {
-            let Transmit::Send { exchange, request } = transmit else {
-                continue;
-            };
-            let (status, headers, body) = answer(&request);
-            let connection = &mut self.connection;
-            connection
-                .handle_head(exchange, status, &headers, now)
-                .unwrap();
-            connection.handle_body(exchange, body, now).unwrap();
-            connection.handle_end(exchange, now).unwrap();
-        }
-        self.settle(now);
     }
 }
 

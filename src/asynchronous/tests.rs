@@ -1,19 +1,23 @@
 //! What is kept for a call, a notification or an answer is gone when nobody waits for it.
 
-use std::future::{Ready, ready};
+use std::future::{Pending, Ready, pending, ready};
 use std::pin::pin;
 use std::task::Waker;
 
-use http_body_util::Empty;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use http_body_util::Full;
 
 use super::*;
+use crate::Transmit;
+use crate::adapter::tests::answer;
 
-/// The tests are the network themselves: nothing comes here.
+/// A server in this process; a tool sends more messages than anybody reads.
 #[derive(Clone)]
-struct Nowhere;
+struct Served;
 
-impl Service<Request<Bytes>> for Nowhere {
-    type Response = Response<Empty<Bytes>>;
+impl Service<Request<Bytes>> for Served {
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -21,32 +25,61 @@ impl Service<Request<Bytes>> for Nowhere {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
-        ready(Ok(Response::new(Empty::new())))
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let (status, mut headers, mut body) = answer(&request);
+        if request
+            .body()
+            .windows(12)
+            .any(|text| text == br#""tools/call""#)
+        {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            body = "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n"
+                .repeat(300)
+                .into();
+        }
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        ready(Ok(response))
     }
 }
 
 struct Still;
 
 impl Timer for Still {
-    type Sleep = Ready<()>;
+    type Sleep = Pending<()>;
 
     fn now(&self) -> Time {
         Time::ZERO
     }
 
-    fn sleep_until(&self, _: Time) -> Ready<()> {
-        ready(())
+    fn sleep_until(&self, _: Time) -> Pending<()> {
+        pending()
     }
 }
 
-fn client() -> (Client, Driver<Nowhere, Still, Bytes, Empty<Bytes>>) {
+fn client() -> (Client, Driver<Served, Still, Bytes, Full<Bytes>>) {
     let config = Config::new("http://localhost/mcp").unwrap();
-    Client::new(config, Nowhere, Still)
+    Client::new(config, Served, Still)
 }
 
+/// Answers all that leaves, and hands out what comes of it.
 fn serve(client: &Client) {
-    client.handle.shared().lock().serve();
+    let now = Time::ZERO;
+    let mut state = client.handle.shared().lock();
+    while let Some(transmit) = state.connection.poll_transmit(now) {
+        let Transmit::Send { exchange, request } = transmit else {
+            continue;
+        };
+        let (status, headers, body) = answer(&request);
+        let connection = &mut state.connection;
+        connection
+            .handle_head(exchange, status, &headers, now)
+            .unwrap();
+        connection.handle_body(exchange, body, now).unwrap();
+        connection.handle_end(exchange, now).unwrap();
+    }
+    state.settle(now);
 }
 
 fn waited_for(client: &Client) -> usize {
@@ -99,4 +132,17 @@ fn of_a_notification_that_was_accepted_or_dropped() {
         serve(&client);
         assert_eq!(waited_for(&client), 0, "served: {served}");
     }
+}
+
+#[test]
+fn of_an_exchange_that_waits_for_readers_and_is_aborted() {
+    let (client, mut driver) = client();
+    let _unread = client.events();
+    let call = client.call("tools/call", ());
+    assert!(poll(Pin::new(&mut driver)).is_pending());
+    assert_eq!(waited_for(&client), 2, "a call, and readers");
+    drop(call);
+    client.handle.shared().close();
+    assert!(poll(Pin::new(&mut driver)).is_ready());
+    assert_eq!(waited_for(&client), 0);
 }
