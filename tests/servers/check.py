@@ -27,4 +27,4 @@ assert [tool["name"] for tool in tools] == ["add"], tools
 outcome = result("tools/call", {"name": "add", "arguments": {"a": 2, "b": 40}})
 assert outcome["content"] == [{"type": "text", "text": "42"}], outcome
 
-assert call("tools/call", {}).returncode != 0, "an error is no result"
+assert call("tools/call", {}).returncode == 3, "the server said no"
