@@ -57,7 +57,7 @@ pub enum Mistake {
     #[error("the connection is closed")]
     Closed,
     /// The URL cannot be an MCP endpoint; the text says why.
-    #[error("the endpoint {0}")]
+    #[error("{0}")]
     Endpoint(String),
     /// The id was given by another connection, or by none.
     #[error("the id belongs to another connection")]
