@@ -1,0 +1,170 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+const EXAMPLES: &str = r#"Examples:
+  mcp-http call http://127.0.0.1:8000/mcp tools/list
+  mcp-http call URL tools/call '{"name": "add", "arguments": {"a": 1, "b": 2}}'
+  mcp-http call URL tools/call - --bearer-env TOKEN < params.json
+  mcp-http call URL resources/read '{"uri": "file:///a"}' --verbose --time-out 5s
+"#;
+
+const RULES: &str = "\
+The result goes to stdout as JSON: laid out on a terminal, as one line elsewhere, its
+numbers and the order of its members as the server sent them. The server's messages and
+progress go to stderr, and so does what went wrong: what happened, whether the server
+executed the call, what to do. A tool that reports a failure of its own (`isError`) has
+answered.
+
+Secrets come from the environment or from files, without the end of line behind them,
+and are never printed.
+
+What the server asks for meanwhile (elicitation) is put to you if stdin and stderr are a
+terminal; otherwise, and if stdin holds the params, it is declined.
+
+Ctrl-C cancels the call and ends the session; a second one leaves at once.
+";
+
+const JSON: &str = "\
+Print a line of JSON on stdout for each thing that happens, for programs
+
+Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `gap`,
+`ask`, `ask-withdrawn`, `failure`; the last one is `result` or `error`. An error has
+`exit`, `blame`, `text`, `remedy`, `delivery` (`not-sent` and `rejected`: not executed;
+`unknown`), and where they exist `status`, `retry_after` (seconds) and `rpc` (`code`,
+`message`, `data`). Nothing but questions and mistakes of usage goes to stderr.";
+
+/// The client side of MCP over HTTP, for terminals and scripts.
+#[derive(Parser)]
+#[command(name = "mcp-http", version, after_help = Exit::table())]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Call a method of a server and print its result
+    #[command(
+        after_help = EXAMPLES,
+        after_long_help = format!("{RULES}\n{EXAMPLES}\n{}", Exit::table()),
+    )]
+    Call(CallArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct CallArguments {
+    /// The server's endpoint, such as http://127.0.0.1:8000/mcp
+    pub(crate) url: String,
+    /// The method, such as tools/list
+    pub(crate) method: String,
+    /// The params, a JSON object; `-` reads them from stdin [default: none]
+    #[arg(value_name = "PARAMS-JSON | -")]
+    pub(crate) params: Option<String>,
+    /// Send this header with every request (no credentials: see the next)
+    #[arg(long = "header", value_name = "NAME:VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// Send this header with the value of an environment variable
+    #[arg(long = "header-env", value_name = "NAME=VAR")]
+    pub(crate) headers_env: Vec<String>,
+    /// Send this header with the content of a file
+    #[arg(long = "header-file", value_name = "NAME=FILE")]
+    pub(crate) headers_file: Vec<String>,
+    /// Send the bearer token that an environment variable holds
+    #[arg(long, value_name = "VAR", conflicts_with = "bearer_file")]
+    pub(crate) bearer_env: Option<String>,
+    /// Send the bearer token that a file holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bearer_file: Option<PathBuf>,
+    /// The time for the whole call: 500ms, 30s or 30, 2m, 1h [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) time_out: Option<Duration>,
+    /// Executing the call twice does no harm: send it again when in doubt
+    #[arg(long)]
+    pub(crate) idempotent: bool,
+    /// Print a line of JSON on stdout for each thing that happens, for programs
+    #[arg(long, long_help = JSON)]
+    pub(crate) json: bool,
+    /// Say what the connection goes through: sessions made, lost, made anew
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|char: char| char.is_ascii_digit() || char == '.');
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("the unit is one of ms, s, m, h".to_owned()),
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "it has to be a number and a unit, such as 30s".to_owned())?;
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(Duration::ZERO) => Err("that leaves no time at all".to_owned()),
+        Ok(time) => Ok(time),
+        Err(_) => Err("that is too long".to_owned()),
+    }
+}
+
+/// A mistake on the command line. The text holds no value that may be a secret.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl Usage {
+    /// As clap shows the mistakes that it finds itself.
+    pub(crate) fn of_command(self, name: &str) -> clap::Error {
+        let mut command = Arguments::command();
+        command.build();
+        let shown = command.clone();
+        let mut shown = shown.find_subcommand(name).cloned().unwrap_or(command);
+        shown.error(ErrorKind::ValueValidation, self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units_and_bare_numbers_are_seconds() {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("7", 7_000),
+            ("1.5s", 1_500),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "0s",
+            "-1s",
+            "1d",
+            "1.2.3s",
+            "30 s",
+            "1e3s",
+            "inf",
+            "99999999999999999999h",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

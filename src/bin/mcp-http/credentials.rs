@@ -1,0 +1,185 @@
+//! Headers, and where the secret ones come from. No text made here holds a value, nor
+//! the name of a variable or file: who mistakes the options puts a secret there.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use http::{HeaderName, header};
+use mcp_http::{Config, Reason};
+
+use crate::arguments::{CallArguments, Usage};
+
+/// A header that is sent with every request.
+struct Header {
+    name: HeaderName,
+    value: String,
+}
+
+/// Shorter ones, such as `1`, are no credentials, and are in every text.
+const SHORTEST_SECRET: usize = 6;
+
+/// What must be printed nowhere.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The text without any of them: a server may repeat what it was sent.
+    pub(crate) fn hidden(&self, mut text: String) -> String {
+        for secret in &self.0 {
+            if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
+                text = text.replace(secret, "[secret]");
+            }
+        }
+        text
+    }
+}
+
+/// Adds the headers of the command line to the configuration.
+pub(crate) fn add(
+    arguments: &CallArguments,
+    mut config: Config,
+) -> Result<(Config, Secrets), Usage> {
+    let mut headers = Vec::new();
+    for text in &arguments.headers {
+        headers.push(plain(text)?);
+    }
+    let mut secrets = Secrets::default();
+    for header in secret_ones(arguments)? {
+        secrets.0.push(header.value.clone());
+        headers.push(header);
+    }
+    if let Some(token) = bearer(arguments)? {
+        headers.push(Header {
+            name: header::AUTHORIZATION,
+            value: format!("Bearer {token}"),
+        });
+        secrets.0.push(token);
+    }
+    let credentials = headers
+        .iter()
+        .filter(|header| header.name == header::AUTHORIZATION);
+    if credentials.count() > 1 {
+        return Err(Usage("there are two `Authorization` headers".to_owned()));
+    }
+    for Header { name, value } in &headers {
+        config = config
+            .header(name.as_str(), value)
+            .map_err(|error| match error.reason() {
+                Reason::Misuse(misuse) => Usage(misuse.mistake().to_string()),
+                reason => Usage(reason.to_string()),
+            })?;
+    }
+    Ok((config, secrets))
+}
+
+fn plain(text: &str) -> Result<Header, Usage> {
+    let (name, value) = split("header", "NAME:VALUE", text, ':')?;
+    let refused = [
+        header::AUTHORIZATION,
+        header::PROXY_AUTHORIZATION,
+        header::COOKIE,
+    ];
+    if refused.contains(&name) {
+        let bearer = match name == header::AUTHORIZATION {
+            true => "; a bearer token: --bearer-env VAR or --bearer-file FILE",
+            false => "",
+        };
+        return Err(Usage(format!(
+            "--header does not take `{name}`: what is on a command line can be seen by others; \
+             use --header-env {name}=VAR or --header-file {name}=FILE{bearer}"
+        )));
+    }
+    let value = value.trim().to_owned();
+    Ok(Header { name, value })
+}
+
+fn secret_ones(arguments: &CallArguments) -> Result<Vec<Header>, Usage> {
+    let mut headers = Vec::new();
+    for text in &arguments.headers_env {
+        let (name, variable) = split("header-env", "NAME=VAR", text, '=')?;
+        let value = from_environment(&format!("--header-env {name}"), variable)?;
+        headers.push(Header { name, value });
+    }
+    for text in &arguments.headers_file {
+        let (name, file) = split("header-file", "NAME=FILE", text, '=')?;
+        let value = from_file(&format!("--header-file {name}"), Path::new(file))?;
+        headers.push(Header { name, value });
+    }
+    Ok(headers)
+}
+
+fn bearer(arguments: &CallArguments) -> Result<Option<String>, Usage> {
+    let token = match (&arguments.bearer_env, &arguments.bearer_file) {
+        (Some(variable), _) => from_environment("--bearer-env", variable)?,
+        (None, Some(file)) => from_file("--bearer-file", file)?,
+        (None, None) => return Ok(None),
+    };
+    if token.contains(char::is_whitespace) {
+        return Err(Usage(
+            "a bearer token has no blank in it: give the token alone, without `Bearer`".to_owned(),
+        ));
+    }
+    Ok(Some(token))
+}
+
+fn split<'a>(
+    option: &str,
+    shape: &str,
+    text: &'a str,
+    separator: char,
+) -> Result<(HeaderName, &'a str), Usage> {
+    let (name, value) = text
+        .split_once(separator)
+        .ok_or_else(|| Usage(format!("--{option} has to be {shape}")))?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
+        Usage(format!(
+            "--{option} has to be {shape}, NAME that of a header"
+        ))
+    })?;
+    Ok((name, value))
+}
+
+fn from_environment(option: &str, variable: &str) -> Result<String, Usage> {
+    // `var` has no answer for these.
+    let value = match variable.is_empty() || variable.contains(['=', '\0']) {
+        true => None,
+        false => env::var_os(variable),
+    };
+    let value = value.ok_or_else(|| {
+        Usage(format!(
+            "{option}: that environment variable is not set (give its name, not the secret)"
+        ))
+    })?;
+    let value = value
+        .into_string()
+        .map_err(|_| Usage(format!("{option}: the variable's value is no text")))?;
+    trimmed(option, &value)
+}
+
+fn from_file(option: &str, path: &Path) -> Result<String, Usage> {
+    let value = fs::read_to_string(path)
+        .map_err(|error| Usage(format!("{option}: that file cannot be read: {error}")))?;
+    trimmed(option, &value)
+}
+
+/// Without the end of line that editors and `echo` leave.
+fn trimmed(option: &str, value: &str) -> Result<String, Usage> {
+    let value = value.trim_end_matches(['\r', '\n']);
+    if value.is_empty() {
+        return Err(Usage(format!("{option}: the value is empty")));
+    }
+    Ok(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_repeats_is_hidden() {
+        let secrets = Secrets(vec!["s3cr3t".to_owned(), "1".to_owned()]);
+        let said = "no s3cr3t, s3cr3t 1!".to_owned();
+        assert_eq!(secrets.hidden(said), "no [secret], [secret] 1!");
+    }
+}

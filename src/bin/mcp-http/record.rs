@@ -1,0 +1,132 @@
+//! What `--json` prints.
+
+use mcp_http::{Delivery, Error, Event, LossCause, RawJson, Revision, RpcError, Subject};
+use serde::{Serialize, Serializer};
+
+use crate::exit::Exit;
+use crate::story::Initialize;
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Record<'a> {
+    Ask {
+        method: &'a str,
+        params: Option<&'a RawJson>,
+    },
+    AskWithdrawn,
+    Error {
+        exit: u8,
+        blame: &'static str,
+        text: String,
+        delivery: &'static str,
+        remedy: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rpc: Option<Rpc<'a>>,
+    },
+    Failure {
+        text: String,
+    },
+    Gap {
+        missed: u64,
+    },
+    Message {
+        method: &'a str,
+        params: Option<&'a RawJson>,
+    },
+    Ready {
+        generation: u64,
+        #[serde(serialize_with = "date")]
+        revision: Revision,
+        server: Option<RawJson>,
+        capabilities: &'a RawJson,
+    },
+    Reinitialize {
+        generation: u64,
+        cause: &'static str,
+    },
+    Result {
+        result: &'a RawJson,
+    },
+}
+
+#[derive(Serialize)]
+pub(crate) struct Rpc<'a> {
+    code: i64,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawJson>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn of_event(event: &'a Event) -> Option<Self> {
+        Some(match event {
+            Event::Ask(ask) => Self::Ask {
+                method: &ask.method,
+                params: ask.params.as_ref(),
+            },
+            Event::AskWithdrawn { .. } => Self::AskWithdrawn,
+            Event::Fail {
+                subject: Subject::Connection | Subject::Stream(_),
+                error,
+            } => Self::Failure {
+                text: error.to_string(),
+            },
+            Event::Gap { missed } => Self::Gap { missed: *missed },
+            Event::Message(message) => Self::Message {
+                method: &message.method,
+                params: message.params.as_ref(),
+            },
+            Event::Ready(ready) => Self::Ready {
+                generation: ready.generation,
+                revision: ready.revision,
+                server: Initialize::of(ready).server,
+                capabilities: &ready.capabilities,
+            },
+            Event::Reinitialize { generation, cause } => Self::Reinitialize {
+                generation: *generation,
+                cause: match cause {
+                    LossCause::BadRequest => "bad-request",
+                    LossCause::NotFound => "not-found",
+                    _ => "other",
+                },
+            },
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn of_error(error: &'a Error) -> Self {
+        let exit = Exit::of(Err(error));
+        Self::Error {
+            exit: exit.code(),
+            blame: exit.blame(),
+            text: error.to_string(),
+            delivery: match error.delivery() {
+                Delivery::NotSent => "not-sent",
+                Delivery::Rejected => "rejected",
+                _ => "unknown",
+            },
+            remedy: error.remedy().to_string(),
+            status: error.status().map(|status| status.as_u16()),
+            retry_after: error.retry_after().map(|after| after.as_secs_f64()),
+            rpc: error.rpc_error().map(Rpc::of),
+        }
+    }
+}
+
+impl<'a> Rpc<'a> {
+    fn of(rpc: &'a RpcError) -> Self {
+        Self {
+            code: rpc.code,
+            message: &rpc.message,
+            data: rpc.data.as_ref(),
+        }
+    }
+}
+
+fn date<S: Serializer>(revision: &Revision, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(revision.as_str())
+}
