@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
@@ -259,4 +263,34 @@ fn only_an_idempotent_call_is_sent_again_when_in_doubt() {
         assert_eq!(ran.code, Some(6), "{ran:?}");
         assert_eq!(served.script.arrived("tools/call"), sent, "{ran:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_session_ends_only_when_the_server_has_taken_notice_of_a_cancellation() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let noticed = Arc::new(AtomicBool::new(false));
+    let (ended_here, noticed_here) = (Arc::clone(&ended), Arc::clone(&noticed));
+    let served = Scripted::start(move |arrived| match arrived.calls() {
+        "tools/call" => {
+            let started = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
+            Some(Act::Hang(format!("{STREAM}data: {started}\n\n")))
+        }
+        "notifications/cancelled" => {
+            // Time for a DELETE that does not wait.
+            tokio::task::block_in_place(|| thread::sleep(Duration::from_millis(300)));
+            noticed_here.store(!ended_here.load(Ordering::SeqCst), Ordering::SeqCst);
+            None
+        }
+        _ => {
+            ended_here.fetch_or(arrived.method == "DELETE", Ordering::SeqCst);
+            None
+        }
+    });
+    let mut running = Running::start(call(&[&served.script.url(), "tools/call"]));
+    running.says("< notifications/x");
+    running.interrupt();
+    assert_eq!(running.end().code, Some(130));
+    assert!(noticed.load(Ordering::SeqCst));
+    assert!(ended.load(Ordering::SeqCst));
 }

@@ -76,3 +76,13 @@ fn ctrl_c_at_a_question_cancels_the_call() {
     assert_eq!(running.end().code, Some(130));
     assert_eq!(served.server.count().deletes, 1);
 }
+
+#[test]
+fn nobody_is_asked_where_stdin_holds_the_params() {
+    let served = Served::start();
+    let mut running = on_a_terminal(&served, &["tools/call", "-"]);
+    running.types(&format!("{ASK}\n\u{4}"));
+    running.says("there is nobody to ask: What is your name?");
+    running.says("\"declined\"");
+    assert_eq!(running.end().code, Some(0));
+}
