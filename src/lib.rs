@@ -75,8 +75,8 @@
 //! # Features
 //!
 //! The core has none. `asynchronous` adds the adapter without a runtime, `tokio` the
-//! one that is ready made, `blocking` the one with threads. Features add API; they
-//! never change behaviour.
+//! one that is ready made, `blocking` the one with threads; `cli` builds the command
+//! `mcp-http`. Features add API; they never change behaviour.
 
 #![cfg_attr(
     not(test),

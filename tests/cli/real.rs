@@ -82,6 +82,16 @@ fn progress_is_told_on_stderr_in_its_order() {
 }
 
 #[test]
+fn a_progress_token_of_the_params_is_kept() {
+    let served = Served::start();
+    let params = work("t", 10, 1).replacen('{', r#"{"_meta":{"progressToken":"mine"},"#, 1);
+    let ran = served.run(&["tools/call", &params, "--json"]);
+    let records = ran.records();
+    let message = &records[records.len() - 2];
+    assert_eq!(message["params"]["progressToken"], "mine", "{ran:?}");
+}
+
+#[test]
 fn a_lost_session_is_told_if_wanted_and_the_call_is_answered() {
     for verbose in [true, false] {
         let served = Served::start();

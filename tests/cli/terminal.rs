@@ -5,8 +5,12 @@ use std::process::Command;
 use crate::command::{Running, mcp_http};
 use crate::real::{Served, work};
 
-/// The command on a terminal of its own. Its stdout and stderr both come as stdout.
 fn on_a_terminal(served: &Served, arguments: &[&str]) -> Running {
+    Running::start(on_a_terminal_command(served, arguments))
+}
+
+/// The command on a terminal of its own. Its stdout and stderr both come as stdout.
+fn on_a_terminal_command(served: &Served, arguments: &[&str]) -> Command {
     let program = mcp_http().get_program().to_str().unwrap().to_owned();
     let url = served.url();
     let words = [&[program.as_str(), "call", &url], arguments].concat();
@@ -19,7 +23,7 @@ fn on_a_terminal(served: &Served, arguments: &[&str]) -> Running {
         &quoted.join(" "),
         "/dev/null",
     ]);
-    Running::start(script)
+    script
 }
 
 const ASK: &str = r#"{"name": "ask"}"#;
@@ -52,6 +56,18 @@ fn the_person_answers_the_server_s_question() {
     running.says("[s]end, [e]dit");
     running.types("s\n");
     running.says("hello Ada");
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
+fn a_question_that_repeats_a_secret_does_not_show_it() {
+    let served = Served::start();
+    let mut command = on_a_terminal_command(&served, &["tools/call", ASK, "--header-env", "x-a=A"]);
+    command.env("A", "What is your name?");
+    let mut running = Running::start(command);
+    running.says("asks:\r\n    [secret]\r\n");
+    running.says("[a]nswer, [d]ecline, [c]ancel: ");
+    running.types("c\n");
     assert_eq!(running.end().code, Some(0));
 }
 

@@ -23,7 +23,8 @@ executed the call, what to do. A tool that reports a failure of its own (`isErro
 answered.
 
 Secrets come from the environment or from files, without the end of line behind them,
-and are never printed.
+and are never printed: what the server repeats of them is shown as [secret], except in
+results and messages on stdout, which are left as they are.
 
 What the server asks for meanwhile (elicitation) is put to you if stdin and stderr are a
 terminal; otherwise, and if stdin holds the params, it is declined.
@@ -125,9 +126,11 @@ impl Usage {
     pub(crate) fn of_command(self, name: &str) -> clap::Error {
         let mut command = Arguments::command();
         command.build();
-        let shown = command.clone();
-        let mut shown = shown.find_subcommand(name).cloned().unwrap_or(command);
-        shown.error(ErrorKind::ValueValidation, self.0)
+        let kind = ErrorKind::ValueValidation;
+        if let Some(command) = command.find_subcommand_mut(name) {
+            return command.error(kind, self.0);
+        }
+        command.error(kind, self.0)
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     };
 
     let events = client.events();
-    let started = client.start(&arguments.method, params, options(arguments));
+    let options = options(arguments, params.as_ref());
+    let started = client.start(&arguments.method, params, options);
     let outcome = started.and_then(|call| {
         let open = Arc::new(AtomicBool::new(true));
         if let Some(id) = call.id() {
@@ -65,8 +66,12 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     Ok(output.end(Exit::of(outcome.as_ref().map(|_| ()))))
 }
 
-fn options(arguments: &CallArguments) -> CallOptions {
-    let mut options = CallOptions::new().progress();
+fn options(arguments: &CallArguments, params: Option<&RawJson>) -> CallOptions {
+    let mut options = CallOptions::new();
+    // Whoever debugs a server with a token wants to see it sent.
+    if !params.is_some_and(params::has_progress_token) {
+        options = options.progress();
+    }
     if let Some(time) = arguments.time_out {
         options = options.time_out(time);
     }
@@ -142,10 +147,10 @@ fn await_notice(client: &Client, error: &Error) {
     if !is_given_up || error.delivery() != Delivery::Unknown {
         return;
     }
-    // The call's exchange and that of the notification end together.
-    let rest = client.status().exchanges.saturating_sub(2);
     let began = Instant::now();
-    while client.status().exchanges > rest && began.elapsed() < NOTICE {
+    // The call's exchange ends with that of the notification. One may stay: a stream on
+    // which the server is listened to.
+    while client.status().exchanges > 1 && began.elapsed() < NOTICE {
         thread::sleep(TICK);
     }
 }

@@ -81,6 +81,14 @@ impl Output {
         }
     }
 
+    /// Where questions are printed, with `--json` too.
+    pub(crate) fn questions(&self) -> Questions<'_> {
+        Questions {
+            secrets: &self.secrets,
+            text: Vec::new(),
+        }
+    }
+
     fn record(&self, record: &Record<'_>) {
         let Ok(text) = serde_json::to_string(record) else {
             return;
@@ -119,5 +127,25 @@ impl Output {
             }
             _ => exit,
         }
+    }
+}
+
+/// Stderr without secrets; a flush prints what was written.
+pub(crate) struct Questions<'a> {
+    secrets: &'a Secrets,
+    text: Vec<u8>,
+}
+
+impl Write for Questions<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.text)).into_owned();
+        io::stderr()
+            .lock()
+            .write_all(self.secrets.hidden(text).as_bytes())
     }
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 
 use mcp_http::RawJson;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::arguments::Usage;
 
@@ -27,6 +29,22 @@ pub(crate) fn read(argument: Option<&str>) -> Result<Option<RawJson>, Usage> {
             Usage(format!("{}{}", mistake.what, place.unwrap_or_default()))
         }),
     }
+}
+
+/// Whether the params ask for progress with a token of their own.
+pub(crate) fn has_progress_token(params: &RawJson) -> bool {
+    #[derive(Deserialize)]
+    struct Params {
+        #[serde(rename = "_meta")]
+        meta: Meta,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        #[serde(rename = "progressToken")]
+        token: Option<IgnoredAny>,
+    }
+    let params = params.deserialize::<Params>();
+    params.is_ok_and(|params| params.meta.token.is_some())
 }
 
 struct Mistake {

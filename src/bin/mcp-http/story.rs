@@ -18,7 +18,7 @@ pub(crate) enum Told {
 pub(crate) fn of_event(event: &Event) -> Option<Told> {
     Some(match event {
         Event::AskWithdrawn { .. } => {
-            Told::Verbose("* the server needs no answer to its question any more".to_owned())
+            Told::Always("* the server needs no answer to its question any more".to_owned())
         }
         Event::Fail {
             subject: Subject::Connection,

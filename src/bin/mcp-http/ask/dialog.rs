@@ -172,6 +172,7 @@ impl<R: BufRead, W: Write> Dialog<R, W> {
         let mut line = String::new();
         if self.input.read_line(&mut line)? == 0 {
             writeln!(self.output)?;
+            self.output.flush()?;
             return Err(ErrorKind::UnexpectedEof.into());
         }
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())

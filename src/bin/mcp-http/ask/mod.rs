@@ -102,7 +102,7 @@ impl Asker {
             return Ok(Choice::Decline.into());
         }
         let server = format!("{} (it calls itself {})", self.server, asked.server);
-        let mut dialog = Dialog::new(io::stdin().lock(), io::stderr());
+        let mut dialog = Dialog::new(io::stdin().lock(), self.output.questions());
         // The terminal is gone, or said Ctrl-D.
         let choice = dialog.put(&server, &question).unwrap_or(Choice::Cancel);
         Ok(choice.into())
