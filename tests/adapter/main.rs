@@ -12,13 +12,14 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
+#[path = "../support/script.rs"]
+mod script;
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
 mod driver;
 mod hand;
 mod real;
-mod script;
 mod scripted;
 
 /// Waits for what happens elsewhere.

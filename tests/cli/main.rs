@@ -12,7 +12,7 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
-#[path = "../adapter/script.rs"]
+#[path = "../support/script.rs"]
 mod script;
 #[path = "../../examples/demo/server.rs"]
 mod server;

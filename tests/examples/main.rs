@@ -13,8 +13,7 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
-#[allow(dead_code, reason = "each test binary uses its own part")]
-#[path = "../adapter/script.rs"]
+#[path = "../support/script.rs"]
 mod script;
 #[path = "../../examples/demo/server.rs"]
 mod server;

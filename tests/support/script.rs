@@ -1,6 +1,9 @@
 //! A scripted server on a real socket: HTTP/1.1, one function decides every answer.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +15,11 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     pub(crate) method: String,
+    pub(crate) target: String,
+    /// The whole head in lower case.
     pub(crate) head: String,
+    /// Its fields, values as they came.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) message: Value,
 }
 
@@ -33,7 +40,11 @@ pub(crate) enum Act {
     Flood(String, String),
     /// These bytes, then the connection is closed.
     Close(String),
+    /// These bytes, and the rest when that has happened.
+    Wait(String, Happened, Box<Act>),
 }
+
+pub(crate) type Happened = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) struct Script {
     address: SocketAddr,
@@ -47,7 +58,14 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) async fn start(act: impl Fn(&Arrived) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::over(TcpListener::bind("127.0.0.1:0").await.unwrap(), act)
+    }
+
+    /// On a listener that exists.
+    pub(crate) fn over(
+        listener: TcpListener,
+        act: impl Fn(&Arrived) -> Act + Send + Sync + 'static,
+    ) -> Self {
         let script = Self {
             address: listener.local_addr().unwrap(),
             arrived: Arc::default(),
@@ -92,37 +110,48 @@ async fn serve(
     let mut input = Vec::new();
     while let Some(request) = read(&mut socket, &mut input).await {
         arrived.lock().unwrap().push(request.clone());
-        match act(&request) {
-            Act::Answer(text) => {
-                if socket.write_all(text.as_bytes()).await.is_err() {
+        let mut next = act(&request);
+        loop {
+            next = match next {
+                Act::Wait(text, happened, rest) => {
+                    if socket.write_all(text.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    happened.await;
+                    *rest
+                }
+                Act::Answer(text) => {
+                    if socket.write_all(text.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    break;
+                }
+                Act::Close(text) => {
+                    let _ = socket.write_all(text.as_bytes()).await;
+                    let _ = socket.shutdown().await;
                     return;
                 }
-            }
-            Act::Close(text) => {
-                let _ = socket.write_all(text.as_bytes()).await;
-                let _ = socket.shutdown().await;
-                return;
-            }
-            Act::Hang(text) => {
-                let _ = socket.write_all(text.as_bytes()).await;
-                // Until the peer closes.
-                let _ = socket.read_to_end(&mut Vec::new()).await;
-                return;
-            }
-            Act::Flood(head, text) => {
-                let _ = socket.write_all(head.as_bytes()).await;
-                let (mut from, mut to) = socket.split();
-                let mut sink = Vec::new();
-                tokio::select! {
-                    _ = from.read_to_end(&mut sink) => {}
-                    () = async {
-                        while let Ok(bytes) = to.write(text.as_bytes()).await {
-                            written.fetch_add(bytes, Ordering::SeqCst);
-                        }
-                    } => {}
+                Act::Hang(text) => {
+                    let _ = socket.write_all(text.as_bytes()).await;
+                    // Until the peer closes.
+                    let _ = socket.read_to_end(&mut Vec::new()).await;
+                    return;
                 }
-                return;
-            }
+                Act::Flood(head, text) => {
+                    let _ = socket.write_all(head.as_bytes()).await;
+                    let (mut from, mut to) = socket.split();
+                    let mut sink = Vec::new();
+                    tokio::select! {
+                        _ = from.read_to_end(&mut sink) => {}
+                        () = async {
+                            while let Ok(bytes) = to.write(text.as_bytes()).await {
+                                written.fetch_add(bytes, Ordering::SeqCst);
+                            }
+                        } => {}
+                    }
+                    return;
+                }
+            };
         }
     }
 }
@@ -143,12 +172,22 @@ async fn read(socket: &mut TcpStream, input: &mut Vec<u8>) -> Option<Arrived> {
                 .unwrap_or(0);
             if body.len() >= length {
                 let message = serde_json::from_str(&body[..length]).unwrap_or_default();
-                let method = head.split(' ').next()?.to_owned();
+                let mut words = head.split(' ').map(str::to_owned);
+                let (method, target) = (words.next()?, words.next()?);
+                let fields = head
+                    .lines()
+                    .skip(1)
+                    .filter_map(|line| line.split_once(": "));
+                let headers = fields
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                    .collect();
                 let head = head.to_ascii_lowercase();
                 input.drain(..text.len() - body.len() + length);
                 return Some(Arrived {
                     method,
+                    target,
                     head,
+                    headers,
                     message,
                 });
             }
