@@ -103,6 +103,8 @@ pub mod harness;
 mod id;
 mod raw;
 mod time;
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transmit;

@@ -1,14 +1,12 @@
 //! The asynchronous adapter made ready for tokio: hyper-util's pooled client over
 //! HTTP/1 and HTTP/2, rustls, tokio's timer.
 //!
-//! TLS is rustls with `ring`, because it builds everywhere with a C compiler alone,
-//! and trusts what the system trusts. The proxy variables of the environment are
-//! not looked at.
+//! TLS is rustls, and trusts what the system trusts. The proxy variables of the
+//! environment are not looked at.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,8 +19,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
 use crate::asynchronous::{Client, Driver, Timer};
@@ -107,7 +103,7 @@ impl Http {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
+            .with_tls_config(crate::tls::config())
             .https_or_http()
             .enable_http1()
             .enable_http2()
@@ -156,22 +152,6 @@ impl fmt::Debug for Http {
     }
 }
 
-/// Trusts what the system trusts. Where that cannot be read nothing is trusted,
-/// and `https` fails with a sentence about the certificate, while `http` works.
-#[expect(
-    clippy::expect_used,
-    reason = "it depends on constants of two crates alone"
-)]
-fn tls() -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-        .expect("ring speaks the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
 impl Service<Request<Full<Bytes>>> for Http {
     type Response = http::Response<hyper::body::Incoming>;
     type Error = Failure;
@@ -187,12 +167,18 @@ impl Service<Request<Full<Bytes>>> for Http {
 }
 
 fn failure(error: PoolError) -> Failure {
-    let mut text = error.to_string();
+    let mut causes = Vec::new();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        causes.push(error.to_string());
         cause = error.source();
     }
+    // The pool's own words say only which of its steps it was.
+    let text = if causes.is_empty() {
+        error.to_string()
+    } else {
+        causes.join(": ")
+    };
     if error.is_connect() {
         Failure::not_sent(text)
     } else {

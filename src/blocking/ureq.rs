@@ -248,7 +248,7 @@ impl Sockets {
         let socket = Arc::new(connect(&addresses, &exchange)?);
         let user = User::new(&socket, Arc::clone(&exchange));
         let tls = if secure {
-            Some(handshake(self.tls.config()?, host, &socket, &exchange)?)
+            Some(handshake(self.tls.config(), host, &socket, &exchange)?)
         } else {
             None
         };

@@ -1,8 +1,10 @@
 //! The machine alone: one thread has it, and each exchange a socket and a thread that
 //! reads it. No code of an adapter is in here.
 
+mod http1;
+
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -10,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http::Request;
 use mcp_http::{
     CallId, Config, Connection, Error, Event, ExchangeId, Failure, Phase, RawJson, RpcError,
     Subject, Time, Transmit,
@@ -245,11 +247,11 @@ impl Loop {
             Err(error) => report(failed(Failure::not_sent(error.to_string()))),
             Ok(mut socket) => {
                 self.sockets.insert(id, socket.try_clone().unwrap());
-                let text = written(request);
+                let text = http1::written(request);
                 thread::spawn(move || {
                     let done = socket
                         .write_all(&text)
-                        .and_then(|()| read(id, socket, &report));
+                        .and_then(|()| http1::read(id, socket, &report));
                     if let Err(error) = done {
                         report(failed(Failure::broken(error.to_string())));
                     }
@@ -300,75 +302,4 @@ impl Loop {
             }
         }
     }
-}
-
-fn written(request: &Request<Bytes>) -> Vec<u8> {
-    let uri = request.uri();
-    let mut text = format!(
-        "{} {} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n",
-        request.method(),
-        uri.path_and_query().unwrap(),
-        uri.authority().unwrap(),
-        request.body().len()
-    )
-    .into_bytes();
-    for (name, value) in request.headers() {
-        text.extend_from_slice(name.as_str().as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value.as_bytes());
-        text.extend_from_slice(b"\r\n");
-    }
-    text.extend_from_slice(b"\r\n");
-    text.extend_from_slice(request.body());
-    text
-}
-
-/// Reads an answer whose body has a length or ends with its connection.
-fn read(id: ExchangeId, socket: TcpStream, report: &impl Fn(Report)) -> io::Result<()> {
-    let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
-    let mut reader = BufReader::new(socket);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let status = line.split(' ').nth(1).ok_or_else(cut)?;
-    let status: StatusCode = status.parse().map_err(io::Error::other)?;
-    let mut headers = HeaderMap::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) => {
-                let name: HeaderName = name.parse().map_err(io::Error::other)?;
-                headers.append(
-                    name,
-                    HeaderValue::from_str(value).map_err(io::Error::other)?,
-                );
-            }
-            None if line == "\r\n" => break,
-            None => return Err(cut()),
-        }
-    }
-    let length = headers
-        .get("content-length")
-        .and_then(|length| length.to_str().ok());
-    let mut left: Option<usize> = length.and_then(|length| length.parse().ok());
-    report(Box::new(move |machine, now| {
-        machine.handle_head(id, status, &headers, now)
-    }));
-    let mut chunk = [0; 4096];
-    while left != Some(0) {
-        let read = reader.read(&mut chunk)?;
-        if read == 0 {
-            match left {
-                Some(_) => return Err(cut()),
-                None => break,
-            }
-        }
-        left = left.map(|left| left.saturating_sub(read));
-        let bytes = Bytes::copy_from_slice(&chunk[..read]);
-        report(Box::new(move |machine, now| {
-            machine.handle_body(id, bytes, now)
-        }));
-    }
-    report(Box::new(move |machine, now| machine.handle_end(id, now)));
-    Ok(())
 }

@@ -1,19 +1,5 @@
 //! Real abort: at every point at which a server can fall silent, 200 times.
 
-#![cfg(test)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unreachable,
-    clippy::unwrap_used,
-    reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
-)]
-
-#[path = "support.rs"]
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -22,12 +8,10 @@ use std::time::{Duration, Instant};
 use http::Request;
 use mcp_http::FailureKind;
 use mcp_http::blocking::{Abort, Http, Transport};
-use support::*;
+
+use crate::support::*;
 
 const TIMES: usize = 200;
-/// How long an abort may take on a machine that is busy with other tests. A hang is
-/// what these tests look for; the worst time is printed.
-const SOON: Duration = Duration::from_secs(3);
 
 /// A server that says something, then nothing, at 200 connections one after another.
 fn silent_server(

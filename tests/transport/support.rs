@@ -1,13 +1,8 @@
 //! Servers on loopback, and what this process holds.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,20 +14,24 @@ use http::Request;
 use mcp_http::Failure;
 use mcp_http::blocking::{Abort, Body, Http, Transport};
 
+/// How long an abort may take on a machine that is busy with other tests. A hang is
+/// what these tests look for; the worst time is printed.
+pub(crate) const SOON: Duration = Duration::from_secs(3);
+
 /// Tests that count what the process holds run one at a time.
-pub fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub struct Server {
-    pub addr: SocketAddr,
-    pub accepted: Arc<AtomicUsize>,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) accepted: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Each connection on a thread of its own.
-    pub fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -50,16 +49,16 @@ impl Server {
         });
         Self { addr, accepted }
     }
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/mcp", self.addr)
     }
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
 
 /// Head and body of one request; none at the end of the connection.
-pub fn read_request(stream: &mut impl Read) -> Option<(String, Vec<u8>)> {
+pub(crate) fn read_request(stream: &mut impl Read) -> Option<(String, Vec<u8>)> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -82,7 +81,7 @@ pub fn read_request(stream: &mut impl Read) -> Option<(String, Vec<u8>)> {
     Some((head, body))
 }
 
-pub fn ok(body: &str) -> String {
+pub(crate) fn ok(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -90,7 +89,7 @@ pub fn ok(body: &str) -> String {
 }
 
 /// Waits until the other side has gone; true if it did within the time.
-pub fn gone(stream: &TcpStream, within: Duration) -> bool {
+pub(crate) fn gone(stream: &TcpStream, within: Duration) -> bool {
     let until = Instant::now() + within;
     let mut buf = [0; 4096];
     loop {
@@ -115,7 +114,7 @@ pub fn gone(stream: &TcpStream, within: Duration) -> bool {
     }
 }
 
-pub fn post(url: &str, body: &[u8]) -> Request<Bytes> {
+pub(crate) fn post(url: &str, body: &[u8]) -> Request<Bytes> {
     Request::post(url)
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
@@ -123,7 +122,7 @@ pub fn post(url: &str, body: &[u8]) -> Request<Bytes> {
         .unwrap()
 }
 
-pub fn call(http: &Http, url: &str) -> Result<String, String> {
+pub(crate) fn call(http: &Http, url: &str) -> Result<String, String> {
     let response = http
         .send(post(url, b"{}"), &Abort::new())
         .map_err(|e| format!("{:?} {e}", e.kind()))?;
@@ -136,7 +135,7 @@ pub fn call(http: &Http, url: &str) -> Result<String, String> {
 }
 
 /// What a client thread does, and how long after the abort it came back.
-pub enum Outcome {
+pub(crate) enum Outcome {
     Send(Failure),
     Read(std::io::Error),
     Done,
@@ -144,7 +143,11 @@ pub enum Outcome {
 
 /// Sends (and reads) on a thread; aborts when `silent` says so; gives the outcome and
 /// the time from the abort to the end of the thread.
-pub fn aborted(http: &Http, request: Request<Bytes>, silent: impl FnOnce()) -> (Outcome, Duration) {
+pub(crate) fn aborted(
+    http: &Http,
+    request: Request<Bytes>,
+    silent: impl FnOnce(),
+) -> (Outcome, Duration) {
     let abort = Abort::new();
     let thread = {
         let (http, abort) = (http.clone(), abort.clone());
@@ -176,25 +179,15 @@ pub fn aborted(http: &Http, request: Request<Bytes>, silent: impl FnOnce()) -> (
     (outcome, at.saturating_duration_since(begun))
 }
 
-pub fn descriptors() -> usize {
+pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
-pub fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
-pub fn resolvers() -> usize {
-    std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter(|t| {
-            let p = t.as_ref().unwrap().path().join("comm");
-            std::fs::read_to_string(p).is_ok_and(|c| c.starts_with("mcp-http-resolv"))
-        })
-        .count()
-}
-
 /// Neither more than they were, within seconds: the server's threads end by themselves,
 /// those of the test before too.
-pub fn back_to(before: (usize, usize)) {
+pub(crate) fn back_to(before: (usize, usize)) {
     let back = || descriptors() <= before.0 && threads() <= before.1;
     let until = Instant::now() + Duration::from_secs(5);
     while !back() && Instant::now() < until {
@@ -203,13 +196,40 @@ pub fn back_to(before: (usize, usize)) {
     assert!(back(), "{:?} were {before:?}", (descriptors(), threads()));
 }
 
-pub fn channel<T>() -> (Mutex<Sender<T>>, Receiver<T>) {
+/// Whether this process has these variables in its environment. If not, the test of
+/// this name is run in one that has.
+pub(crate) fn runs_with(test: &str, variables: &[(&str, &str)]) -> bool {
+    const MARK: &str = "MCP_HTTP_TEST_AGAIN";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .envs(variables.iter().copied())
+        .env(MARK, "")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+/// Waits for what others do.
+pub(crate) fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came to that");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub(crate) fn channel<T>() -> (Mutex<Sender<T>>, Receiver<T>) {
     let (tx, rx) = mpsc::channel();
     (Mutex::new(tx), rx)
 }
-pub fn say<T>(tx: &Mutex<Sender<T>>, what: T) {
+pub(crate) fn say<T>(tx: &Mutex<Sender<T>>, what: T) {
     tx.lock().unwrap().send(what).unwrap();
 }
-pub fn write(stream: &mut impl Write, text: &str) {
+pub(crate) fn write(stream: &mut impl Write, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }

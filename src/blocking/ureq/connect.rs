@@ -65,3 +65,6 @@ fn begin(address: &SocketAddr, look: Duration) -> io::Result<Socket> {
         _ => Ok(socket),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,13 @@ const ADDRESSES: usize = 16;
 
 /// The names that are being looked up. Who asks for the same one waits for the same
 /// thread.
-#[derive(Default)]
 pub(super) struct Names {
     lookups: Mutex<Vec<Arc<Lookup>>>,
+    resolver: Box<Resolver>,
 }
+
+/// Blocks until it knows the addresses of a name, or that there are none.
+type Resolver = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 struct Lookup {
     host: String,
@@ -26,7 +29,22 @@ struct Lookup {
     answered: Condvar,
 }
 
+impl Default for Names {
+    fn default() -> Self {
+        Self::new(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
+    }
+}
+
 impl Names {
+    fn new(
+        resolver: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            lookups: Mutex::default(),
+            resolver: Box::new(resolver),
+        }
+    }
+
     pub(super) fn resolve(
         self: &Arc<Self>,
         host: &str,
@@ -80,9 +98,8 @@ impl Names {
     }
 
     fn look_up(&self, lookup: &Arc<Lookup>) {
-        let answer = (lookup.host.as_str(), lookup.port)
-            .to_socket_addrs()
-            .map(|addresses| addresses.take(ADDRESSES).collect())
+        let answer = (self.resolver)(&lookup.host, lookup.port)
+            .map(|addresses| addresses.into_iter().take(ADDRESSES).collect())
             .map_err(|error| error.to_string());
         lock(&self.lookups).retain(|other| !Arc::ptr_eq(other, lookup));
         *lock(&lookup.answer) = Some(answer);
@@ -93,3 +110,6 @@ impl Names {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
 
-use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection};
 
 use super::exchange::{Exchange, late};
 
@@ -15,21 +14,13 @@ use super::exchange::{Exchange, late};
 pub(super) struct Tls(OnceLock<Arc<ClientConfig>>);
 
 impl Tls {
-    /// Trusts what the system trusts. Where that cannot be read nothing is trusted,
-    /// and `https` fails with a sentence about the certificate, while `http` works.
-    pub(super) fn config(&self) -> io::Result<Arc<ClientConfig>> {
-        if let Some(config) = self.0.get() {
-            return Ok(Arc::clone(config));
-        }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::clone(self.0.get_or_init(|| Arc::new(config))))
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        let config = self.0.get_or_init(|| {
+            let mut config = crate::tls::config();
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Arc::new(config)
+        });
+        Arc::clone(config)
     }
 }
 
