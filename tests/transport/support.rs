@@ -230,6 +230,10 @@ pub(crate) fn channel<T>() -> (Mutex<Sender<T>>, Receiver<T>) {
 pub(crate) fn say<T>(tx: &Mutex<Sender<T>>, what: T) {
     tx.lock().unwrap().send(what).unwrap();
 }
+/// What was said. Only what hangs takes so long.
+pub(crate) fn hear<T>(rx: &Receiver<T>) -> T {
+    rx.recv_timeout(Duration::from_secs(30)).unwrap()
+}
 pub(crate) fn write(stream: &mut impl Write, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }

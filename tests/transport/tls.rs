@@ -143,7 +143,7 @@ fn aborts() {
             let mut worst = Duration::ZERO;
             for n in 0..50 {
                 let (outcome, took) = aborted(&http, post(&url(&server), b"{}"), || {
-                    rx.recv().unwrap();
+                    hear(&rx);
                     if n % 2 == 0 {
                         thread::sleep(Duration::from_millis(2))
                     }
