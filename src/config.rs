@@ -33,6 +33,7 @@ pub struct Config {
     pub(crate) headers: HeaderMap,
     pub(crate) pinned: Option<Revision>,
     pub(crate) recovery: Recovery,
+    pub(crate) listen: bool,
     pub(crate) seed: u64,
     pub(crate) clocks: Clocks,
     pub(crate) limits: Limits,
@@ -55,6 +56,7 @@ impl Config {
             headers: HeaderMap::new(),
             pinned: None,
             recovery: Recovery::Automatic,
+            listen: true,
             seed: 0,
             clocks: Clocks::default(),
             limits: Limits::default(),
@@ -108,6 +110,15 @@ impl Config {
         self
     }
 
+    /// Whether to open the listening stream, on which servers say what belongs to no
+    /// call (transports: listening for messages from the server). Default: yes; a
+    /// server that does not offer it is asked once in each session.
+    #[must_use]
+    pub fn listen(mut self, listen: bool) -> Self {
+        self.listen = listen;
+        self
+    }
+
     /// The seed of the jitter, and of the tag that tells this connection's ids
     /// from another's: give each connection one of its own. Secrets are never
     /// made of it. Default: 0.
@@ -149,6 +160,7 @@ impl fmt::Debug for Config {
             .field("headers", &self.headers)
             .field("pinned", &self.pinned)
             .field("recovery", &self.recovery)
+            .field("listen", &self.listen)
             .field("seed", &self.seed)
             .field("clocks", &self.clocks)
             .field("limits", &self.limits)
@@ -226,6 +238,14 @@ pub struct Clocks {
     /// How long a call may take as a whole, not counting the time during which
     /// a person is asked. Default: 10 min.
     pub call: Option<Duration>,
+    /// How long a call may take as a whole if it makes progress: each progress
+    /// notification starts [`call`](Self::call) anew, up to this (lifecycle:
+    /// timeouts). Default: off, progress does not extend a call's time.
+    pub progress: Option<Duration>,
+    /// How long nothing may come on a call's event stream. If the server has shown that it
+    /// keeps the stream alive (comments, ids), the connection is then taken for dead;
+    /// else a ping decides. Stands still while a person is asked. Default: 5 min.
+    pub silence: Option<Duration>,
     /// How long the DELETE of `close` may take. Closing always ends. Default: 30 s.
     pub delete: Duration,
     /// How long a cancelled call's exchange stays open for the server to take
@@ -238,6 +258,8 @@ impl Default for Clocks {
         Self {
             head: Some(Duration::from_secs(30)),
             call: Some(Duration::from_secs(600)),
+            progress: None,
+            silence: Some(Duration::from_secs(300)),
             delete: Duration::from_secs(30),
             linger: Duration::from_secs(5),
         }
@@ -261,7 +283,12 @@ pub struct Limits {
     /// Asks that the application has not answered, and answers that wait to
     /// leave; at this number streams are not read on. Default: 256.
     pub open_asks: usize,
-    /// Unread notifications and asks; at this number streams are not read on.
+    /// Resources subscribed to, which are remembered for the next session.
+    /// Default: 1024.
+    pub subscriptions: usize,
+    /// Unread notifications and asks; at this number the streams of calls are not read
+    /// on. The listening stream is: there the oldest give way, see
+    /// [`Event::Gap`](crate::Event::Gap).
     /// Default: 256, an ample burst.
     pub unread: usize,
     /// Bytes in unread notifications and asks; a larger one is let in alone.
@@ -294,6 +321,7 @@ impl Default for Limits {
             open_notifications: 1024,
             control_exchanges: 64,
             open_asks: 256,
+            subscriptions: 1024,
             unread: 256,
             unread_bytes: 1 << 20,
             line: 16 << 20,
@@ -359,6 +387,7 @@ pub struct CallOptions {
     pub(crate) resend: Resend,
     pub(crate) patience: Option<Duration>,
     pub(crate) progress: bool,
+    pub(crate) longest: Option<Duration>,
 }
 
 impl CallOptions {
@@ -380,6 +409,15 @@ impl CallOptions {
     #[must_use]
     pub fn no_time_out(mut self) -> Self {
         self.time_out = Some(None);
+        self
+    }
+
+    /// Progress extends the call's time, up to this as a whole: see
+    /// [`Clocks::progress`]. Asks for progress, too.
+    #[must_use]
+    pub fn extended_by_progress(mut self, longest: Duration) -> Self {
+        self.progress = true;
+        self.longest = Some(longest);
         self
     }
 

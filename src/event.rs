@@ -43,6 +43,16 @@ pub enum Event {
     },
     /// A notification of the server.
     Message(Message),
+    /// Something that the lost session had could not be asked for anew in the new one:
+    /// a resource subscription or the log level.
+    NotRestored {
+        /// `resources/subscribe` or `logging/setLevel`.
+        method: &'static str,
+        /// What was asked for.
+        params: RawJson,
+        /// Why it could not be had.
+        error: Error,
+    },
     /// A session is established.
     Ready(Ready),
     /// The session is gone. Unless recovery is manual, a new one is on its way.
@@ -59,6 +69,14 @@ pub enum Event {
         /// What the server replied.
         reply: Reply,
     },
+    /// The listening stream failed. It is tried again, by and by every 5 min; messages
+    /// of the server may be lost meanwhile.
+    StreamDegraded {
+        /// Why.
+        error: Error,
+    },
+    /// The listening stream is open again.
+    StreamRestored,
 }
 
 /// A question of the server.
@@ -129,6 +147,8 @@ pub enum Subject {
     Call(CallId),
     /// The connection: a handshake that failed.
     Connection,
+    /// The listening stream, which the server does not offer.
+    Listening,
     /// A notification of the application.
     Notification(NotificationId),
     /// A single message on a stream that could not be read. The stream goes on,

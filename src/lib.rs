@@ -113,7 +113,7 @@ mod wire;
 pub use wire::sse;
 
 pub use config::{Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend};
-pub use connection::{Connection, Phase, Status};
+pub use connection::{Connection, Listening, Phase, Status};
 pub use error::{
     Clock, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Mistake, Misuse,
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Connection;
 use super::control::{Answering, Origin, Prompt};
+use super::events::Source;
 use super::route::Route;
 use crate::error::{Error, Mistake, RpcError};
 use crate::event::{Ask as AskEvent, Withdrawal};
@@ -46,10 +47,9 @@ impl Connection {
     pub(super) fn open_ask(
         &mut self,
         id: &str,
-        method: &str,
-        params: Option<RawJson>,
-        call: Option<CallId>,
+        (method, params, call): (&str, Option<RawJson>, Option<CallId>),
         generation: u64,
+        source: Option<Source>,
     ) {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket::new(self.tag, self.last_ticket);
@@ -65,12 +65,13 @@ impl Connection {
             self.pause_clock(call);
         }
         let method = method.to_owned();
-        self.events.push(Event::Ask(AskEvent {
+        let ask = Event::Ask(AskEvent {
             ticket,
             method,
             params,
             call,
-        }));
+        });
+        self.events.push_from(ask, source);
     }
 
     /// Answers a ping, or a question that is not for the application.

@@ -10,6 +10,7 @@ use super::exchange::{Purpose, Reading};
 use super::jitter::CEILING;
 use super::phase::Phase;
 use super::route::Route;
+use super::stream::Stream;
 use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
 use crate::event::{Reply, Withdrawal};
@@ -30,6 +31,12 @@ pub(super) struct Call {
     pub(super) state: State,
     pub(super) route: Route,
     pub(super) token: Option<ProgressToken>,
+    /// The id of the JSON-RPC request that was sent last; 0 before the first.
+    pub(super) request: u64,
+    /// The session in which that was.
+    pub(super) generation: u64,
+    /// What is known of the stream that answers it.
+    pub(super) stream: Stream,
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     idempotent: bool,
@@ -56,6 +63,8 @@ pub(super) enum State {
     Held,
     /// On its way, in this exchange.
     Sent(ExchangeId),
+    /// Its stream broke off; to be resumed, now or after a delay.
+    Cut,
     /// Refused with a suspicious 400; waits for what a ping finds out.
     Suspended(Box<Refusal>),
 }
@@ -64,9 +73,11 @@ pub(super) enum State {
 #[derive(Clone, Debug)]
 struct CallClock {
     limit: Option<Duration>,
+    /// Progress starts it anew, up to this moment.
+    longest: Option<Time>,
     asks: u32,
-    /// What is left, while it stands still.
-    left: Option<Duration>,
+    /// What is left, while it stands still, and since when it does.
+    left: Option<(Duration, Time)>,
 }
 
 /// A call as it is made.
@@ -81,6 +92,11 @@ impl Call {
     /// Whether it would leave if there were a session.
     pub(super) fn waits_for_session(&self) -> bool {
         matches!(self.state, State::Waiting | State::Held)
+    }
+
+    /// Whether a person is asked on its behalf: its clocks stand still.
+    pub(super) fn is_asked(&self) -> bool {
+        self.clock.asks > 0
     }
 
     /// Whether the server could not be reached for it, and it waits for that to end.
@@ -104,6 +120,7 @@ impl Connection {
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), id);
         }
+        let longest = options.longest.or(self.config.clocks.progress);
         let patience = options.patience.map(|patience| self.now + patience);
         self.calls.insert(
             id,
@@ -114,6 +131,9 @@ impl Connection {
                 state: State::Waiting,
                 route: Route::default(),
                 token,
+                request: 0,
+                generation: 0,
+                stream: Stream::default(),
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
                 refused: false,
@@ -124,6 +144,7 @@ impl Connection {
                 resends: 0,
                 clock: CallClock {
                     limit,
+                    longest: longest.map(|longest| self.now + longest),
                     asks: 0,
                     left: None,
                 },
@@ -136,7 +157,11 @@ impl Connection {
 
     /// The call's end, with a reply.
     pub(super) fn reply(&mut self, call: CallId, reply: Reply) {
-        if self.close_call(call).is_some() {
+        if let Some(ended) = self.close_call(call) {
+            if reply.outcome.is_ok() {
+                self.restoring
+                    .remember(&ended.method, ended.params.as_ref());
+            }
             self.events.push(Event::Reply { call, reply });
         }
     }
@@ -164,6 +189,8 @@ impl Connection {
     fn close_call(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
+        self.cut.remove(&call.request);
+        self.resumes.remove(&id);
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::Delay(id));
         if let Some(token) = &call.token {
@@ -179,9 +206,12 @@ impl Connection {
             return;
         };
         let sent = match call.state {
-            State::Sent(exchange) => Some(exchange),
+            State::Sent(exchange) => Some(Some(exchange)),
+            State::Cut => Some(None),
             State::Waiting | State::Delayed | State::Held | State::Suspended(_) => None,
         };
+        let (request, generation) = (call.request, call.generation);
+        let resumes = call.stream.resumes_from().is_some();
         let delivery = if sent.is_some() {
             Delivery::Unknown
         } else {
@@ -191,37 +221,42 @@ impl Connection {
         self.events.forget(id);
         self.room = true;
         self.fail_call(id, Error::new(reason, delivery));
-        if let Some(exchange) = sent {
-            self.abandon(exchange, told.unwrap_or("timed out"));
-        }
-    }
-
-    /// Lets go of the exchange of a call that has ended for the application: the
-    /// server is told (utilities: cancellation), and the exchange ends soon after.
-    fn abandon(&mut self, id: ExchangeId, reason: &'static str) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            return;
+        let reason = told.unwrap_or("timed out");
+        let tell = match sent {
+            None => false,
+            Some(None) => true,
+            Some(Some(exchange)) => self.abandon(exchange) || resumes,
         };
-        if matches!(&exchange.reading, Reading::Stream(stream) if stream.has_ended()) {
-            drop(self.end_exchange(id));
-            return;
-        }
-        exchange.purpose = Purpose::Cancelled;
-        exchange.reading = Reading::Ignored(0);
-        let generation = exchange.generation;
-        self.account(id);
-        self.linger(id);
-        self.stalled.remove(&id);
-        if self.answers.len() < self.config.limits.open_calls {
+        if tell && self.answers.len() < self.config.limits.open_calls {
             let route = Route::default();
-            let exchange = id;
             self.answers.push_back(Prompt::Cancel(Cancelling {
-                exchange,
+                request,
+                exchange: sent.flatten(),
                 generation,
                 reason,
                 route,
             }));
         }
+    }
+
+    /// Lets go of the exchange of a call that has ended for the application: the
+    /// server is told (utilities: cancellation), and the exchange ends soon after.
+    /// Says whether it was still under way.
+    fn abandon(&mut self, id: ExchangeId) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return false;
+        };
+        if matches!(&exchange.reading, Reading::Stream(feed) if feed.has_ended()) {
+            drop(self.end_exchange(id));
+            return false;
+        }
+        exchange.purpose = Purpose::Cancelled;
+        exchange.reading = Reading::Ignored(0);
+        self.timers.clear(Timer::Silence(id));
+        self.account(id);
+        self.linger(id);
+        self.stalled.remove(&id);
+        true
     }
 
     /// Sends a call again that the server certainly did not execute: in its
@@ -392,7 +427,10 @@ impl Connection {
     }
 
     pub(super) fn delay_over(&mut self, id: CallId) {
-        self.queue(id);
+        match self.calls.get(&id).map(|call| &call.state) {
+            Some(State::Cut) => drop(self.resumes.insert(id)),
+            _ => self.queue(id),
+        }
     }
 
     pub(super) fn call_timed_out(&mut self, id: CallId) {
@@ -409,7 +447,7 @@ impl Connection {
         };
         call.clock.asks = call.clock.asks.saturating_add(1);
         if let Some(end) = self.timers.clear(Timer::Call(id)) {
-            call.clock.left = Some(end.since(now));
+            call.clock.left = Some((end.since(now), now));
         }
     }
 
@@ -425,8 +463,26 @@ impl Connection {
         } else {
             None
         };
-        if let Some(left) = left {
+        if let Some((left, since)) = left {
+            let paused = now.since(since);
+            call.clock.longest = call.clock.longest.map(|longest| longest + paused);
             self.timers.set(Timer::Call(id), now + left);
+        }
+    }
+
+    /// Progress was made: where that counts, the clock starts anew (lifecycle:
+    /// timeouts).
+    pub(super) fn extend_clock(&mut self, id: CallId) {
+        let now = self.now;
+        let Some(clock) = self.calls.get(&id).map(|call| &call.clock) else {
+            return;
+        };
+        if let (Some(limit), Some(longest)) = (clock.limit, clock.longest) {
+            let due = self.timers.due(Timer::Call(id));
+            if let Some(due) = due {
+                let anew = (now + limit).min(longest).max(due);
+                self.timers.set(Timer::Call(id), anew);
+            }
         }
     }
 }

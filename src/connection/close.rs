@@ -20,6 +20,7 @@ impl Connection {
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.shut_call(id);
         }
+        self.stop_listening();
         self.fail_notices(&unsent);
         self.withdraw_asks(Withdrawal::Closed, |_| true);
         let doubt = self.suspicion.take();
@@ -44,7 +45,7 @@ impl Connection {
             return;
         };
         let delivery = match call.state {
-            State::Sent(_) => Delivery::Unknown,
+            State::Sent(_) | State::Cut => Delivery::Unknown,
             State::Suspended(_) => Delivery::Rejected,
             State::Waiting | State::Delayed | State::Held => Delivery::NotSent,
         };
@@ -78,7 +79,10 @@ impl Connection {
             | Purpose::Finished
             | Purpose::Initialize(None)
             | Purpose::Initialized
-            | Purpose::Ping => self.abort(id),
+            | Purpose::Listen
+            | Purpose::Ping
+            | Purpose::Restore(_)
+            | Purpose::Resume(_) => self.abort(id),
         }
     }
 

@@ -60,6 +60,11 @@ impl Connection {
             method,
         )?;
         let params = self.params("call", params)?;
+        let limit = self.config.limits.subscriptions;
+        if method == "resources/subscribe" {
+            let open = self.restoring.others(params.as_ref());
+            within(open, limit, LimitKind::Subscriptions, method)?;
+        }
         let (params, token) = if options.progress {
             let token = self.free_token();
             (token.put_into(params.as_ref()), Some(token))
@@ -207,7 +212,8 @@ impl Connection {
     }
 
     /// The network changed (the machine woke up, roamed): what waits for a server
-    /// that could not be reached tries again now.
+    /// that could not be reached tries again now, the listening stream is opened anew,
+    /// and a ping finds out whether the server of open calls is still there.
     pub fn network_changed(&mut self, now: Time) {
         self.begin(now);
         self.forgive();
@@ -268,6 +274,8 @@ impl Connection {
     fn forgive(&mut self) {
         let now = self.now;
         self.handshake.forgive();
+        self.listen_anew();
+        self.check_streams();
         for (id, call) in &self.calls {
             if matches!(call.state, State::Delayed) && call.waits_for_server() {
                 self.timers.set(Timer::Delay(*id), now);

@@ -38,7 +38,9 @@ pub(super) struct Answering {
 /// `notifications/cancelled` for the request of an exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Cancelling {
-    pub(super) exchange: ExchangeId,
+    pub(super) request: u64,
+    /// What is still under way of it.
+    pub(super) exchange: Option<ExchangeId>,
     pub(super) generation: u64,
     pub(super) reason: &'static str,
     pub(super) route: Route,
@@ -84,11 +86,32 @@ pub(super) struct Farewell {
     pub(super) revision: Option<Revision>,
 }
 
-/// What a 400 to a session's request made doubtful, until a ping settles it.
+/// What made a session doubtful.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Doubt {
+    /// A 400 to a request, with the code of the error that it carried.
+    BadRequest(Option<i64>),
+    /// A 404 to a GET.
+    NotFound,
+}
+
+/// What a ping found out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Finding {
+    /// The server answered; the session lives, as far as can be told.
+    Alive,
+    Lost,
+    /// The server did not answer.
+    Nothing,
+}
+
+/// What is in doubt until a ping settles it.
 #[derive(Clone, Debug)]
 pub(super) struct Suspicion {
-    /// The code of the error that the 400 carried.
-    pub(super) code: Option<i64>,
+    /// Absent if it is only that the server is silent.
+    pub(super) doubt: Option<Doubt>,
+    /// Exchanges on which nothing came for long.
+    pub(super) silent: Vec<ExchangeId>,
     pub(super) ping: Option<ExchangeId>,
     /// Where redirects of the ping lead.
     pub(super) route: Route,
@@ -125,19 +148,21 @@ impl Connection {
 
     fn build_cancel(&mut self, cancelling: Cancelling) -> Option<(Purpose, Request<Bytes>)> {
         let Cancelling {
+            request,
             exchange,
             generation,
             reason,
             ref route,
         } = cancelling;
         if !self.is_current(generation) {
-            self.abort(exchange);
+            self.abort_cancelled(exchange);
+            return None;
         }
-        if !self.exchanges.contains_key(&exchange) {
+        if exchange.is_some_and(|exchange| !self.exchanges.contains_key(&exchange)) {
             return None;
         }
         let params = RawJson::new(&serde_json::json!({
-            "requestId": exchange.number(),
+            "requestId": request,
             "reason": reason,
         }));
         let body = jsonrpc::notification("notifications/cancelled", params.ok().as_ref());
@@ -187,14 +212,23 @@ impl Connection {
                 }
             }
             Purpose::Initialized => self.confirmed(),
-            Purpose::Cancel(cancelling) => self.abort(cancelling.exchange),
+            Purpose::Cancel(cancelling) => self.abort_cancelled(cancelling.exchange),
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
             | Purpose::Finished
             | Purpose::Initialize(_)
-            | Purpose::Ping => {}
+            | Purpose::Listen
+            | Purpose::Ping
+            | Purpose::Restore(_)
+            | Purpose::Resume(_) => {}
+        }
+    }
+
+    fn abort_cancelled(&mut self, exchange: Option<ExchangeId>) {
+        if let Some(exchange) = exchange {
+            self.abort(exchange);
         }
     }
 
@@ -217,14 +251,17 @@ impl Connection {
             Purpose::Initialized => {
                 self.handshake_failed(error.for_method("notifications/initialized"))
             }
-            Purpose::Ping => self.settle(false),
-            Purpose::Cancel(cancelling) => self.abort(cancelling.exchange),
+            Purpose::Ping => self.settle(Finding::Nothing),
+            Purpose::Cancel(cancelling) => self.abort_cancelled(cancelling.exchange),
+            Purpose::Restore(restore) => self.not_restored(restore, error),
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
             | Purpose::Finished
-            | Purpose::Initialize(_) => {}
+            | Purpose::Initialize(_)
+            | Purpose::Listen
+            | Purpose::Resume(_) => {}
         }
     }
 
@@ -242,7 +279,8 @@ impl Connection {
             (Verdict::Older, purpose) => self.control_lost(purpose),
             (Verdict::Suspect, purpose) => {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);
-                self.suspect(refusal.code()).control.push((purpose, error));
+                let doubt = Doubt::BadRequest(refusal.code());
+                self.suspect(Some(doubt)).control.push((purpose, error));
             }
             (Verdict::Follow(to), purpose) => {
                 if let Some(purpose) = self.redirect_control(purpose, to) {
@@ -267,6 +305,7 @@ impl Connection {
             Purpose::Cancel(cancelling) => &mut cancelling.route,
             Purpose::Notification(notice) => &mut notice.route,
             Purpose::Initialized => &mut self.handshake.route,
+            Purpose::Restore(restore) => &mut restore.route,
             _ => return Some(purpose),
         };
         if !route.follow(to) {
@@ -277,6 +316,7 @@ impl Connection {
             Purpose::Cancel(cancelling) => self.answers.push_front(Prompt::Cancel(cancelling)),
             Purpose::Notification(notice) => self.put_back_notice(notice),
             Purpose::Initialized => self.initialized_due = true,
+            Purpose::Restore(restore) => self.restoring.due.push_front(*restore),
             purpose => return Some(purpose),
         }
         None
@@ -292,7 +332,8 @@ impl Connection {
                 self.put_back_notice(notice);
             }
             // Its session is gone, and with it the handshake: a new one is on its way.
-            Purpose::Initialized => {}
+            // Its session is gone too: the new one is asked for all of it.
+            Purpose::Initialized | Purpose::Restore(_) => {}
             purpose => {
                 self.control_failed(&purpose, Error::new(Lost::Session, Delivery::Rejected));
             }

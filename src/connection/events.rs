@@ -20,9 +20,24 @@ enum Class {
     Unasked,
 }
 
+/// The stream that an event came on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Call(CallId),
+    Listening,
+}
+
+#[derive(Clone, Debug)]
+struct Queued {
+    event: Event,
+    /// Counts all events.
+    number: u64,
+    source: Option<Source>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
-    queue: VecDeque<Event>,
+    queue: VecDeque<Queued>,
     unasked: usize,
     unasked_bytes: usize,
     lifecycle: usize,
@@ -36,37 +51,76 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) fn push(&mut self, event: Event) {
+        self.push_from(event, None);
+    }
+
+    pub(super) fn push_from(&mut self, event: Event, source: Option<Source>) {
         let class = class(&event);
         self.count(&event, class, 1);
         self.told = self.told.saturating_add(1);
-        self.queue.push_back(event);
+        let number = self.told;
+        self.queue.push_back(Queued {
+            event,
+            number,
+            source,
+        });
         if self.lifecycle > LIFECYCLE {
-            let oldest = self
-                .queue
-                .iter()
-                .position(|event| self::class(event) == Class::Lifecycle);
-            if let Some(oldest) = oldest.and_then(|at| self.queue.remove(at)) {
-                self.count(&oldest, Class::Lifecycle, -1);
-                self.missed = self.missed.saturating_add(1);
-            }
+            self.drop_oldest(|queued| self::class(&queued.event) == Class::Lifecycle);
         }
     }
 
-    /// Takes the first event that is wanted, out of its turn.
-    pub(super) fn pop_where(&mut self, mut wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
+    /// Takes the first event that is wanted, out of its turn; and tells which it was
+    /// of the events of which stream.
+    pub(super) fn pop_where(
+        &mut self,
+        mut wanted: impl FnMut(&Event) -> bool,
+    ) -> Option<(Event, Option<(Source, u64)>)> {
         if self.missed > 0 {
             let gap = Event::Gap {
                 missed: self.missed,
             };
             if wanted(&gap) {
                 self.missed = 0;
-                return Some(gap);
+                return Some((gap, None));
             }
         }
-        let at = self.queue.iter().position(wanted)?;
-        let event = self.queue.remove(at)?;
+        let at = self.queue.iter().position(|queued| wanted(&queued.event))?;
+        let Queued {
+            event,
+            number,
+            source,
+        } = self.queue.remove(at)?;
         self.count(&event, class(&event), -1);
-        Some(event)
+        Some((event, source.map(|source| (source, number))))
+    }
+
+    /// Makes room for an event of this size, as far as messages of the listening
+    /// stream can give way; gives the number of the last that did.
+    pub(super) fn give_way(&mut self, bytes: usize, limits: &Limits) -> Option<u64> {
+        let mut last = None;
+        while !self.has_room(bytes, limits) {
+            let gives_way = |queued: &Queued| {
+                queued.source == Some(Source::Listening) && !matches!(queued.event, Event::Ask(_))
+            };
+            match self.drop_oldest(gives_way) {
+                Some(number) => last = Some(number),
+                None => break,
+            }
+        }
+        last
+    }
+
+    /// An event was given up before it got here.
+    pub(super) fn miss(&mut self) {
+        self.missed = self.missed.saturating_add(1);
+    }
+
+    fn drop_oldest(&mut self, gives_way: impl Fn(&Queued) -> bool) -> Option<u64> {
+        let at = self.queue.iter().position(gives_way)?;
+        let oldest = self.queue.remove(at)?;
+        self.count(&oldest.event, class(&oldest.event), -1);
+        self.miss();
+        Some(oldest.number)
     }
 
     /// Whether an event of this size may be pushed: one larger than all the room
@@ -150,14 +204,17 @@ fn class(event: &Event) -> Class {
         Event::Accepted { .. } | Event::Reply { .. } => Class::End,
         Event::Fail { subject, .. } => match subject {
             Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Class::End,
-            Subject::Connection => Class::Lifecycle,
+            Subject::Connection | Subject::Listening => Class::Lifecycle,
             Subject::Stream(_) => Class::Unasked,
         },
         Event::Ask(_) | Event::Message(_) => Class::Unasked,
         Event::AskWithdrawn { .. }
         | Event::Gap { .. }
+        | Event::NotRestored { .. }
         | Event::Ready(_)
-        | Event::Reinitialize { .. } => Class::Lifecycle,
+        | Event::Reinitialize { .. }
+        | Event::StreamDegraded { .. }
+        | Event::StreamRestored => Class::Lifecycle,
     }
 }
 

@@ -6,13 +6,15 @@ use http::{StatusCode, Uri};
 
 use super::Connection;
 use super::control::{Answering, Cancelling, Notice};
+use super::events::Source;
+use super::feed::Feed;
 use super::reading::Body;
-use super::stream::Stream;
+use super::restoring::Restore;
 use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, LimitExceeded, LimitKind};
 use crate::wire::headers::SessionId;
 use crate::wire::response::{Carried, Refusal};
-use crate::{CallId, ExchangeId};
+use crate::{CallId, ExchangeId, Time};
 
 /// An exchange that is under way. Its number is the id of the JSON-RPC request
 /// that it carries, if it carries one.
@@ -27,6 +29,8 @@ pub(super) struct Exchange {
     pub(super) reading: Reading,
     /// Bytes that it holds in buffers.
     held: usize,
+    /// When something came last.
+    pub(super) heard: Time,
 }
 
 /// What an exchange is for.
@@ -47,8 +51,13 @@ pub(super) enum Purpose {
     Initialize(Option<SessionId>),
     /// `notifications/initialized`.
     Initialized,
+    /// The GET that opens the listening stream.
+    Listen,
     Notification(Notice),
     Ping,
+    Restore(Box<Restore>),
+    /// The GET that takes up a call's stream.
+    Resume(CallId),
 }
 
 impl Purpose {
@@ -58,19 +67,39 @@ impl Purpose {
             | Self::Cancel(_)
             | Self::Delete
             | Self::Notification(_)
-            | Self::Ping => true,
+            | Self::Ping
+            | Self::Restore(_) => true,
             Self::Abandoned
             | Self::Call(_)
             | Self::Cancelled
             | Self::Finished
             | Self::Initialize(_)
-            | Self::Initialized => false,
+            | Self::Initialized
+            | Self::Listen
+            | Self::Resume(_) => false,
         }
     }
 
     /// Whether it carries a JSON-RPC request, which a reply has to answer.
     pub(super) fn is_request(&self) -> bool {
-        matches!(self, Self::Call(_) | Self::Initialize(_) | Self::Ping)
+        matches!(
+            self,
+            Self::Call(_) | Self::Initialize(_) | Self::Ping | Self::Restore(_)
+        )
+    }
+
+    /// Whether it asks for a stream with GET.
+    pub(super) fn is_get(&self) -> bool {
+        matches!(self, Self::Listen | Self::Resume(_))
+    }
+
+    /// The logical stream that its answer is a part of.
+    pub(super) fn source(&self) -> Option<Source> {
+        match self {
+            Self::Call(call) | Self::Resume(call) => Some(Source::Call(*call)),
+            Self::Listen => Some(Source::Listening),
+            _ => None,
+        }
     }
 }
 
@@ -81,7 +110,7 @@ pub(super) enum Reading {
     Head,
     /// A body that means something only as a whole.
     Whole(Whole, Body),
-    Stream(Box<Stream>),
+    Stream(Box<Feed>),
     /// It means nothing any more; so many bytes of it were dropped.
     Ignored(usize),
 }
@@ -109,7 +138,7 @@ impl Connection {
         self.last_exchange = self.last_exchange.saturating_add(1);
         let id = ExchangeId::new(self.tag, self.last_exchange);
         let clock = match &purpose {
-            Purpose::Call(_) => None,
+            Purpose::Call(_) | Purpose::Listen | Purpose::Resume(_) => None,
             Purpose::Delete => Some(self.config.clocks.delete),
             _ => self.config.clocks.head,
         };
@@ -131,6 +160,7 @@ impl Connection {
                 target,
                 reading: Reading::Head,
                 held: 0,
+                heard: self.now,
             },
         );
         id
@@ -140,6 +170,7 @@ impl Connection {
     pub(super) fn end_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
         let exchange = self.exchanges.remove(&id)?;
         self.timers.clear(Timer::Exchange(id));
+        self.timers.clear(Timer::Silence(id));
         self.stalled.remove(&id);
         self.held = self.held.saturating_sub(exchange.held);
         if exchange.purpose.is_control() {
@@ -163,6 +194,7 @@ impl Connection {
         exchange.reading = Reading::Ignored(0);
         self.held = self.held.saturating_sub(std::mem::take(&mut exchange.held));
         self.stalled.remove(&id);
+        self.timers.clear(Timer::Silence(id));
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_sub(1);
         }
@@ -193,7 +225,7 @@ impl Connection {
         let held = match &exchange.reading {
             Reading::Head | Reading::Ignored(_) => 0,
             Reading::Whole(_, body) => body.len(),
-            Reading::Stream(stream) => stream.buffered(),
+            Reading::Stream(feed) => feed.buffered(),
         };
         let before = std::mem::replace(&mut exchange.held, held);
         self.held = self.held.saturating_sub(before).saturating_add(held);

@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::Connection;
 use super::budget::Attempts;
 use super::call::Call;
+use super::control::Finding;
 use super::exchange::answered;
 use super::jitter::CEILING;
 use super::phase::{Input, Phase, Step};
@@ -282,6 +283,8 @@ impl Connection {
                 changed,
             }));
         }
+        self.listen();
+        self.restoring.begin();
     }
 
     /// `initialize` was refused.
@@ -338,7 +341,7 @@ impl Connection {
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }
-        self.settle(true);
+        self.settle(Finding::Lost);
         let unreached = error.delivery() == Delivery::NotSent
             && self.phase == Phase::Initializing
             && self.handshake.route.target().is_none();

@@ -6,16 +6,22 @@ mod call;
 mod close;
 mod commands;
 mod control;
+mod dispatch;
 mod events;
 mod exchange;
+mod feed;
 mod handshake;
 mod jitter;
+mod listening;
 mod outbox;
 mod outcome;
 mod phase;
 mod reading;
+mod restoring;
+mod resume;
 mod route;
 mod session;
+mod silence;
 mod stream;
 mod timers;
 
@@ -24,15 +30,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+pub use self::listening::Listening;
 pub use self::phase::Phase;
 
 use self::ask::Ask;
 use self::call::Call;
 use self::control::{Farewell, Notice, Prompt, Suspicion};
-use self::events::Events;
+use self::events::{Events, Source};
 use self::exchange::Exchange;
 use self::handshake::Handshake;
 use self::jitter::Jitter;
+use self::listening::Listener;
+use self::restoring::Restoring;
 use self::session::Session;
 use self::timers::{Timer, Timers};
 use crate::error::{Error, Failure, Mistake, Misuse};
@@ -79,6 +88,12 @@ pub struct Connection {
     tokens: BTreeMap<ProgressToken, CallId>,
     asks: BTreeMap<Ticket, Ask>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
+    /// Calls whose stream broke off, by the id of their JSON-RPC request.
+    cut: BTreeMap<u64, CallId>,
+    /// Those of them that are to be resumed now.
+    resumes: BTreeSet<CallId>,
+    listening: Listener,
+    restoring: Restoring,
     /// How many of them are control traffic.
     control_exchanges: usize,
     /// Streams that wait for room.
@@ -121,6 +136,8 @@ pub struct Status {
     pub revision: Option<Revision>,
     /// Whether the current session has an id, so that it can be lost.
     pub has_session_id: bool,
+    /// How the listening stream is doing.
+    pub listening: Listening,
     /// Calls that have not ended.
     pub open_calls: usize,
     /// Exchanges that are under way.
@@ -156,6 +173,10 @@ impl Connection {
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            cut: BTreeMap::new(),
+            resumes: BTreeSet::new(),
+            listening: Listener::default(),
+            restoring: Restoring::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
             lingering: VecDeque::new(),
@@ -183,6 +204,7 @@ impl Connection {
             generation: self.session.generation,
             revision: self.session.revision.filter(|_| self.phase.has_session()),
             has_session_id: self.session.id.is_some(),
+            listening: self.listening.status(),
             open_calls: self.calls.len(),
             exchanges: self.exchanges.len(),
             buffered: self.held.saturating_add(self.events.bytes()),
@@ -305,6 +327,8 @@ impl Connection {
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),
                 Timer::Exchange(exchange) => self.exchange_timed_out(exchange),
+                Timer::Listen => self.listening_due(),
+                Timer::Silence(exchange) => self.silent(exchange),
             }
         }
         self.end();
@@ -337,15 +361,23 @@ impl Connection {
     /// The first event that is wanted; the others keep their places. For adapters
     /// that hand out replies although nobody reads the notifications before them.
     pub fn poll_event_where(&mut self, wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
-        let event = self.events.pop_where(wanted);
-        if event.is_some() {
-            self.room = true;
-            self.end();
-        } else {
+        let Some((event, from)) = self.events.pop_where(wanted) else {
             // Whoever asks has seen that something waits, and leaves it for later.
             self.woken.to_tell = false;
+            return None;
+        };
+        match from {
+            Some((Source::Call(call), number)) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.stream.polled(number);
+                }
+            }
+            Some((Source::Listening, number)) => self.listening.stream.polled(number),
+            None => {}
         }
-        event
+        self.room = true;
+        self.end();
+        Some(event)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else

@@ -8,14 +8,16 @@ use serde_json::json;
 use super::Connection;
 use super::call::State;
 use super::control::Farewell;
+use super::events::Source;
 use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
+use super::stream::Stream;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc::{self, Members};
 use crate::wire::request::Envelope;
-use crate::{CallId, RawJson, Revision, Transmit};
+use crate::{RawJson, Revision, Transmit};
 
 /// What wants to leave, most urgent first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +29,10 @@ enum Intent {
     Prompt,
     Ping,
     Notice,
+    Restore,
     Call,
+    Resume,
+    Listen,
 }
 
 impl Connection {
@@ -52,7 +57,13 @@ impl Connection {
             (control && !self.answers.is_empty(), Intent::Prompt),
             (control && open && ping, Intent::Ping),
             (control && open && !self.notices.is_empty(), Intent::Notice),
+            (
+                control && open && !self.restoring.due.is_empty(),
+                Intent::Restore,
+            ),
             (open && !self.waiting.is_empty(), Intent::Call),
+            (open && !self.resumes.is_empty(), Intent::Resume),
+            (open && self.listening.is_due(), Intent::Listen),
         ]
         .into_iter()
         .find_map(|(wanted, intent)| wanted.then_some(intent))
@@ -113,26 +124,48 @@ impl Connection {
                     };
                     self.build_notice(notice)
                 }
+                Intent::Restore => {
+                    let Some(built) = self.build_restore() else {
+                        continue;
+                    };
+                    built
+                }
                 Intent::Call => {
                     let Some(built) = self.build_call() else {
                         continue;
                     };
                     built
                 }
+                Intent::Resume => {
+                    let Some(built) = self.build_resume() else {
+                        continue;
+                    };
+                    built
+                }
+                Intent::Listen => self.build_listen(),
             };
             return Some(self.send(purpose, request));
         }
     }
 
     fn send(&mut self, purpose: Purpose, request: Request<Bytes>) -> Transmit {
-        let call = match &purpose {
-            Purpose::Call(call) => Some(*call),
-            _ => None,
-        };
+        let source = purpose.source();
+        let first = matches!(purpose, Purpose::Call(_));
         let ping = matches!(purpose, Purpose::Ping);
         let exchange = self.start_exchange(purpose, request.uri().clone());
-        if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
-            call.state = State::Sent(exchange);
+        match source {
+            Some(Source::Call(call)) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.state = State::Sent(exchange);
+                    if first {
+                        call.request = exchange.number();
+                        call.generation = self.session.generation;
+                        call.stream = Stream::default();
+                    }
+                }
+            }
+            Some(Source::Listening) => self.listening.sent(exchange),
+            None => {}
         }
         if let Some(suspicion) = self.suspicion.as_mut().filter(|_| ping) {
             suspicion.ping = Some(exchange);
@@ -141,7 +174,7 @@ impl Connection {
     }
 
     /// The id of the JSON-RPC request that leaves next: the number of its exchange.
-    fn next_request_id(&self) -> u64 {
+    pub(super) fn next_request_id(&self) -> u64 {
         self.last_exchange.saturating_add(1)
     }
 
@@ -160,7 +193,8 @@ impl Connection {
     /// The next call that waits, unless it asks for what the server does not offer.
     fn build_call(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let id = self.waiting.pop_first()?;
-        if let Some(capability) = self.missing_capability(id) {
+        let missing = self.calls.get(&id).map(|call| call.method.as_str());
+        if let Some(capability) = missing.and_then(|method| self.missing_capability(method)) {
             let misuse = Misuse::new(
                 "call",
                 Some(self.phase),
@@ -181,8 +215,8 @@ impl Connection {
 
     /// The capability that a call needs and the server did not announce
     /// (lifecycle: capability negotiation).
-    fn missing_capability(&self, id: CallId) -> Option<&'static str> {
-        let (capability, option) = match self.calls.get(&id)?.method.as_str() {
+    pub(super) fn missing_capability(&self, method: &str) -> Option<&'static str> {
+        let (capability, option) = match method {
             // 2024-11-05 has completions without a capability for them.
             "completion/complete" if self.revision_spoken() > Revision::V2024_11_05 => {
                 ("completions", None)

@@ -3,8 +3,10 @@
 use http::StatusCode;
 
 use super::Connection;
-use super::exchange::Purpose;
-use crate::error::{Error, RpcError};
+use super::control::{Doubt, Finding};
+use super::exchange::{Purpose, answered};
+use super::stream::Ending;
+use crate::error::{Delivery, Error, Refused, RpcError};
 use crate::event::{LossCause, Reply};
 use crate::wire::response::{Carried, Refusal, Verdict};
 use crate::{CallId, ExchangeId, RawJson};
@@ -20,7 +22,15 @@ impl Connection {
         match purpose {
             Purpose::Call(call) => self.reply(call, Reply { outcome, status }),
             Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
-            Purpose::Ping => self.settle(false),
+            Purpose::Ping => self.settle(Finding::Alive),
+            Purpose::Restore(restore) => {
+                if let Err(rpc) = outcome {
+                    let mut answer = answered(status);
+                    answer.rpc = Some(rpc);
+                    let error = Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer);
+                    self.not_restored(&restore, error);
+                }
+            }
             Purpose::Abandoned
             | Purpose::Answer(_)
             | Purpose::Cancel(_)
@@ -28,14 +38,17 @@ impl Connection {
             | Purpose::Delete
             | Purpose::Finished
             | Purpose::Initialized
-            | Purpose::Notification(_) => {}
+            | Purpose::Listen
+            | Purpose::Notification(_)
+            | Purpose::Resume(_) => {}
         }
     }
 
     /// An exchange came to an end that is no answer.
     pub(super) fn exchange_failed(&mut self, purpose: Purpose, error: Error) {
         match purpose {
-            Purpose::Call(call) => self.fail_call(call, error),
+            Purpose::Call(call) | Purpose::Resume(call) => self.fail_call(call, error),
+            Purpose::Listen => self.listening_cut(Ending::Failed(None), error),
             Purpose::Initialize(session) => {
                 if let Some(session) = session {
                     self.say_farewell(session, None);
@@ -57,7 +70,7 @@ impl Connection {
         let request = purpose.is_request().then(|| id.number());
         let is_open = |number| {
             let other = self.exchanges.get(&ExchangeId::new(self.tag, number));
-            other.is_some_and(|other| other.purpose.is_request())
+            other.is_some_and(|other| other.purpose.is_request()) || self.cut.contains_key(&number)
         };
         let verdict = refusal.verdict(body, carried, request, is_open);
         match purpose {
@@ -96,7 +109,8 @@ impl Connection {
                 );
             }
             Verdict::Suspect => {
-                self.suspect(refusal.code()).calls.push(call);
+                let doubt = Doubt::BadRequest(refusal.code());
+                self.suspect(Some(doubt)).calls.push(call);
                 self.suspend(call, refusal);
             }
         }

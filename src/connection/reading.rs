@@ -4,13 +4,15 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
 use super::Connection;
+use super::events::Source;
 use super::exchange::{Purpose, Reading, Whole, answered};
-use super::stream::{End, Stream, elements};
+use super::feed::{End, Feed, elements};
+use super::stream::Ending;
 use super::timers::Timer;
-use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Mistake, Peer};
+use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Lost, Mistake, Peer};
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
-use crate::wire::response::{self, Head, Refusal};
+use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
 use crate::{ExchangeId, RawJson};
 
 /// A body as it comes in: one chunk is kept as it is, more are joined.
@@ -56,6 +58,7 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(());
         };
+        exchange.heard = self.now;
         match exchange.reading {
             Reading::Head => {}
             Reading::Ignored(_) => return Ok(()),
@@ -73,7 +76,7 @@ impl Connection {
             Purpose::Delete => {
                 self.finish(id);
             }
-            purpose if status.is_success() && !purpose.is_request() => {
+            purpose if status.is_success() && !purpose.is_request() && !purpose.is_get() => {
                 if let Some(purpose) = self.finish(id) {
                     self.control_accepted(&purpose);
                 }
@@ -100,7 +103,22 @@ impl Connection {
             return;
         };
         let carried = self.carried(exchange);
+        let source = exchange.purpose.source();
+        let is_get = exchange.purpose.is_get();
         let whole = match response::head(status, head) {
+            Head::Empty | Head::Json | Head::Typed(_) if is_get => {
+                let refusal = Refusal::new(&exchange.target, status, head);
+                let verdict = Verdict::Fail {
+                    reason: Lost::NotOffered.into(),
+                    delivery: Delivery::Unknown,
+                };
+                if let Some(exchange) = self.end_exchange(id) {
+                    self.aborts.push_back(id);
+                    let generation = exchange.generation;
+                    self.get_refused(exchange.purpose, generation, carried, verdict, refusal);
+                }
+                return;
+            }
             Head::Empty => {
                 let error =
                     Error::new(Peer::NoReply, Delivery::Unknown).with_answer(answered(status));
@@ -110,15 +128,34 @@ impl Connection {
                 return;
             }
             Head::Stream => {
-                let stream = Stream::new(status, &self.config.limits);
-                self.read(id, Reading::Stream(Box::new(stream)));
+                let stream = match source {
+                    Some(Source::Call(call)) => {
+                        self.calls.get_mut(&call).map(|call| &mut call.stream)
+                    }
+                    Some(Source::Listening) => {
+                        self.listening_opened(id);
+                        Some(&mut self.listening.stream)
+                    }
+                    None => None,
+                };
+                let known = stream.map(|stream| {
+                    stream.opens(self.now);
+                    stream.known()
+                });
+                if known.is_some() {
+                    let silence = self.config.clocks.silence;
+                    self.timers
+                        .set_within(Timer::Silence(id), self.now, silence);
+                }
+                let feed = Feed::new(status, &self.config.limits, known.unwrap_or_default());
+                self.read(id, Reading::Stream(Box::new(feed)));
                 return;
             }
             Head::Json => Whole::Json(status),
             Head::Typed(name) => Whole::Typed(status, name),
             Head::Refusal => {
                 let refusal = Refusal::new(&exchange.target, status, head);
-                if refusal.is_loss(carried) {
+                if refusal.is_loss(carried) && !is_get {
                     if let Some(purpose) = self.finish(id) {
                         self.refused(id, purpose, carried, refusal, &[]);
                     }
@@ -145,6 +182,7 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(());
         };
+        exchange.heard = self.now;
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
             Reading::Ignored(bytes) => {
@@ -230,6 +268,10 @@ impl Connection {
                     match exchange.purpose {
                         Purpose::Call(call) if unsent => self.unreached(call, error),
                         Purpose::Call(call) => self.broken(call, error),
+                        Purpose::Listen | Purpose::Resume(_) => {
+                            let error = error.with_delivery(Delivery::Unknown);
+                            self.stream_cut(exchange, Ending::Failed(None), None, error);
+                        }
                         purpose => self.exchange_failed(purpose, error),
                     }
                 }
@@ -252,8 +294,8 @@ impl Connection {
                 let limit = self.config.limits.batch;
                 match elements(&body, id.number(), limit) {
                     Ok(batch) => {
-                        let stream = Stream::of_batch(*status, &body, batch);
-                        self.read(id, Reading::Stream(Box::new(stream)));
+                        let feed = Feed::of_batch(*status, &body, batch);
+                        self.read(id, Reading::Stream(Box::new(feed)));
                         return self.pump(id);
                     }
                     Err(BadBatch::TooLong) => return self.exceed(id, LimitKind::Batch, limit),
@@ -265,9 +307,14 @@ impl Connection {
             return;
         };
         let carried = self.carried(&exchange);
+        let generation = exchange.generation;
         let purpose = exchange.purpose;
         match whole {
             Whole::Json(status) => self.json_answer(id, purpose, status, &body),
+            Whole::Refusal(mut refusal) if purpose.is_get() => {
+                let verdict = refusal.verdict(&body, Carried::Nothing, None, |_| false);
+                self.get_refused(purpose, generation, carried, verdict, *refusal);
+            }
             Whole::Refusal(refusal) => {
                 self.refused(id, purpose, carried, *refusal, &body);
             }

@@ -5,7 +5,7 @@ use http::Uri;
 
 use super::Connection;
 use super::call::State;
-use super::control::{Farewell, Suspicion};
+use super::control::{Doubt, Farewell, Finding, Suspicion};
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
 use super::route::Route;
@@ -71,11 +71,14 @@ impl Connection {
         self.session.id = None;
         self.events.push(Event::Reinitialize { generation, cause });
         self.withdraw_asks(Withdrawal::SessionLost, |ask| ask.generation == generation);
+        self.stop_listening();
+        self.restoring.due.clear();
+        self.fail_cut_calls();
         self.replace_session(match self.config.recovery {
             Recovery::Automatic | Recovery::Hold => Input::Gone,
             Recovery::Manual => Input::GoneManual,
         });
-        self.settle(true);
+        self.settle(Finding::Lost);
         self.drop_initialized();
     }
 
@@ -92,15 +95,25 @@ impl Connection {
         }
     }
 
-    /// A 400 made the session doubtful: one ping is to settle it.
-    pub(super) fn suspect(&mut self, code: Option<i64>) -> &mut Suspicion {
-        self.suspicion.get_or_insert_with(|| Suspicion {
-            code,
+    /// Something is in doubt: one ping is to settle it.
+    pub(super) fn suspect(&mut self, doubt: Option<Doubt>) -> &mut Suspicion {
+        let suspicion = self.suspicion.get_or_insert_with(|| Suspicion {
+            doubt: None,
+            silent: Vec::new(),
             ping: None,
             route: Route::default(),
             calls: Vec::new(),
             control: Vec::new(),
-        })
+        });
+        suspicion.doubt = suspicion.doubt.or(doubt);
+        suspicion
+    }
+
+    /// A GET was answered as if the session were gone. For a GET the specification
+    /// says that it is; but servers and proxies that answer 404 to every GET would
+    /// then cost session after session.
+    pub(super) fn doubt(&mut self) {
+        self.suspect(Some(Doubt::NotFound));
     }
 
     pub(super) fn suspend(&mut self, id: CallId, refusal: Refusal) {
@@ -113,10 +126,13 @@ impl Connection {
     /// What the refusal of the ping means: 404, or a 400 of the same kind, and the
     /// session is lost; everything else, and it is taken to live.
     pub(super) fn ping_refused(&mut self, verdict: &Verdict, refusal: &Refusal) {
-        let suspected = self.suspicion.as_ref().and_then(|suspicion| suspicion.code);
+        let doubt = self
+            .suspicion
+            .as_ref()
+            .and_then(|suspicion| suspicion.doubt);
         match verdict {
             Verdict::Lost => self.lose_session(LossCause::NotFound),
-            Verdict::Suspect if refusal.code() == suspected => {
+            Verdict::Suspect if doubt == Some(Doubt::BadRequest(refusal.code())) => {
                 self.lose_session(LossCause::BadRequest);
             }
             Verdict::Follow(to) if self.redirect_ping(to) => {}
@@ -125,7 +141,7 @@ impl Connection {
             | Verdict::Follow(_)
             | Verdict::Older
             | Verdict::Reply { .. }
-            | Verdict::Suspect => self.settle(false),
+            | Verdict::Suspect => self.settle(Finding::Alive),
         }
     }
 
@@ -142,10 +158,11 @@ impl Connection {
 
     /// The doubt is over. What waited for that goes on in the session's successor,
     /// or takes the refusal for its own.
-    pub(super) fn settle(&mut self, lost: bool) {
+    pub(super) fn settle(&mut self, finding: Finding) {
         let Some(suspicion) = self.suspicion.take() else {
             return;
         };
+        let lost = finding == Finding::Lost;
         if let Some(ping) = suspicion.ping {
             if matches!(self.exchanges.get(&ping), Some(ping) if matches!(ping.purpose, Purpose::Ping))
             {
@@ -162,6 +179,7 @@ impl Connection {
                 self.control_failed(&purpose, error);
             }
         }
+        self.settle_silence(suspicion.silent, finding != Finding::Nothing);
     }
 
     /// Ends a session that nobody needs any more.

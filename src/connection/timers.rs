@@ -18,6 +18,10 @@ pub(super) enum Timer {
     Delay(CallId),
     /// An exchange's clock runs out, or it has lingered long enough.
     Exchange(ExchangeId),
+    /// The listening stream's delay is over.
+    Listen,
+    /// Nothing may have come on an exchange for too long.
+    Silence(ExchangeId),
 }
 
 /// One moment for each timer that is set, in order.

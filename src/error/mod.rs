@@ -166,7 +166,8 @@ impl Error {
                 | LimitKind::Event
                 | LimitKind::Initialize
                 | LimitKind::JsonBody
-                | LimitKind::Line => Remedy::Correct,
+                | LimitKind::Line
+                | LimitKind::Subscriptions => Remedy::Correct,
             },
             Reason::Peer(_) => Remedy::GiveUp,
             Reason::Refused(refused) => match refused {

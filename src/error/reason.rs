@@ -123,6 +123,8 @@ pub enum LimitKind {
     OpenCalls,
     /// [`Limits::open_notifications`](crate::Limits::open_notifications).
     OpenNotifications,
+    /// [`Limits::subscriptions`](crate::Limits::subscriptions).
+    Subscriptions,
 }
 
 impl LimitKind {
@@ -136,6 +138,7 @@ impl LimitKind {
             Self::Line => "bytes in one line of a stream",
             Self::OpenCalls => "open calls",
             Self::OpenNotifications => "open notifications",
+            Self::Subscriptions => "resource subscriptions",
         }
     }
 }
@@ -165,6 +168,12 @@ pub enum Lost {
         /// Whether sessions were established and lost alternately.
         in_turns: bool,
     },
+    /// The listening stream: the server answers its GET without an event stream.
+    #[error("the server offers no listening stream")]
+    NotOffered,
+    /// The stream broke off before the reply, and the server refused to go on with it.
+    #[error("the stream broke off before the reply, and the server does not resume it")]
+    NotResumed,
     /// The stream ended before the reply and cannot be resumed.
     #[error("the server ended the stream before its reply")]
     Stream,
@@ -277,4 +286,7 @@ pub enum Clock {
     /// [`Clocks::head`](crate::Clocks::head).
     #[error("no answer came within {:.1} s", .0.as_secs_f64())]
     Head(Duration),
+    /// [`Clocks::silence`](crate::Clocks::silence).
+    #[error("nothing came for {:.1} s, and nobody seems to be there", .0.as_secs_f64())]
+    Silence(Duration),
 }

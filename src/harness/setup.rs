@@ -78,6 +78,7 @@ impl Setup {
         };
         config
             .recovery(self.recovery)
+            .listen(false)
             .limits(self.limits)
             .clocks(self.clocks)
             .budget(Budget::default())

@@ -5,9 +5,11 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use super::headers::SessionId;
+use super::sse::EventId;
 use crate::Revision;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// What every request of this moment carries.
@@ -23,6 +25,17 @@ pub(crate) struct Envelope<'a> {
     pub(crate) revision: Option<Revision>,
 }
 
+/// The longest event id that is sent: servers refuse headers of more than 8 KiB.
+const EVENT_ID: usize = 4096;
+
+/// The header for this event id, if one can carry it.
+pub(crate) fn event_id(id: &EventId) -> Option<HeaderValue> {
+    let id = id.as_str();
+    let mut value = HeaderValue::from_bytes(id.as_bytes()).ok()?;
+    value.set_sensitive(true);
+    (id.len() <= EVENT_ID).then_some(value)
+}
+
 impl Envelope<'_> {
     /// A POST of one JSON-RPC message (transports: sending messages).
     pub(crate) fn post(self, body: Bytes) -> Request<Bytes> {
@@ -33,6 +46,18 @@ impl Envelope<'_> {
             ACCEPT,
             HeaderValue::from_static("application/json, text/event-stream"),
         );
+        request
+    }
+
+    /// A GET for an event stream, from after this event on (transports: listening for
+    /// messages, resumability).
+    pub(crate) fn get(self, last_event_id: Option<&EventId>) -> Request<Bytes> {
+        let mut request = self.request(Method::GET, Bytes::new());
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(id) = last_event_id.and_then(event_id) {
+            headers.insert(LAST_EVENT_ID, id);
+        }
         request
     }
 

@@ -88,6 +88,15 @@ impl Decoder {
         }
     }
 
+    /// A decoder at the start of a response that goes on where an earlier one broke
+    /// off: events without an id of their own keep this one.
+    #[must_use]
+    pub fn resume(limits: Limits, last_event_id: Option<EventId>) -> Self {
+        let mut decoder = Self::new(limits);
+        decoder.block.last_id = last_event_id;
+        decoder
+    }
+
     /// Queues the next bytes of the stream, without looking at them.
     ///
     /// The limits do not bound what is queued; that is up to the caller, who sees it in
@@ -427,6 +436,7 @@ impl Block {
             }),
             data: Data(data),
             id: self.last_id.clone(),
+            has_own_id: has_id,
         }))
     }
 

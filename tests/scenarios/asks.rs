@@ -147,7 +147,11 @@ fn ping_is_answered_while_nobody_reads_the_notifications() {
 
 #[test]
 fn a_method_that_was_not_announced_gets_32601() {
-    let mut w = World::new(mcp_http::Config::new(crate::world::ENDPOINT).unwrap());
+    let mut w = World::new(
+        mcp_http::Config::new(crate::world::ENDPOINT)
+            .unwrap()
+            .listen(false),
+    );
     w.connect();
     w.establish("s1");
     w.events.clear();

@@ -45,10 +45,10 @@ impl Sent {
         serde_json::from_slice(self.request.body()).unwrap_or(Value::Null)
     }
 
-    /// The JSON-RPC method; `DELETE` for a DELETE, `answer` for a response.
+    /// The JSON-RPC method; `GET` and `DELETE` for these, `answer` for a response.
     pub(crate) fn method(&self) -> String {
-        if self.request.method() == Method::DELETE {
-            return "DELETE".to_owned();
+        if self.request.method() != Method::POST {
+            return self.request.method().to_string();
         }
         self.json()["method"]
             .as_str()
@@ -69,6 +69,10 @@ impl Sent {
             .map(|value| value.to_str().unwrap())
     }
 
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.header("last-event-id")
+    }
+
     pub(crate) fn session(&self) -> Option<&str> {
         self.header("mcp-session-id")
     }
@@ -82,12 +86,14 @@ pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Without the listening stream, which has stories of its own.
 pub(crate) fn config() -> Config {
     let announced = json!({ "elicitation": {}, "roots": {}, "sampling": {} });
     Config::new(ENDPOINT)
         .unwrap()
         .capabilities(&announced)
         .unwrap()
+        .listen(false)
 }
 
 /// The default limits but for these.
@@ -140,6 +146,11 @@ pub(crate) fn log(text: &str) -> Value {
 /// A message as an event of a stream.
 pub(crate) fn event(message: &Value) -> String {
     format!("data: {message}\n\n")
+}
+
+/// A message as an event with an id.
+pub(crate) fn event_with_id(id: &str, message: &Value) -> String {
+    format!("id: {id}\ndata: {message}\n\n")
 }
 
 pub(crate) fn refused_connection() -> Failure {

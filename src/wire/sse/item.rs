@@ -45,6 +45,8 @@ pub struct Event {
     pub data: Data,
     /// The last event id of the stream as of this event; set by this event or by an earlier one.
     pub id: Option<EventId>,
+    /// Whether this event itself has an `id` field.
+    pub has_own_id: bool,
 }
 
 /// The type of an [`Event`].

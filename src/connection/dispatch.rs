@@ -1,0 +1,365 @@
+//! What the messages of a stream mean, and what waits when there is no room for
+//! them.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::Connection;
+use super::control::Origin;
+use super::events::Source;
+use super::exchange::{Purpose, Reading};
+use super::feed::{End, Feed, Need, Next, elements};
+use super::stream::{Ending, Stream};
+use crate::error::{Delivery, Error, LimitKind, Lost, Peer, RpcError};
+use crate::event::{Message as MessageEvent, Withdrawal};
+use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
+use crate::wire::sse::LimitExceeded;
+use crate::{CallId, Event, ExchangeId, RawJson, Subject};
+
+/// What became of a message.
+enum Dispatched {
+    Done,
+    /// There is no room for it: it waits.
+    NoRoom(Need),
+}
+
+impl Connection {
+    /// Gives out the messages of a stream for as long as there is room.
+    pub(super) fn pump(&mut self, id: ExchangeId) {
+        let batches = self.revision_spoken().receives_batches();
+        let limit = self.config.limits.batch;
+        self.stalled.remove(&id);
+        while let Some(feed) = self.feed_of(id) {
+            let text = match feed.next() {
+                Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
+                    match elements(&text, id.number(), limit) {
+                        Ok(batch) => {
+                            feed.put_apart(batch);
+                            continue;
+                        }
+                        Err(BadBatch::NoJson) => text,
+                        Err(BadBatch::TooLong) => return self.exceed(id, LimitKind::Batch, limit),
+                    }
+                }
+                Some(Next::Apart(text) | Next::Data(text)) => text,
+                Some(Next::Cursor(event)) => {
+                    if let Some(stream) = self.stream_of(id) {
+                        stream.passed(event.as_ref(), None);
+                    }
+                    continue;
+                }
+                Some(Next::Exceeded(exceeded)) => {
+                    let (kind, value) = match exceeded {
+                        LimitExceeded::Event { limit } => (LimitKind::Event, limit),
+                        LimitExceeded::Line { limit } => (LimitKind::Line, limit),
+                    };
+                    return self.exceed(id, kind, value);
+                }
+                None => {
+                    if let Some(end) = feed.take_end() {
+                        self.stream_ended(id, end);
+                    }
+                    break;
+                }
+            };
+            let (pinned, repeated) = (feed.pinned(&text), feed.repeated);
+            let told = self.events.told();
+            if let Dispatched::NoRoom(need) = self.dispatch(id, &text, pinned, repeated) {
+                if let Some(feed) = self.feed_of(id) {
+                    feed.put_back(text, need);
+                    self.stalled.insert(id);
+                }
+                break;
+            }
+            self.passed(id, told);
+        }
+        self.account(id);
+    }
+
+    fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
+        match &mut self.exchanges.get_mut(&id)?.reading {
+            Reading::Stream(feed) => Some(feed),
+            Reading::Head | Reading::Ignored(_) | Reading::Whole(..) => None,
+        }
+    }
+
+    /// The logical stream that an exchange is a part of.
+    fn stream_of(&mut self, id: ExchangeId) -> Option<&mut Stream> {
+        match self.source(id)? {
+            Source::Call(call) => self.calls.get_mut(&call).map(|call| &mut call.stream),
+            Source::Listening => Some(&mut self.listening.stream),
+        }
+    }
+
+    fn source(&self, id: ExchangeId) -> Option<Source> {
+        self.exchanges.get(&id)?.purpose.source()
+    }
+
+    /// A message is through: the cursor follows, now or when it is polled.
+    fn passed(&mut self, id: ExchangeId, told: u64) {
+        let now_told = self.events.told();
+        let Some(event) = self.feed_of(id).and_then(Feed::passed) else {
+            return;
+        };
+        if let Some(stream) = self.stream_of(id) {
+            stream.bore();
+            stream.passed(event.as_ref(), (now_told > told).then_some(now_told));
+        }
+    }
+
+    /// Whether what a stream waits for is there.
+    fn has_room_for(&self, id: ExchangeId) -> bool {
+        let reading = self.exchanges.get(&id).map(|exchange| &exchange.reading);
+        let Some(Reading::Stream(feed)) = reading else {
+            return true;
+        };
+        let Need { bytes, ask } = feed.need;
+        let limits = &self.config.limits;
+        bytes.is_none_or(|bytes| self.events.has_room(bytes, limits))
+            && (!ask || self.has_room_for_ask())
+    }
+
+    /// Goes on with the streams that found no room.
+    pub(super) fn pump_stalled(&mut self) {
+        for id in self.stalled.clone() {
+            if self.has_room_for(id) {
+                self.pump(id);
+            }
+        }
+    }
+
+    /// The stream ended without the reply that it was there for.
+    fn stream_ended(&mut self, id: ExchangeId, end: End) {
+        let Some(exchange) = self.end_exchange(id) else {
+            return;
+        };
+        let Reading::Stream(feed) = &exchange.reading else {
+            return;
+        };
+        let (ending, error) = match end {
+            End::Broken(failure) => (Ending::Failed(None), Error::new(failure, Delivery::Unknown)),
+            End::Clean if feed.is_batch() => {
+                let error = Error::new(Peer::WrongReply, Delivery::Unknown);
+                return self.exchange_failed(exchange.purpose, error);
+            }
+            End::Clean => (Ending::Clean, Error::new(Lost::Stream, Delivery::Unknown)),
+        };
+        let retry = feed.retry();
+        self.stream_cut(exchange, ending, retry, error);
+    }
+
+    fn dispatch(
+        &mut self,
+        id: ExchangeId,
+        text: &Bytes,
+        pinned: usize,
+        repeated: bool,
+    ) -> Dispatched {
+        let source = self.source(id);
+        let call = match source {
+            Some(Source::Call(call)) => Some(call),
+            Some(Source::Listening) | None => None,
+        };
+        match jsonrpc::parse(text) {
+            Ok(Message::Response {
+                id: Id::Number(number),
+                outcome,
+            }) => {
+                let outcome = outcome.map(|result| RawJson::keep(text, result, pinned));
+                self.response(id, number, outcome);
+                Dispatched::Done
+            }
+            Ok(Message::Response { .. }) => {
+                self.unreadable(source, "it replies to no request of ours")
+            }
+            Ok(_) if repeated => Dispatched::Done,
+            Ok(Message::Notification { method, params }) => match &*method {
+                "notifications/cancelled" => {
+                    let request = params.and_then(jsonrpc::cancelled_request);
+                    self.withdraw_asks(Withdrawal::Cancelled, |ask| Some(&*ask.id) == request);
+                    Dispatched::Done
+                }
+                "notifications/progress" => {
+                    let token = params.and_then(ProgressToken::of_notification);
+                    // What comes late, for a call that has ended, is dropped.
+                    match token.and_then(|token| self.tokens.get(&token).copied()) {
+                        Some(call) => {
+                            let params = params.map(|params| RawJson::keep(text, params, pinned));
+                            self.extend_clock(call);
+                            self.message(&method, params, Some(call), source)
+                        }
+                        None => Dispatched::Done,
+                    }
+                }
+                _ => {
+                    let params = params.map(|params| RawJson::keep(text, params, pinned));
+                    self.message(&method, params, call, source)
+                }
+            },
+            Ok(Message::Request {
+                id: request,
+                method,
+                params,
+            }) => {
+                let params = params.map(|params| RawJson::keep(text, params, pinned));
+                self.question(id, request.get(), &method, params, call)
+            }
+            Err(why) => self.unreadable(source, why),
+        }
+    }
+
+    /// A response, on whatever stream it came: the id says which request it answers.
+    /// But `initialize` is answered on its own alone, whose head brings the session id.
+    fn response(&mut self, stream: ExchangeId, number: u64, outcome: Result<RawJson, RpcError>) {
+        if let Some(call) = self.cut.get(&number).copied() {
+            return self.late_reply(call, outcome);
+        }
+        let id = ExchangeId::new(self.tag, number);
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
+        let status = match &exchange.reading {
+            Reading::Stream(stream) => stream.status,
+            _ => StatusCode::OK,
+        };
+        let expected = match exchange.purpose {
+            Purpose::Call(_) | Purpose::Ping | Purpose::Restore(_) => true,
+            Purpose::Initialize(_) => stream == id,
+            _ => false,
+        };
+        if expected {
+            if let Some(purpose) = self.finish_or_close(id) {
+                self.completed(purpose, outcome, status);
+            }
+        }
+    }
+
+    /// A stream that has its reply is finished.
+    pub(super) fn finish_or_close(&mut self, id: ExchangeId) -> Option<Purpose> {
+        let over = match &self.exchanges.get(&id)?.reading {
+            Reading::Stream(feed) => feed.has_ended(),
+            _ => false,
+        };
+        if over {
+            self.end_exchange(id).map(|exchange| exchange.purpose)
+        } else {
+            self.finish(id)
+        }
+    }
+
+    fn message(
+        &mut self,
+        method: &str,
+        params: Option<RawJson>,
+        call: Option<CallId>,
+        source: Option<Source>,
+    ) -> Dispatched {
+        let bytes = method
+            .len()
+            .saturating_add(params.as_ref().map_or(0, RawJson::len));
+        let method = method.to_owned();
+        let message = Event::Message(MessageEvent {
+            method,
+            params,
+            call,
+        });
+        self.tell_unasked(message, bytes, source)
+    }
+
+    /// Queues what the server sent unasked. Where there is no room for it, a stream
+    /// waits; but the listening stream stands still for nobody: there the oldest
+    /// give way.
+    fn tell_unasked(&mut self, event: Event, bytes: usize, source: Option<Source>) -> Dispatched {
+        let limits = &self.config.limits;
+        if source == Some(Source::Listening) {
+            if let Some(number) = self.events.give_way(bytes, limits) {
+                self.listening.stream.polled(number);
+            }
+            if !self.events.has_room(bytes, limits) {
+                self.events.miss();
+                return Dispatched::Done;
+            }
+        }
+        if !self.events.has_room(bytes, limits) {
+            return Dispatched::NoRoom(Need {
+                bytes: Some(bytes),
+                ask: false,
+            });
+        }
+        self.events.push_from(event, source);
+        Dispatched::Done
+    }
+
+    fn question(
+        &mut self,
+        stream: ExchangeId,
+        id: &str,
+        method: &str,
+        params: Option<RawJson>,
+        call: Option<CallId>,
+    ) -> Dispatched {
+        let Some(exchange) = self.exchanges.get(&stream) else {
+            return Dispatched::Done;
+        };
+        let generation = exchange.generation;
+        let origin = match &exchange.purpose {
+            Purpose::Initialize(provisional) => Origin::Handshake(provisional.clone()),
+            _ => Origin::Session(generation),
+        };
+        let initializing = matches!(origin, Origin::Handshake(_));
+        if !initializing && !self.is_current(generation) {
+            // No answer could reach the session that asks.
+            return Dispatched::Done;
+        }
+        let source = exchange.purpose.source();
+        let listening = source == Some(Source::Listening);
+        if !self.has_room_for_ask() {
+            if listening {
+                // Not even an answer has room.
+                self.events.miss();
+                return Dispatched::Done;
+            }
+            return Dispatched::NoRoom(Need {
+                bytes: None,
+                ask: true,
+            });
+        }
+        if method == "ping" {
+            let nothing = RawJson::new(&serde_json::Map::new());
+            let outcome = nothing.map_err(|_| RpcError::method_not_found());
+            self.answer_itself(id, outcome, origin);
+        } else if self.is_announced(method) && !initializing {
+            let bytes = method
+                .len()
+                .saturating_add(params.as_ref().map_or(0, RawJson::len));
+            if !listening && !self.events.has_room(bytes, &self.config.limits) {
+                return Dispatched::NoRoom(Need {
+                    bytes: Some(bytes),
+                    ask: true,
+                });
+            }
+            let question = (method, params, call);
+            self.open_ask(id, question, generation, source);
+        } else {
+            self.answer_itself(id, Err(RpcError::method_not_found()), origin);
+        }
+        Dispatched::Done
+    }
+
+    /// A message that cannot be used: said once, and nothing else is lost.
+    fn unreadable(&mut self, source: Option<Source>, why: &'static str) -> Dispatched {
+        let call = match source {
+            Some(Source::Call(call)) => Some(call),
+            Some(Source::Listening) | None => None,
+        };
+        let mut error = Error::new(Peer::Message(why), Delivery::Unknown);
+        if let Some(call) = call.and_then(|call| self.calls.get(&call)) {
+            error = error.for_method(&call.method);
+        }
+        let event = Event::Fail {
+            subject: Subject::Stream(call),
+            error,
+        };
+        self.tell_unasked(event, 0, source)
+    }
+}

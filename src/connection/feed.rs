@@ -1,0 +1,208 @@
+//! What comes in on one exchange of a stream: its messages, one by one.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::error::Failure;
+use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
+use crate::wire::sse::{Decoder, EventId, EventType, Item, LimitExceeded, Limits};
+
+/// The messages of one answer, in the order in which they came.
+#[derive(Clone, Debug)]
+pub(super) struct Feed {
+    pub(super) status: StatusCode,
+    /// Messages that are apart already: the elements of a batch, or one that
+    /// found no room.
+    apart: VecDeque<Bytes>,
+    apart_bytes: usize,
+    /// What the first of them waits for.
+    pub(super) need: Need,
+    /// The id of the event in which they came.
+    id: Option<EventId>,
+    /// Ids of events that may be repeated, for their messages are here already.
+    known: Vec<EventId>,
+    /// Whether the last event was one of these.
+    pub(super) repeated: bool,
+    /// The largest chunk that came: as much as a slice may keep alive.
+    largest: usize,
+    /// Whether a comment or an id showed that the server keeps the stream alive.
+    pub(super) lively: bool,
+    /// Absent for a batch in a JSON body.
+    decoder: Option<Decoder>,
+    end: Option<End>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Broken(Failure),
+    Clean,
+}
+
+/// The room that a message takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Need {
+    pub(super) bytes: Option<usize>,
+    pub(super) ask: bool,
+}
+
+/// What comes next.
+pub(super) enum Next {
+    /// A message that stood apart: it is no batch again, for those do not nest.
+    Apart(Bytes),
+    /// The stream has come to this id, without a message.
+    Cursor(Option<EventId>),
+    /// What one event carries.
+    Data(Bytes),
+    Exceeded(LimitExceeded),
+}
+
+impl Feed {
+    /// The body of an event stream. `known`: the ids that a resumed one may begin
+    /// with again, its cursor first.
+    pub(super) fn new(status: StatusCode, limits: &crate::Limits, known: Vec<EventId>) -> Self {
+        let limits = Limits {
+            line: limits.line,
+            event: limits.event,
+        };
+        Self {
+            status,
+            apart: VecDeque::new(),
+            apart_bytes: 0,
+            need: Need::default(),
+            id: None,
+            largest: 0,
+            lively: false,
+            decoder: Some(Decoder::resume(limits, known.first().cloned())),
+            known,
+            repeated: false,
+            end: None,
+        }
+    }
+
+    /// A batch that came as a JSON body (2025-03-26, transports: sending messages).
+    pub(super) fn of_batch(status: StatusCode, body: &Bytes, batch: VecDeque<Bytes>) -> Self {
+        Self {
+            status,
+            apart_bytes: batch.iter().map(Bytes::len).sum(),
+            apart: batch,
+            need: Need::default(),
+            id: None,
+            known: Vec::new(),
+            repeated: false,
+            largest: body.len(),
+            lively: false,
+            decoder: None,
+            end: Some(End::Clean),
+        }
+    }
+
+    pub(super) fn is_batch(&self) -> bool {
+        self.decoder.is_none()
+    }
+
+    pub(super) fn feed(&mut self, chunk: Bytes) {
+        self.largest = self.largest.max(chunk.len());
+        if let Some(decoder) = &mut self.decoder {
+            self.lively |= chunk.first() == Some(&b':') && decoder.buffered() == 0;
+            decoder.feed(chunk);
+        }
+    }
+
+    /// What the server's `retry` said on this exchange.
+    pub(super) fn retry(&self) -> Option<Duration> {
+        self.decoder.as_ref().and_then(Decoder::retry)
+    }
+
+    /// As much as a slice of this message may keep alive.
+    pub(super) fn pinned(&self, text: &Bytes) -> usize {
+        self.largest.max(text.len())
+    }
+
+    /// Whether its end was reported: what is reported after that means nothing.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(super) fn end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    pub(super) fn take_end(&mut self) -> Option<End> {
+        self.end.take()
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        let decoding = self.decoder.as_ref().map_or(0, Decoder::buffered);
+        decoding.saturating_add(self.apart_bytes)
+    }
+
+    pub(super) fn next(&mut self) -> Option<Next> {
+        self.need = Need::default();
+        if let Some(text) = self.apart.pop_front() {
+            self.apart_bytes = self.apart_bytes.saturating_sub(text.len());
+            return Some(Next::Apart(text));
+        }
+        let item = match self.decoder.as_mut()?.next()? {
+            Ok(item) => item,
+            Err(exceeded) => return Some(Next::Exceeded(exceeded)),
+        };
+        Some(match item {
+            Item::Event(event)
+                if matches!(event.kind, EventType::Message) && !event.data.is_empty() =>
+            {
+                self.lively |= event.id.is_some();
+                self.repeated = event.has_own_id && self.is_known(event.id.as_ref());
+                self.id = event.id;
+                Next::Data(event.data.into_bytes())
+            }
+            Item::Event(event) => Next::Cursor(event.id),
+            Item::Cursor(id) => {
+                self.lively |= id.is_some();
+                Next::Cursor(id)
+            }
+        })
+    }
+
+    /// Whether an event was here before the stream was resumed. Each is repeated
+    /// once at most.
+    fn is_known(&mut self, id: Option<&EventId>) -> bool {
+        let known = self.known.iter().position(|known| Some(known) == id);
+        known.map(|at| self.known.swap_remove(at)).is_some()
+    }
+
+    /// The id of the event, once all of its messages are through.
+    pub(super) fn passed(&mut self) -> Option<Option<EventId>> {
+        self.apart.is_empty().then(|| self.id.take())
+    }
+
+    pub(super) fn put_apart(&mut self, batch: VecDeque<Bytes>) {
+        let bytes: usize = batch.iter().map(Bytes::len).sum();
+        self.apart_bytes = self.apart_bytes.saturating_add(bytes);
+        self.apart.extend(batch);
+    }
+
+    pub(super) fn put_back(&mut self, text: Bytes, need: Need) {
+        self.apart_bytes = self.apart_bytes.saturating_add(text.len());
+        self.apart.push_front(text);
+        self.need = need;
+    }
+}
+
+/// The elements of a batch. Replies come last, and that to `own` after all others:
+/// with its reply an exchange is over, and the rest is not to go down with it.
+pub(super) fn elements(body: &Bytes, own: u64, limit: usize) -> Result<VecDeque<Bytes>, BadBatch> {
+    let batch = jsonrpc::batch(body, limit)?.into_iter();
+    let rank = |text: &Bytes| match jsonrpc::parse(text) {
+        Ok(Message::Response { id, .. }) if id == Id::Number(own) => 2,
+        Ok(Message::Response { .. }) => 1,
+        _ => 0,
+    };
+    let elements = batch.map(|element| body.slice_ref(element.get().as_bytes()));
+    let mut ranked: Vec<(u8, Bytes)> = elements.map(|text| (rank(&text), text)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    Ok(ranked.into_iter().map(|(_, text)| text).collect())
+}

@@ -1,0 +1,118 @@
+//! What is asked for anew in a session that takes the place of a lost one: resource
+//! subscriptions (server/resources: subscriptions) and the log level
+//! (server/utilities: logging).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::json;
+
+use super::Connection;
+use super::exchange::Purpose;
+use super::route::Route;
+use crate::error::{Delivery, Error, Mistake, Misuse};
+use crate::wire::jsonrpc::{self, Members};
+use crate::{Event, RawJson};
+
+const SUBSCRIBE: &str = "resources/subscribe";
+const SET_LEVEL: &str = "logging/setLevel";
+
+/// What the application asked for and the server granted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restoring {
+    /// Params by URI.
+    subscriptions: BTreeMap<String, RawJson>,
+    level: Option<RawJson>,
+    /// What is to be asked for in this session.
+    pub(super) due: VecDeque<Restore>,
+}
+
+/// One request that restores something.
+#[derive(Clone, Debug)]
+pub(super) struct Restore {
+    method: &'static str,
+    params: RawJson,
+    pub(super) route: Route,
+}
+
+impl Restoring {
+    /// How many subscriptions there are to other resources.
+    pub(super) fn others(&self, params: Option<&RawJson>) -> usize {
+        let known = uri(params).is_some_and(|uri| self.subscriptions.contains_key(&uri));
+        self.subscriptions.len().saturating_sub(usize::from(known))
+    }
+
+    /// A call succeeded: is it something to be restored?
+    pub(super) fn remember(&mut self, method: &str, params: Option<&RawJson>) {
+        match method {
+            SUBSCRIBE => {
+                if let Some(uri) = uri(params) {
+                    if let Ok(params) = RawJson::new(&json!({ "uri": uri })) {
+                        self.subscriptions.insert(uri, params);
+                    }
+                }
+            }
+            "resources/unsubscribe" => {
+                let known = uri(params).and_then(|uri| self.subscriptions.remove(&uri));
+                self.due.retain(|due| Some(&due.params) != known.as_ref());
+            }
+            SET_LEVEL => {
+                let level = params.and_then(|params| Members::of(params.as_str()).get("level"));
+                self.level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
+                self.due.retain(|due| due.method != SET_LEVEL);
+            }
+            _ => {}
+        }
+    }
+
+    /// A new session knows nothing of all that.
+    pub(super) fn begin(&mut self) {
+        let level = self.level.iter().map(|params| (SET_LEVEL, params));
+        let uris = self
+            .subscriptions
+            .values()
+            .map(|params| (SUBSCRIBE, params));
+        let due = level.chain(uris).map(|(method, params)| Restore {
+            method,
+            params: params.clone(),
+            route: Route::default(),
+        });
+        self.due = due.collect();
+    }
+}
+
+fn uri(params: Option<&RawJson>) -> Option<String> {
+    let members = Members::of(params?.as_str());
+    serde_json::from_str(members.get("uri")?.get()).ok()
+}
+
+impl Connection {
+    /// The next request that restores something, unless the new session does not
+    /// offer it.
+    pub(super) fn build_restore(&mut self) -> Option<(Purpose, Request<Bytes>)> {
+        let restore = self.restoring.due.pop_front()?;
+        if let Some(capability) = self.missing_capability(restore.method) {
+            let mistake = Mistake::CapabilityMissing(capability);
+            let misuse = Misuse::new(restore.method, Some(self.phase), mistake);
+            self.not_restored(&restore, Error::new(misuse, Delivery::NotSent));
+            return None;
+        }
+        let body = jsonrpc::request(
+            self.next_request_id(),
+            restore.method,
+            Some(&restore.params),
+        );
+        let envelope = self.envelope(restore.route.target(), None, self.session.id.as_ref());
+        let request = envelope.post(body);
+        Some((Purpose::Restore(Box::new(restore)), request))
+    }
+
+    pub(super) fn not_restored(&mut self, restore: &Restore, error: Error) {
+        self.events.push(Event::NotRestored {
+            method: restore.method,
+            params: restore.params.clone(),
+            error: error.for_method(restore.method),
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! Silence: connections that hang half-open are found out, by the clock where the
+//! server keeps a stream alive, else by a ping.
+
+use super::Connection;
+use super::exchange::{Purpose, Reading, Whole};
+use super::stream::Ending;
+use super::timers::Timer;
+use crate::ExchangeId;
+use crate::error::{Clock, Delivery, Error};
+
+impl Connection {
+    /// Nothing may have come on this exchange for too long.
+    pub(super) fn silent(&mut self, id: ExchangeId) {
+        let (Some(silence), Some(exchange)) = (self.config.clocks.silence, self.exchanges.get(&id))
+        else {
+            return;
+        };
+        let kept_alive = matches!(&exchange.reading, Reading::Stream(feed) if feed.lively);
+        let asked = match exchange.purpose {
+            Purpose::Call(call) | Purpose::Resume(call) => {
+                self.calls.get(&call).is_some_and(|call| call.is_asked())
+            }
+            Purpose::Listen => !kept_alive,
+            _ => return,
+        };
+        let due = exchange.heard + silence;
+        if self.now < due {
+            self.timers.set(Timer::Silence(id), due);
+        } else if asked {
+            self.timers.set(Timer::Silence(id), self.now + silence);
+        } else if kept_alive || !self.is_current(exchange.generation) || !self.phase.is_open() {
+            self.break_off(id);
+        } else {
+            self.suspect(None).silent.push(id);
+        }
+    }
+
+    /// What the ping found out about silent exchanges.
+    pub(super) fn settle_silence(&mut self, silent: Vec<ExchangeId>, reached: bool) {
+        for id in silent {
+            match self.exchanges.get_mut(&id) {
+                Some(_) if !reached => self.break_off(id),
+                Some(exchange) if matches!(exchange.reading, Reading::Stream(_)) => {
+                    exchange.heard = self.now;
+                    let silence = self.config.clocks.silence;
+                    self.timers
+                        .set_within(Timer::Silence(id), self.now, silence);
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// Nobody is at the other end of this exchange.
+    fn break_off(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.end_exchange(id) else {
+            return;
+        };
+        self.aborts.push_back(id);
+        let silence = self.config.clocks.silence.unwrap_or_default();
+        let error = Error::new(Clock::Silence(silence), Delivery::Unknown);
+        let ending = Ending::Failed(None);
+        match (&exchange.reading, &exchange.purpose) {
+            (Reading::Stream(feed), _) => {
+                let retry = feed.retry();
+                self.stream_cut(exchange, ending, retry, error);
+            }
+            (Reading::Head | Reading::Whole(Whole::Json(_), _), Purpose::Call(call)) => {
+                self.broken(*call, error);
+            }
+            _ => self.stream_cut(exchange, ending, None, error),
+        }
+    }
+
+    /// The network changed: whether the server is still there is found out at once.
+    pub(super) fn check_streams(&mut self) {
+        if !self.phase.is_open() {
+            return;
+        }
+        let generation = self.session.generation;
+        let doubtful = self.exchanges.iter().filter(|(_, exchange)| {
+            exchange.generation == generation
+                && matches!(exchange.purpose, Purpose::Call(_) | Purpose::Resume(_))
+        });
+        let doubtful: Vec<_> = doubtful.map(|(id, _)| *id).collect();
+        if !doubtful.is_empty() && self.config.clocks.silence.is_some() {
+            let silent = &mut self.suspect(None).silent;
+            silent.extend(doubtful);
+            silent.sort_unstable();
+            silent.dedup();
+        }
+    }
+}
