@@ -40,6 +40,7 @@ impl Setup {
                 open_notifications: 1 + source.below(3),
                 control_exchanges: 1 + source.below(3),
                 open_asks: 1 + source.below(2),
+                subscriptions: 1024,
                 unread: 1 + source.below(3),
                 unread_bytes: 60 + source.below(200),
                 line: 300,

@@ -242,6 +242,9 @@ impl Model {
                 }
                 self.deliver(message.params.as_ref())
             }
+            Event::NotRestored { .. } | Event::StreamDegraded { .. } | Event::StreamRestored => {
+                Err(format!("{event:?} although nobody listens"))
+            }
             Event::Ready(ready) => self.told_ready(ready),
             Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),
             Event::Reply { call, reply } => {
@@ -325,6 +328,7 @@ impl Model {
                 Ok(())
             }
             Subject::Connection => Ok(()),
+            Subject::Listening => Err("nobody listens".to_owned()),
             Subject::Notification(id) => {
                 let note = self
                     .notes
