@@ -1,6 +1,9 @@
 //! A client, through either adapter.
 
-use mcp_http::{CallOptions, Config, Error, RawJson, asynchronous, blocking};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mcp_http::{CallId, CallOptions, Config, Error, Event, RawJson, asynchronous, blocking};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
@@ -64,11 +67,55 @@ impl Caller {
         }
     }
 
+    /// Gathers the progress of all calls from now on.
+    pub(crate) fn progress(&self) -> Progress {
+        let progress = Progress::default();
+        let gathered = progress.clone();
+        match self {
+            Self::Asynchronous(client) => {
+                let mut events = client.events();
+                tokio::spawn(async move {
+                    while let Some(event) = events.next().await {
+                        gathered.note(&event);
+                    }
+                });
+            }
+            Self::Blocking(client) => {
+                let events = client.events();
+                std::thread::spawn(move || events.for_each(|event| gathered.note(&event)));
+            }
+        }
+        progress
+    }
+
     pub(crate) async fn close(&self) {
         match self.clone() {
             Self::Asynchronous(client) => client.close().await,
             Self::Blocking(client) => on_a_thread(move || client.close()).await,
         }
+    }
+}
+
+/// The progress that was reported for each call, in the order in which it came.
+#[derive(Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<BTreeMap<CallId, Vec<u64>>>>);
+
+impl Progress {
+    fn note(&self, event: &Event) {
+        if let Event::Message(message) = event {
+            let params = message.params.as_ref().and_then(|it| it.deserialize().ok());
+            let params: Value = params.unwrap_or_default();
+            let step = params.get("progress").and_then(Value::as_f64);
+            if let (Some(call), Some(step)) = (message.call, step) {
+                let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                all.entry(call).or_default().push(step as u64);
+            }
+        }
+    }
+
+    pub(crate) fn of_each_call(&self) -> Vec<Vec<u64>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().cloned().collect()
     }
 }
 

@@ -12,6 +12,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod caller;
+mod cutter;
 mod server;
 
 use std::fmt;
@@ -19,9 +20,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use caller::{Adapter, Caller};
+use cutter::Cutter;
 use mcp_http::{CallOptions, Config, Delivery, Error, Revision};
 use serde_json::{Value, json};
-use server::{Server, Then};
+use server::{Server, StreamableHttpServerConfig, Then};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -34,6 +36,7 @@ struct Figures {
     initialize: u64,
     requests: u64,
     executed_twice: Option<usize>,
+    gets: Option<u64>,
     /// Whether it is what the scene promises.
     kept: bool,
 }
@@ -50,8 +53,11 @@ impl fmt::Display for Figures {
             self.initialize,
             self.requests
         )?;
-        match self.executed_twice {
-            Some(twice) => write!(f, " executed_twice={twice}"),
+        if let Some(twice) = self.executed_twice {
+            write!(f, " executed_twice={twice}")?;
+        }
+        match self.gets {
+            Some(gets) => write!(f, " gets={gets}"),
             None => Ok(()),
         }
     }
@@ -89,6 +95,7 @@ async fn run() -> Result<bool, Error> {
         kept &= show(&forget(adapter).await?);
         kept &= show(&refuse(adapter).await?);
         kept &= show(&come_back(adapter).await?);
+        kept &= show(&cut(adapter).await?);
     }
     Ok(kept)
 }
@@ -134,6 +141,7 @@ async fn hello(adapter: Adapter) -> Result<Figures, Error> {
         initialize: count.initialize,
         requests: count.posts,
         executed_twice: None,
+        gets: None,
         kept: count.initialize == 1 && count.posts == 3,
     })
 }
@@ -160,6 +168,7 @@ async fn forget(adapter: Adapter) -> Result<Figures, Error> {
         initialize: count.initialize,
         requests: count.posts,
         executed_twice: Some(twice),
+        gets: None,
         kept: answered == CALLS
             && executions.len() == CALLS
             && twice == 0
@@ -193,6 +202,7 @@ async fn refuse(adapter: Adapter) -> Result<Figures, Error> {
         initialize: count.initialize,
         requests: count.posts,
         executed_twice: None,
+        gets: None,
         kept: errors.len() == 3
             && errors
                 .iter()
@@ -251,12 +261,75 @@ async fn come_back(adapter: Adapter) -> Result<Figures, Error> {
         initialize: count.initialize,
         requests: count.posts,
         executed_twice: Some(twice),
+        gets: None,
         kept: impatient.iter().all(unsent)
             && impatient.len() == CALLS
             && answered == 2 * CALLS
             && twice == 0
             && executions.len() == 2 * CALLS + 1
             && count.initialize == 1,
+    })
+}
+
+async fn cut(adapter: Adapter) -> Result<Figures, Error> {
+    const CALLS: usize = 20;
+    const STEPS: u64 = 12;
+    eprintln!(
+        "\nCut. {CALLS} calls stream their progress through a proxy that cuts each stream three times."
+    );
+    let primed =
+        StreamableHttpServerConfig::default().with_sse_retry(Some(Duration::from_millis(100)));
+    let server = Server::start_with(primed).await;
+    // What is cut is sent again from the last event on, which this server repeats: four
+    // messages, of which the first one is an old one in all streams but the first.
+    let cutter = Cutter::start(server.address(), 4).await;
+    let config = Config::new(&cutter.url())?
+        .pin(Revision::V2025_11_25)
+        .listen(false);
+    let client = adapter.client(config);
+    client.ready().await?;
+    server.reset_counts();
+    let progress = client.progress();
+    let options = CallOptions::new()
+        .progress()
+        .time_out(Duration::from_secs(60));
+    let mut set = JoinSet::new();
+    for number in 0..CALLS {
+        let params = json!({ "name": "work", "arguments": {
+            "key": format!("cut-{number}"), "ms": 1200, "steps": STEPS, "rest": 2000,
+        } });
+        set.spawn(client.call("tools/call", params, options.clone()));
+    }
+    let outcomes = set.join_all().await;
+    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let count = server.count();
+    let executions = server.executions();
+    let twice = executions.values().filter(|times| **times > 1).count();
+    let steps: Vec<u64> = (1..=STEPS).collect();
+    let heard = progress.of_each_call();
+    let whole = heard.iter().filter(|heard| **heard == steps).count();
+    eprintln!(
+        "  {} streams were cut; of {whole} calls each of the {STEPS} steps was heard once, in order.",
+        cutter.cuts()
+    );
+    client.close().await;
+    Ok(Figures {
+        adapter,
+        scene: "cut",
+        answered,
+        failed: CALLS.saturating_sub(answered),
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: Some(twice),
+        gets: Some(count.gets),
+        kept: answered == CALLS
+            && whole == CALLS
+            && twice == 0
+            && executions.len() == CALLS
+            && count.initialize == 0
+            && count.posts == 20
+            && count.gets == cutter.cuts()
+            && cutter.cuts() >= 60,
     })
 }
 

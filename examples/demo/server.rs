@@ -107,6 +107,10 @@ impl Server {
         format!("http://{}/mcp", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What has arrived since the start or the last [`reset_counts`](Self::reset_counts).
     pub(crate) fn count(&self) -> Counts {
         *lock(&self.shared.counts)
@@ -427,6 +431,8 @@ struct Work {
     ms: u64,
     #[serde(default)]
     steps: u32,
+    #[serde(default)]
+    rest: u64,
 }
 
 #[derive(Deserialize)]
@@ -451,6 +457,7 @@ impl ServerHandler for Tools {
                 "key": { "type": "string", "description": "names this execution" },
                 "ms": { "type": "integer", "minimum": 0, "default": 0 },
                 "steps": { "type": "integer", "minimum": 0, "default": 0 },
+                "rest": { "type": "integer", "minimum": 0, "default": 0 },
             },
             "required": ["key"],
         });
@@ -458,7 +465,7 @@ impl ServerHandler for Tools {
         Ok(ListToolsResult::with_all_items(vec![
             Tool::new(
                 "work",
-                "Takes ms milliseconds, reports progress in steps, answers `done <key>`.",
+                "Takes ms milliseconds, reports progress in steps, rests as long as it is told, answers `done <key>`.",
                 object(work),
             ),
             Tool::new(
@@ -492,7 +499,12 @@ impl ServerHandler for Tools {
 impl Tools {
     async fn work(
         &self,
-        Work { key, ms, steps }: Work,
+        Work {
+            key,
+            ms,
+            steps,
+            rest,
+        }: Work,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
         if self.config.cancellation_token.is_cancelled() {
@@ -504,7 +516,7 @@ impl Tools {
             .or_default() += 1;
         let cancelled = context.ct.clone();
         tokio::select! {
-            () = labour(ms, steps, &context) => Ok(say(format!("done {key}"))),
+            () = labour(ms, steps, rest, &context) => Ok(say(format!("done {key}"))),
             () = cancelled.cancelled() => {
                 *lock(&self.shared.cancellations).entry(key).or_default() += 1;
                 Err(ErrorData::internal_error("cancelled", None))
@@ -516,7 +528,7 @@ impl Tools {
     }
 }
 
-async fn labour(ms: u64, steps: u32, context: &RequestContext<RoleServer>) {
+async fn labour(ms: u64, steps: u32, rest: u64, context: &RequestContext<RoleServer>) {
     let token = context.meta.get_progress_token();
     let total = Duration::from_millis(ms);
     let pause = total / steps.max(1);
@@ -530,6 +542,7 @@ async fn labour(ms: u64, steps: u32, context: &RequestContext<RoleServer>) {
         }
     }
     tokio::time::sleep(total.saturating_sub(pause * steps)).await;
+    tokio::time::sleep(Duration::from_millis(rest)).await;
 }
 
 async fn ask(context: RequestContext<RoleServer>) -> Result<CallToolResult, ErrorData> {
