@@ -154,7 +154,7 @@ impl State {
         match self.connection.status().phase {
             Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
             Phase::Idle => {
-                let cause = self.connection.handshake_error().cloned();
+                let cause = self.connection.handshake_error();
                 Poll::Ready(Err(cause.unwrap_or_else(closed)))
             }
             Phase::Closing | Phase::Closed => Poll::Ready(Err(closed())),

@@ -16,7 +16,7 @@ use crate::error::{Answer, Clock, Delivery, Error, Lost, Reason};
 use crate::event::{Reply, Withdrawal};
 use crate::wire::jsonrpc::ProgressToken;
 use crate::wire::response::Refusal;
-use crate::{CallId, Event, ExchangeId, RawJson, Resend, Subject, Time};
+use crate::{CallId, Event, ExchangeId, RawJson, Recovery, Resend, Subject, Time};
 
 /// How often a call is sent again after 408, 429, or, if it is idempotent, after
 /// a failure of the server or the connection.
@@ -40,6 +40,8 @@ pub(super) struct Call {
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     idempotent: bool,
+    /// Whether it was made so that the application restores its state.
+    restores: bool,
     /// Whether its session was lost under it, and it was not released since.
     refused: bool,
     /// How often it was sent again since its session was lost under it.
@@ -136,6 +138,7 @@ impl Connection {
                 stream: Stream::default(),
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
+                restores: self.is_restoring(),
                 refused: false,
                 losses: 0,
                 resend: options.resend,
@@ -152,6 +155,7 @@ impl Connection {
         );
         self.waiting.insert(id);
         self.want_session(patience.is_some());
+        self.fail_if_hopeless(id);
         id
     }
 
@@ -276,14 +280,14 @@ impl Connection {
             return self.fail_call(id, Error::new(lost, Delivery::Rejected));
         }
         call.losses = call.losses.saturating_add(1);
-        call.refused = true;
-        match (phase, &self.handshake.refusal) {
-            (Phase::Held, _) => call.state = State::Held,
+        call.refused = !call.restores;
+        match phase {
+            Phase::Held if call.refused => call.state = State::Held,
             // A session that is long gone brings no new one (law 3).
-            (Phase::Idle, Some(refusal)) => {
-                let refusal = refusal.clone().in_handshake();
-                self.fail_unsent(id, &refusal);
-            }
+            Phase::Idle => match self.refusal() {
+                Some(refusal) => self.fail_unsent(id, &refusal.in_handshake()),
+                None => self.queue(id),
+            },
             _ => self.queue(id),
         }
     }
@@ -292,10 +296,17 @@ impl Connection {
     fn queue(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.state = State::Waiting;
-            let patient = call.patience.is_some();
             self.waiting.insert(id);
+            let patient = self.patience(id).is_some();
             self.want_session(patient);
+            self.fail_if_hopeless(id);
         }
+    }
+
+    /// With `Hold`, from the loss of a session to `resume`.
+    fn is_restoring(&self) -> bool {
+        let lost = self.phase == Phase::Held || self.handshake.replaces;
+        self.config.recovery == Recovery::Hold && lost
     }
 
     /// Holds the calls that were refused with their session, until `resume`; others,

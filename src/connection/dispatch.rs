@@ -14,7 +14,7 @@ use crate::error::{Delivery, Error, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
 use crate::wire::sse::LimitExceeded;
-use crate::{CallId, Event, ExchangeId, RawJson, Subject};
+use crate::{CallId, Event, ExchangeId, RawJson, Revision, Subject};
 
 /// What became of a message.
 enum Dispatched {
@@ -26,7 +26,8 @@ enum Dispatched {
 impl Connection {
     /// Gives out the messages of a stream for as long as there is room.
     pub(super) fn pump(&mut self, id: ExchangeId) {
-        let batches = self.revision_spoken().receives_batches();
+        let revision = self.exchanges.get(&id).map(|exchange| exchange.revision);
+        let batches = revision.is_some_and(Revision::receives_batches);
         let limit = self.config.limits.batch;
         self.stalled.remove(&id);
         while let Some(feed) = self.feed_of(id) {
@@ -176,7 +177,10 @@ impl Connection {
             Ok(Message::Notification { method, params }) => match &*method {
                 "notifications/cancelled" => {
                     let request = params.and_then(jsonrpc::cancelled_request);
-                    self.withdraw_asks(Withdrawal::Cancelled, |ask| Some(&*ask.id) == request);
+                    let asked_in = self.exchanges.get(&id).map(|exchange| exchange.generation);
+                    self.withdraw_asks(Withdrawal::Cancelled, |ask| {
+                        Some(&*ask.id) == request && Some(ask.generation) == asked_in
+                    });
                     Dispatched::Done
                 }
                 "notifications/progress" => {
@@ -356,6 +360,7 @@ impl Connection {
         if let Some(call) = call.and_then(|call| self.calls.get(&call)) {
             error = error.for_method(&call.method);
         }
+        error = error.of_one_message();
         let event = Event::Fail {
             subject: Subject::Stream(call),
             error,

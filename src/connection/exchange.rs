@@ -14,7 +14,7 @@ use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, LimitExceeded, LimitKind};
 use crate::wire::headers::SessionId;
 use crate::wire::response::{Carried, Refusal};
-use crate::{CallId, ExchangeId, Time};
+use crate::{CallId, ExchangeId, Revision, Time};
 
 /// An exchange that is under way. Its number is the id of the JSON-RPC request
 /// that it carries, if it carries one.
@@ -23,6 +23,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     /// The session it belongs to; 0 without one.
     pub(super) generation: u64,
+    /// The revision by whose rules its answer is read.
+    pub(super) revision: Revision,
     /// Whether it carries that session's id.
     carries_id: bool,
     pub(super) target: Uri,
@@ -155,6 +157,11 @@ impl Connection {
                     self.session.generation
                 } else {
                     0
+                },
+                revision: if in_session {
+                    self.revision_spoken()
+                } else {
+                    self.revision_offered()
                 },
                 carries_id: in_session && self.session.id.is_some(),
                 target,

@@ -19,7 +19,7 @@ use crate::event::{Changed, Ready};
 use crate::wire::headers::{self, SessionId};
 use crate::wire::jsonrpc::Members;
 use crate::wire::response::{Refusal, Verdict};
-use crate::{Event, RawJson, Recovery, Revision, Subject, Time};
+use crate::{CallId, Event, RawJson, Recovery, Revision, Subject, Time};
 
 /// How long after a server could not be reached nobody tries again: those who
 /// call meanwhile are told at once.
@@ -36,8 +36,12 @@ pub(super) struct Handshake {
     pub(super) attempts: Attempts,
     /// Why the last one failed.
     pub(super) last_cause: Option<Error>,
-    /// Why there was none to be had the last time; nothing once there is a session.
-    pub(super) refusal: Option<Error>,
+    /// Why there was none to be had the last time, and when that was; nothing once
+    /// there is a session.
+    refusal: Option<(Error, Time)>,
+    /// The server asked to come back later: what is told to calls that cannot wait for
+    /// that.
+    told: Option<Error>,
     /// When the server could not be reached, and why.
     unreached: Option<(Time, Error)>,
     /// How often in a row it could not be reached.
@@ -47,7 +51,7 @@ pub(super) struct Handshake {
     retries: u32,
     pub(super) route: Route,
     /// Whether it replaces a session that was lost.
-    replaces: bool,
+    pub(super) replaces: bool,
     /// Whether its time is still to be found.
     unscheduled: bool,
     /// Whether the application is to be told if there can be none: it asked for
@@ -56,9 +60,10 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    pub(super) fn session_lost(&mut self) {
+    /// `known`: whether the application knew the session.
+    pub(super) fn session_lost(&mut self, known: bool) {
         self.begin_anew();
-        self.replaces = true;
+        self.replaces |= known;
         self.announce = true;
         self.last_cause = None;
     }
@@ -103,8 +108,10 @@ impl Connection {
                 self.handshake.begin_anew();
                 self.handshake.unhurried = recently.is_some();
             }
-            (Phase::Due, _) if self.handshake.unhurried && !patient => {
-                self.handshake.begin_anew();
+            (Phase::Due, None) if self.handshake.unhurried => self.handshake.begin_anew(),
+            // Somebody whose patience ends before the others'.
+            (Phase::Due, Some(_)) if self.handshake.unhurried => {
+                self.handshake.unscheduled = true;
             }
             _ => {}
         }
@@ -112,7 +119,7 @@ impl Connection {
 
     /// The session was lost, or the application wants a new one.
     pub(super) fn replace_session(&mut self, input: Input) {
-        self.handshake.session_lost();
+        self.handshake.session_lost(self.shown.is_some());
         self.step(input);
     }
 
@@ -160,6 +167,7 @@ impl Connection {
     /// `initialize` is about to leave. A redirected one is still the same handshake.
     pub(super) fn initialize_sent(&mut self) {
         self.timers.clear(Timer::Handshake);
+        self.handshake.told = None;
         if self.handshake.route.target().is_none() {
             self.handshake.attempts.sent(self.now);
         }
@@ -236,7 +244,7 @@ impl Connection {
         self.session.capabilities = Some(capabilities);
         self.session.initialize = Some(initialize);
         self.handshake.attempts.established();
-        self.handshake.route.restart();
+        self.handshake.route = Route::default();
         self.initialized_due = true;
         self.settle_provisional(true);
         self.step(Input::Accepted);
@@ -313,6 +321,11 @@ impl Connection {
                 if self.phase == Phase::Due {
                     let due = self.handshake.due.max(self.now + delay);
                     self.set_handshake(due);
+                    let told = error(Refused::TooManyRequests.into(), Delivery::Rejected);
+                    self.handshake.told = Some(told.in_handshake());
+                    for id in self.waiting.iter().copied().collect::<Vec<_>>() {
+                        self.fail_if_hopeless(id);
+                    }
                 }
             }
             Verdict::Follow(to) if self.handshake.route.follow(to.clone()) => {
@@ -360,9 +373,33 @@ impl Connection {
         self.timers.clear(Timer::Handshake);
         self.initialized_due = false;
         self.step(Input::Failed);
-        self.handshake.refusal = Some(error.clone());
+        self.handshake.refusal = Some((error.clone(), self.now));
         self.tell(&error);
         self.fail_waiting(&error);
+    }
+
+    /// A call whose time ends before the handshake that the server put off.
+    pub(super) fn fail_if_hopeless(&mut self, id: CallId) {
+        let due = self.handshake.due;
+        let ends = self.timers.due(Timer::Call(id));
+        if let (Phase::Due, Some(told)) = (self.phase, &self.handshake.told) {
+            if ends.is_some_and(|end| end <= due) {
+                let after = Some(due.since(self.now));
+                let told = told.clone().with_retry_after(after);
+                self.fail_unsent(id, &told);
+            }
+        }
+    }
+
+    /// Why there was no session to be had the last time, as of now.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        let (error, at) = self.handshake.refusal.as_ref()?;
+        let passed = self.now.since(*at);
+        let left = error
+            .retry_after()
+            .map(|after| after.saturating_sub(passed))
+            .filter(|left| !left.is_zero());
+        Some(error.clone().with_retry_after(left))
     }
 
     fn tell(&mut self, error: &Error) {

@@ -228,8 +228,8 @@ impl Connection {
     /// Why no session could be made the last time that one was wanted: a handshake
     /// failed, or their budget is spent. Nothing once there is one again.
     #[must_use]
-    pub fn handshake_error(&self) -> Option<&Error> {
-        self.handshake.refusal.as_ref()
+    pub fn handshake_error(&self) -> Option<Error> {
+        self.refusal()
     }
 
     /// The table by which connections change their phase, as text: a row for each
@@ -322,7 +322,10 @@ impl Connection {
         while let Some(timer) = self.timers.pop_due(self.now) {
             any = true;
             match timer {
-                Timer::Closing => self.drop_exchanges(),
+                Timer::Closing => {
+                    self.farewells.clear();
+                    self.drop_exchanges();
+                }
                 Timer::Handshake => {}
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),

@@ -13,7 +13,7 @@ use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Los
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
 use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
-use crate::{ExchangeId, RawJson};
+use crate::{ExchangeId, RawJson, Revision};
 
 /// A body as it comes in: one chunk is kept as it is, more are joined.
 #[derive(Clone, Debug, Default)]
@@ -254,8 +254,8 @@ impl Connection {
                 stream.end(End::Broken(failure));
                 self.pump(id);
             }
-            Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), _) => self.conclude(id),
-            Reading::Head | Reading::Whole(Whole::Json(_), _) => {
+            Reading::Whole(Whole::Refusal(_) | Whole::Typed(_, Some(_)), _) => self.conclude(id),
+            Reading::Head | Reading::Whole(Whole::Json(_) | Whole::Typed(_, None), _) => {
                 if let Some(exchange) = self.end_exchange(id) {
                     let unsent = failure.kind() == FailureKind::NotSent
                         && matches!(exchange.reading, Reading::Head);
@@ -289,8 +289,9 @@ impl Connection {
             return;
         };
         let body = body.finish();
+        let revision = exchange.revision;
         if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
-            if self.revision_spoken().receives_batches() {
+            if revision.receives_batches() {
                 let limit = self.config.limits.batch;
                 match elements(&body, id.number(), limit) {
                     Ok(batch) => {
@@ -310,7 +311,7 @@ impl Connection {
         let generation = exchange.generation;
         let purpose = exchange.purpose;
         match whole {
-            Whole::Json(status) => self.json_answer(id, purpose, status, &body),
+            Whole::Json(status) => self.json_answer(id, purpose, (status, revision), &body),
             Whole::Refusal(mut refusal) if purpose.is_get() => {
                 let verdict = refusal.verdict(&body, Carried::Nothing, None, |_| false);
                 self.get_refused(purpose, generation, carried, verdict, *refusal);
@@ -334,7 +335,13 @@ impl Connection {
         }
     }
 
-    fn json_answer(&mut self, id: ExchangeId, purpose: Purpose, status: StatusCode, body: &Bytes) {
+    fn json_answer(
+        &mut self,
+        id: ExchangeId,
+        purpose: Purpose,
+        (status, revision): (StatusCode, Revision),
+        body: &Bytes,
+    ) {
         let mut answer = answered(status);
         let reason = match jsonrpc::parse(body) {
             Ok(Message::Response {
@@ -349,7 +356,7 @@ impl Connection {
                 Peer::WrongReply
             }
             Ok(Message::Request { .. } | Message::Notification { .. }) => Peer::WrongReply,
-            Err(_) if jsonrpc::is_array(body) => Peer::Batch(self.revision_spoken()),
+            Err(_) if jsonrpc::is_array(body) => Peer::Batch(revision),
             Err(_) if body.is_empty() => Peer::NoReply,
             Err(why) => Peer::Message(why),
         };

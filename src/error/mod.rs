@@ -49,9 +49,19 @@ struct Inner {
     reason: Reason,
     delivery: Delivery,
     method: Option<String>,
-    /// Whether it was the handshake that failed, and this only waited for it.
-    in_handshake: bool,
+    scope: Scope,
     answer: Answer,
+}
+
+/// What it is that failed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scope {
+    /// The handshake; what fails with this only waited for it.
+    Handshake,
+    /// One message. What it came on goes on.
+    Message,
+    /// What the error is about.
+    Whole,
 }
 
 /// What is kept of the answer that an error came with.
@@ -70,7 +80,7 @@ impl Error {
             reason: reason.into(),
             delivery,
             method: None,
-            in_handshake: false,
+            scope: Scope::Whole,
             answer: Answer::default(),
         };
         Self {
@@ -122,8 +132,14 @@ impl Error {
 
     /// The failure of a handshake, as it strikes what waited for it.
     pub(crate) fn in_handshake(mut self) -> Self {
-        self.inner.in_handshake = true;
+        self.inner.scope = Scope::Handshake;
         self.inner.method = None;
+        self
+    }
+
+    /// One message that could not be used, and nothing else.
+    pub(crate) fn of_one_message(mut self) -> Self {
+        self.inner.scope = Scope::Message;
         self
     }
 
@@ -173,6 +189,7 @@ impl Error {
             Reason::Refused(refused) => match refused {
                 Refused::Unauthorized => Remedy::Authorise,
                 Refused::Forbidden if !self.challenges().is_empty() => Remedy::Authorise,
+                Refused::NotFound if !self.is_of_handshake() => again,
                 Refused::Forbidden
                 | Refused::NotFound
                 | Refused::Redirected { .. }
@@ -185,6 +202,10 @@ impl Error {
             }
             Reason::Closed => Remedy::Reconnect,
         }
+    }
+
+    fn is_of_handshake(&self) -> bool {
+        self.inner.scope == Scope::Handshake || self.method() == Some("initialize")
     }
 
     /// The method of the call that failed.
@@ -242,14 +263,29 @@ impl fmt::Display for Error {
             reason,
             delivery,
             method,
-            in_handshake,
+            scope,
             answer,
         } = &*self.inner;
-        if let Reason::Misuse(misuse) = reason {
-            return write!(f, "{misuse}; nothing was sent; {}", self.remedy());
+        match (reason, method) {
+            (Reason::Misuse(misuse), None) => {
+                return write!(f, "{misuse}; nothing was sent; {}", self.remedy());
+            }
+            (_, Some(method)) if *scope == Scope::Message => {
+                return write!(
+                    f,
+                    "one message on the stream of `{method}` was dropped: {reason}; the stream goes on"
+                );
+            }
+            (_, None) if *scope == Scope::Message => {
+                return write!(
+                    f,
+                    "one message was dropped: {reason}; the connection goes on"
+                );
+            }
+            _ => {}
         }
         match method {
-            Some(method) if *in_handshake => {
+            Some(method) if *scope == Scope::Handshake => {
                 write!(
                     f,
                     "`{method}` failed because no session could be made: {reason}"
@@ -257,6 +293,11 @@ impl fmt::Display for Error {
             }
             Some(method) => write!(f, "`{method}` failed: {reason}")?,
             None => write!(f, "the connection failed: {reason}")?,
+        }
+        if *reason == Reason::Refused(Refused::NotFound) && self.is_of_handshake() {
+            f.write_str(
+                ", the address is probably not that of an MCP server (check the endpoint's URL)",
+            )?;
         }
         if let Some(status) = answer.status {
             write!(f, " (HTTP {status})")?;

@@ -234,9 +234,7 @@ pub enum Refused {
     #[error("the server does not allow it")]
     Forbidden,
     /// 404 to a request without a session id.
-    #[error(
-        "the server answered 404 although no session id was sent: this is no expired session, the address is probably not that of an MCP server (check the endpoint's URL)"
-    )]
+    #[error("the server answered 404 although no session id was sent: this is no expired session")]
     NotFound,
     /// A redirect that is not followed: a method change, another origin, from
     /// https to http, or too many in a row.

@@ -264,6 +264,7 @@ impl ProgressToken {
         let meta = Members::of(params.as_str()).get("_meta")?;
         Members::of(meta.get())
             .get("progressToken")
+            .filter(|token| token.get() != "null")
             .map(|token| Self::new(token.get()))
     }
 
