@@ -231,7 +231,11 @@ impl Connection {
             Some(None) => true,
             Some(Some(exchange)) => self.abandon(exchange) || resumes,
         };
-        if tell && self.answers.len() < self.config.limits.open_calls {
+        let limit = self.config.limits.open_calls;
+        if tell && self.answers.len() >= limit {
+            self.drop_pointless_prompts();
+        }
+        if tell && self.answers.len() < limit {
             let route = Route::default();
             self.answers.push_back(Prompt::Cancel(Cancelling {
                 request,

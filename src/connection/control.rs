@@ -171,6 +171,17 @@ impl Connection {
         Some((Purpose::Cancel(cancelling), request))
     }
 
+    /// Drops cancellations of what is over meanwhile.
+    pub(super) fn drop_pointless_prompts(&mut self) {
+        self.answers.retain(|prompt| match prompt {
+            Prompt::Cancel(Cancelling {
+                exchange: Some(exchange),
+                ..
+            }) => self.exchanges.contains_key(exchange),
+            Prompt::Answer(_) | Prompt::Cancel(_) => true,
+        });
+    }
+
     /// The handshake that asked is over: its questions are the new session's, or
     /// nobody's (law 6).
     pub(super) fn settle_provisional(&mut self, accepted: bool) {

@@ -261,7 +261,6 @@ impl Connection {
         self.handshake.replaces = false;
         self.handshake.failures = 0;
         self.handshake.unreached = None;
-        self.handshake.announce = false;
         self.handshake.last_cause = None;
         self.handshake.refusal = None;
         if hold {

@@ -18,6 +18,7 @@ mod errors;
 mod field;
 mod handshake;
 mod hostile;
+mod interleavings;
 mod laws;
 mod limits;
 mod listening;

@@ -382,9 +382,10 @@ fn hold_survives_a_second_loss() {
     w.answer_all("resources/subscribe", 404);
     w.recover("s3");
     assert_eq!(w.phase(), Phase::Held);
+    assert_eq!(w.open_methods(), ["resources/subscribe"], "it restores");
     w.connection.resume(w.now).unwrap();
     w.drive();
-    assert_eq!(w.open_methods(), ["tools/call", "resources/subscribe"]);
+    assert_eq!(w.open_methods(), ["resources/subscribe", "tools/call"]);
 }
 
 #[test]
