@@ -284,7 +284,7 @@ fn end_of(event: &Event) -> Option<Subject> {
         Event::Accepted { subject } => Some(*subject),
         Event::Fail { subject, .. } => match subject {
             Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Some(*subject),
-            Subject::Connection | Subject::Listening | Subject::Stream(_) => None,
+            Subject::Connection | Subject::Stream(_) => None,
         },
         _ => None,
     }

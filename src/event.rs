@@ -75,6 +75,12 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// The server offers no listening stream in this session, which is its right: what
+    /// it has to say comes with the answers to calls. Said once.
+    StreamNotOffered {
+        /// How it said so.
+        error: Error,
+    },
     /// The listening stream is open again.
     StreamRestored,
 }
@@ -147,8 +153,6 @@ pub enum Subject {
     Call(CallId),
     /// The connection: a handshake that failed.
     Connection,
-    /// The listening stream, which the server does not offer.
-    Listening,
     /// A notification of the application.
     Notification(NotificationId),
     /// A single message on a stream that could not be read. The stream goes on,

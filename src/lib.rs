@@ -17,7 +17,10 @@
 //!
 //! - the handshake, lazily with the first call or by [`Connection::connect`]
 //! - sessions: lost by 404, made anew within a [`Budget`], refused calls sent again
-//! - calls answered by JSON or by event streams, progress, cancelling, time-outs
+//! - calls answered by JSON or by event streams, which are resumed when they break
+//!   off; progress, cancelling, time-outs
+//! - the listening stream, by which the server speaks between calls; subscriptions and
+//!   log level carried over into a new session
 //! - the server's questions ([`Event::Ask`]), answered with a [`Ticket`]
 //! - every failure as a typed [`Error`]: blame, [`Delivery`], [`Remedy`]
 //! - the event stream decoder on its own: [`sse`]

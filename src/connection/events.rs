@@ -204,7 +204,7 @@ fn class(event: &Event) -> Class {
         Event::Accepted { .. } | Event::Reply { .. } => Class::End,
         Event::Fail { subject, .. } => match subject {
             Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Class::End,
-            Subject::Connection | Subject::Listening => Class::Lifecycle,
+            Subject::Connection => Class::Lifecycle,
             Subject::Stream(_) => Class::Unasked,
         },
         Event::Ask(_) | Event::Message(_) => Class::Unasked,
@@ -214,6 +214,7 @@ fn class(event: &Event) -> Class {
         | Event::Ready(_)
         | Event::Reinitialize { .. }
         | Event::StreamDegraded { .. }
+        | Event::StreamNotOffered { .. }
         | Event::StreamRestored => Class::Lifecycle,
     }
 }

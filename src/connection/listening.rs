@@ -13,7 +13,7 @@ use super::stream::{Ending, Stream};
 use super::timers::Timer;
 use crate::error::{Delivery, Error, Lost, Reason};
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{Event, ExchangeId, Subject};
+use crate::{Event, ExchangeId};
 
 /// How long a stream that its budget could not keep is left alone.
 const DEGRADED: Duration = Duration::from_secs(300);
@@ -140,10 +140,7 @@ impl Connection {
         if absent && !self.listening.offered {
             self.listening.state = State::NotOffered;
             let error = failed(Lost::NotOffered.into());
-            self.events.push(Event::Fail {
-                subject: Subject::Listening,
-                error,
-            });
+            self.events.push(Event::StreamNotOffered { error });
         } else {
             match verdict {
                 Verdict::Follow(to) if self.listening.route.follow(to.clone()) => {

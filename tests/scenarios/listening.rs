@@ -1,6 +1,6 @@
 //! Section 6: the listening stream.
 
-use mcp_http::{Event, Listening, Phase, Subject};
+use mcp_http::{Event, Listening, Phase};
 use serde_json::json;
 
 use crate::world::{Sent, World, config, event_with_id, log, reset, secs};
@@ -31,7 +31,7 @@ fn it_is_not_offered_and_that_is_said_once() {
         let mut w = World::ready_with(|_| config().listen(true));
         let get = w.take("GET");
         w.answer(&get, status).empty();
-        let error = w.error_of(Subject::Listening);
+        let error = w.not_offered();
         assert!(error.to_string().contains("no listening stream"), "{error}");
         assert_eq!(w.connection.status().listening, Listening::NotOffered);
         if w.has("ping") {

@@ -664,6 +664,18 @@ impl World {
         })
     }
 
+    /// Why the server offers no listening stream.
+    #[track_caller]
+    pub(crate) fn not_offered(&mut self) -> Error {
+        self.told(
+            "the listening stream was not refused",
+            |event| match event {
+                Event::StreamNotOffered { error } => Some(error.clone()),
+                _ => None,
+            },
+        )
+    }
+
     #[track_caller]
     pub(crate) fn ready_event(&mut self) -> Ready {
         self.told("no session", |event| match event {

@@ -242,9 +242,10 @@ impl Model {
                 }
                 self.deliver(message.params.as_ref())
             }
-            Event::NotRestored { .. } | Event::StreamDegraded { .. } | Event::StreamRestored => {
-                Err(format!("{event:?} although nobody listens"))
-            }
+            Event::NotRestored { .. }
+            | Event::StreamDegraded { .. }
+            | Event::StreamNotOffered { .. }
+            | Event::StreamRestored => Err(format!("{event:?} although nobody listens")),
             Event::Ready(ready) => self.told_ready(ready),
             Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),
             Event::Reply { call, reply } => {
@@ -328,7 +329,6 @@ impl Model {
                 Ok(())
             }
             Subject::Connection => Ok(()),
-            Subject::Listening => Err("nobody listens".to_owned()),
             Subject::Notification(id) => {
                 let note = self
                     .notes
