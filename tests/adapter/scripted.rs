@@ -14,7 +14,8 @@ use crate::script::{Act, STREAM, Script, reply, usual};
 use crate::until;
 
 fn config(script: &Script) -> Config {
-    Config::new(&script.url()).unwrap()
+    // Connections are counted here.
+    Config::new(&script.url()).unwrap().listen(false)
 }
 
 /// A server whose tools never answer.

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use mcp_http::blocking::{Abort, Client, Transport};
 use mcp_http::{
-    Budget, CallOptions, Clock, Config, Delivery, Event, Failure, Lost, Reason, Revision,
+    Budget, CallOptions, Clock, Config, Delivery, Event, Failure, Listening, Lost, Reason, Revision,
 };
 use serde_json::{Value, json};
 use server::{Server, Then};
@@ -50,6 +50,7 @@ impl Served {
         Config::new(&self.server.url())
             .unwrap()
             .pin(Revision::V2025_11_25)
+            .listen(false)
     }
 }
 
@@ -231,14 +232,31 @@ fn an_idle_connection_has_no_thread_and_a_dropped_one_says_farewell() {
     let client = Client::spawn(served.config());
     client.call("tools/call", work("x", 0, 0)).unwrap();
     let began = Instant::now();
-    // Others of this binary have threads too, but not for long.
-    while threads() > 0 && began.elapsed() < Duration::from_secs(30) {
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(threads(), 0);
+    settle(0);
+    let listener = Client::spawn(served.config().listen(true));
+    listener.call("tools/call", work("y", 0, 0)).unwrap();
+    settle(1);
+    assert_eq!(listener.status().listening, Listening::Open);
+    listener.close();
+    settle(0);
     drop(client);
-    while served.server.count().deletes == 0 && began.elapsed() < Duration::from_secs(40) {
+    while served.server.count().deletes < 2 && began.elapsed() < Duration::from_secs(40) {
         thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(served.server.count().deletes, 1);
+    assert_eq!(served.server.count().deletes, 2);
+}
+
+/// Waits until so many threads are left for good. Others of this binary have some too,
+/// but not for long.
+fn settle(expected: usize) {
+    let began = Instant::now();
+    let mut since = Instant::now();
+    while since.elapsed() < Duration::from_millis(1500) && began.elapsed() < Duration::from_secs(40)
+    {
+        thread::sleep(Duration::from_millis(50));
+        if threads() != expected {
+            since = Instant::now();
+        }
+    }
+    assert_eq!(threads(), expected);
 }
