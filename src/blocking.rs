@@ -11,8 +11,9 @@
 //! cancelled linger) and [`Limits::control_exchanges`](crate::Limits::control_exchanges)
 //! together. While anything has a clock, one thread, `mcp-http-timer`, watches it.
 //! Both kinds serve whatever comes next and end after a second without work: an idle
-//! connection has no thread but the one that reads the listening stream, if the server
-//! offers one and [`Config::listen`] does not turn it off. [`Client::close`] joins them all.
+//! connection has no thread, unless a listening stream is open
+//! ([`Config::listen`], and the server offers it): then one reads it, and the timer
+//! watches over its silence. [`Client::close`] joins them all.
 //!
 //! # Other HTTP stacks
 //!

@@ -235,7 +235,7 @@ fn an_idle_connection_has_no_thread_and_a_dropped_one_says_farewell() {
     settle(0);
     let listener = Client::spawn(served.config().listen(true));
     listener.call("tools/call", work("y", 0, 0)).unwrap();
-    settle(1);
+    settle(2);
     assert_eq!(listener.status().listening, Listening::Open);
     listener.close();
     settle(0);
