@@ -37,6 +37,11 @@ pub(crate) enum Record<'a> {
         method: &'a str,
         params: Option<&'a RawJson>,
     },
+    NotRestored {
+        method: &'a str,
+        params: &'a RawJson,
+        text: String,
+    },
     Ready {
         generation: u64,
         #[serde(serialize_with = "date")]
@@ -51,6 +56,11 @@ pub(crate) enum Record<'a> {
     Result {
         result: &'a RawJson,
     },
+    StreamDegraded {
+        text: String,
+    },
+    StreamNotOffered,
+    StreamRestored,
 }
 
 #[derive(Serialize)]
@@ -94,6 +104,20 @@ impl<'a> Record<'a> {
                     _ => "other",
                 },
             },
+            Event::NotRestored {
+                method,
+                params,
+                error,
+            } => Self::NotRestored {
+                method,
+                params,
+                text: error.to_string(),
+            },
+            Event::StreamDegraded { error } => Self::StreamDegraded {
+                text: error.to_string(),
+            },
+            Event::StreamNotOffered { .. } => Self::StreamNotOffered,
+            Event::StreamRestored => Self::StreamRestored,
             _ => return None,
         })
     }

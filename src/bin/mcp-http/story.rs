@@ -33,6 +33,10 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
         )),
         Event::Gap { missed } => Told::Always(format!("* {missed} messages were lost unread")),
         Event::Message(message) => Told::Always(format!("< {}", of_message(message))),
+        Event::NotRestored { error, .. } => Told::Always(format!(
+            "* it could not be asked for anew: {}",
+            plain(&error.to_string())
+        )),
         Event::Ready(ready) => Told::Verbose(of_ready(ready)),
         Event::Reinitialize { generation, cause } => {
             let how = match cause {
@@ -44,6 +48,14 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
                 "* session {generation} is lost{how}; asking for a new one"
             ))
         }
+        Event::StreamDegraded { error } => Told::Verbose(format!(
+            "* the listening stream failed and is tried again: {}",
+            plain(&error.reason().to_string())
+        )),
+        Event::StreamNotOffered { .. } => {
+            Told::Verbose("* the server offers no listening stream".to_owned())
+        }
+        Event::StreamRestored => Told::Verbose("* the listening stream is open again".to_owned()),
         _ => return None,
     })
 }
