@@ -36,8 +36,8 @@ const JSON: &str = "\
 Print a line of JSON on stdout for each thing that happens, for programs
 
 Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `gap`,
-`ask`, `ask-withdrawn`, `failure`, `not-restored`, `stream-degraded`, `stream-not-offered`,
-`stream-restored`; the last one is `result` or `error`. An error has
+`ask`, `ask-withdrawn`, `failure`, `not-restored`, `stream-degraded`,
+`stream-not-offered`, `stream-restored`; the last one is `result` or `error`. An error has
 `exit`, `blame`, `text`, `remedy`, `delivery` (`not-sent` and `rejected`: not executed;
 `unknown`), and where they exist `status`, `retry_after` (seconds) and `rpc` (`code`,
 `message`, `data`). Nothing but questions and mistakes of usage goes to stderr.";
