@@ -13,7 +13,7 @@ use super::stream::{Ending, Stream};
 use crate::error::{Delivery, Error, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
-use crate::wire::sse::LimitExceeded;
+use crate::wire::sse::{EventId, LimitExceeded};
 use crate::{CallId, Event, ExchangeId, RawJson, Revision, Subject};
 
 /// What became of a message.
@@ -44,8 +44,8 @@ impl Connection {
                 }
                 Some(Next::Apart(text) | Next::Data(text)) => text,
                 Some(Next::Cursor(event)) => {
-                    if let Some(stream) = self.stream_of(id) {
-                        stream.passed(event.as_ref(), None);
+                    if let Some(source) = self.source(id) {
+                        self.moved(source, event.as_ref());
                     }
                     continue;
                 }
@@ -72,7 +72,7 @@ impl Connection {
                 }
                 break;
             }
-            self.passed(id, told);
+            self.passed(id, told, repeated);
         }
         self.account(id);
     }
@@ -84,27 +84,40 @@ impl Connection {
         }
     }
 
-    /// The logical stream that an exchange is a part of.
-    fn stream_of(&mut self, id: ExchangeId) -> Option<&mut Stream> {
-        match self.source(id)? {
-            Source::Call(call) => self.calls.get_mut(&call).map(|call| &mut call.stream),
-            Source::Listening => Some(&mut self.listening.stream),
-        }
+    /// A logical stream, whose cursor is where what was read has brought it.
+    pub(super) fn stream_of(&mut self, source: Source) -> Option<&mut Stream> {
+        let unread = self.events.unread_from(source);
+        let stream = match source {
+            Source::Call(call) => &mut self.calls.get_mut(&call)?.stream,
+            Source::Listening => &mut self.listening.stream,
+        };
+        stream.read_up_to(unread.map(|(oldest, _)| oldest));
+        Some(stream)
     }
 
     fn source(&self, id: ExchangeId) -> Option<Source> {
         self.exchanges.get(&id)?.purpose.source()
     }
 
-    /// A message is through: the cursor follows, now or when it is polled.
-    fn passed(&mut self, id: ExchangeId, told: u64) {
-        let now_told = self.events.told();
-        let Some(event) = self.feed_of(id).and_then(Feed::passed) else {
+    /// A message is through: the cursor follows, now or when it is read.
+    fn passed(&mut self, id: ExchangeId, told: u64, repeated: bool) {
+        let Some(source) = self.source(id) else {
             return;
         };
-        if let Some(stream) = self.stream_of(id) {
+        self.events.came_on(source, told);
+        if let Some(stream) = self.stream_of(source).filter(|_| !repeated) {
             stream.bore();
-            stream.passed(event.as_ref(), (now_told > told).then_some(now_told));
+        }
+        if let Some(event) = self.feed_of(id).and_then(Feed::passed) {
+            self.moved(source, event.as_ref());
+        }
+    }
+
+    /// An event with an id of its own is through.
+    fn moved(&mut self, source: Source, event: Option<&EventId>) {
+        let unread = self.events.unread_from(source);
+        if let Some(stream) = self.stream_of(source) {
+            stream.passed(event, unread.map(|(_, newest)| newest));
         }
     }
 
@@ -276,9 +289,7 @@ impl Connection {
     fn tell_unasked(&mut self, event: Event, bytes: usize, source: Option<Source>) -> Dispatched {
         let limits = &self.config.limits;
         if source == Some(Source::Listening) {
-            if let Some(number) = self.events.give_way(bytes, limits) {
-                self.listening.stream.polled(number);
-            }
+            self.events.give_way(bytes, limits);
             if !self.events.has_room(bytes, limits) {
                 self.events.miss();
                 return Dispatched::Done;

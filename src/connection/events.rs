@@ -1,6 +1,6 @@
 //! The queue of events: ends never wait for room, what the peer sends unasked does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::event::Withdrawal;
 use crate::{CallId, Event, Limits, Subject, Ticket};
@@ -21,7 +21,7 @@ enum Class {
 }
 
 /// The stream that an event came on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Source {
     Call(CallId),
     Listening,
@@ -38,6 +38,8 @@ struct Queued {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     queue: VecDeque<Queued>,
+    /// The numbers of those that came on each stream.
+    from: BTreeMap<Source, BTreeSet<u64>>,
     unasked: usize,
     unasked_bytes: usize,
     lifecycle: usize,
@@ -62,19 +64,53 @@ impl Events {
         self.queue.push_back(Queued {
             event,
             number,
-            source,
+            source: None,
         });
+        if let Some(source) = source {
+            self.came_on(source, number.saturating_sub(1));
+        }
         if self.lifecycle > LIFECYCLE {
             self.drop_oldest(|queued| self::class(&queued.event) == Class::Lifecycle);
         }
     }
 
-    /// Takes the first event that is wanted, out of its turn; and tells which it was
-    /// of the events of which stream.
+    /// What was told since there were so many events came on this stream.
+    pub(super) fn came_on(&mut self, source: Source, told: u64) {
+        let since = self.queue.iter_mut().rev();
+        for queued in since.take_while(|queued| queued.number > told) {
+            if queued.source.is_none() {
+                queued.source = Some(source);
+                self.from.entry(source).or_default().insert(queued.number);
+            }
+        }
+    }
+
+    /// The oldest and the newest event of this stream that nobody has read.
+    pub(super) fn unread_from(&self, source: Source) -> Option<(u64, u64)> {
+        let numbers = self.from.get(&source)?;
+        Some((*numbers.first()?, *numbers.last()?))
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Queued> {
+        let queued = self.queue.remove(at)?;
+        self.count(&queued.event, class(&queued.event), -1);
+        if let Some(source) = queued.source {
+            if let Some(numbers) = self.from.get_mut(&source) {
+                numbers.remove(&queued.number);
+                if numbers.is_empty() {
+                    self.from.remove(&source);
+                }
+            }
+        }
+        Some(queued)
+    }
+
+    /// Takes the first event that is wanted, out of its turn; and tells on which stream
+    /// it came.
     pub(super) fn pop_where(
         &mut self,
         mut wanted: impl FnMut(&Event) -> bool,
-    ) -> Option<(Event, Option<(Source, u64)>)> {
+    ) -> Option<(Event, Option<Source>)> {
         if self.missed > 0 {
             let gap = Event::Gap {
                 missed: self.missed,
@@ -85,29 +121,19 @@ impl Events {
             }
         }
         let at = self.queue.iter().position(|queued| wanted(&queued.event))?;
-        let Queued {
-            event,
-            number,
-            source,
-        } = self.queue.remove(at)?;
-        self.count(&event, class(&event), -1);
-        Some((event, source.map(|source| (source, number))))
+        let Queued { event, source, .. } = self.remove(at)?;
+        Some((event, source))
     }
 
     /// Makes room for an event of this size, as far as messages of the listening
-    /// stream can give way; gives the number of the last that did.
-    pub(super) fn give_way(&mut self, bytes: usize, limits: &Limits) -> Option<u64> {
-        let mut last = None;
-        while !self.has_room(bytes, limits) {
-            let gives_way = |queued: &Queued| {
-                queued.source == Some(Source::Listening) && !matches!(queued.event, Event::Ask(_))
-            };
-            match self.drop_oldest(gives_way) {
-                Some(number) => last = Some(number),
-                None => break,
-            }
-        }
-        last
+    /// stream can give way.
+    pub(super) fn give_way(&mut self, bytes: usize, limits: &Limits) {
+        let gives_way = |queued: &Queued| {
+            queued.source == Some(Source::Listening)
+                && class(&queued.event) == Class::Unasked
+                && !matches!(queued.event, Event::Ask(_))
+        };
+        while !self.has_room(bytes, limits) && self.drop_oldest(gives_way) {}
     }
 
     /// An event was given up before it got here.
@@ -115,12 +141,13 @@ impl Events {
         self.missed = self.missed.saturating_add(1);
     }
 
-    fn drop_oldest(&mut self, gives_way: impl Fn(&Queued) -> bool) -> Option<u64> {
-        let at = self.queue.iter().position(gives_way)?;
-        let oldest = self.queue.remove(at)?;
-        self.count(&oldest.event, class(&oldest.event), -1);
-        self.miss();
-        Some(oldest.number)
+    fn drop_oldest(&mut self, gives_way: impl Fn(&Queued) -> bool) -> bool {
+        let oldest = self.queue.iter().position(gives_way);
+        let dropped = oldest.and_then(|at| self.remove(at)).is_some();
+        if dropped {
+            self.miss();
+        }
+        dropped
     }
 
     /// Whether an event of this size may be pushed: one larger than all the room

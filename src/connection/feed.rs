@@ -20,8 +20,8 @@ pub(super) struct Feed {
     apart_bytes: usize,
     /// What the first of them waits for.
     pub(super) need: Need,
-    /// The id of the event in which they came.
-    id: Option<EventId>,
+    /// The id of the event in which they came, if it has one of its own.
+    id: Option<Option<EventId>>,
     /// Ids of events that may be repeated, for their messages are here already.
     known: Vec<EventId>,
     /// Whether the last event was one of these.
@@ -146,25 +146,28 @@ impl Feed {
             self.apart_bytes = self.apart_bytes.saturating_sub(text.len());
             return Some(Next::Apart(text));
         }
-        let item = match self.decoder.as_mut()?.next()? {
-            Ok(item) => item,
-            Err(exceeded) => return Some(Next::Exceeded(exceeded)),
-        };
-        Some(match item {
-            Item::Event(event)
-                if matches!(event.kind, EventType::Message) && !event.data.is_empty() =>
-            {
-                self.lively |= event.id.is_some();
-                self.repeated = event.has_own_id && self.is_known(event.id.as_ref());
-                self.id = event.id;
-                Next::Data(event.data.into_bytes())
+        loop {
+            let item = match self.decoder.as_mut()?.next()? {
+                Ok(item) => item,
+                Err(exceeded) => return Some(Next::Exceeded(exceeded)),
+            };
+            match item {
+                Item::Event(event)
+                    if matches!(event.kind, EventType::Message) && !event.data.is_empty() =>
+                {
+                    self.lively |= event.id.is_some();
+                    self.repeated = event.has_own_id && self.is_known(event.id.as_ref());
+                    self.id = event.has_own_id.then_some(event.id);
+                    return Some(Next::Data(event.data.into_bytes()));
+                }
+                Item::Event(event) if event.has_own_id => return Some(Next::Cursor(event.id)),
+                Item::Event(_) => {}
+                Item::Cursor(id) => {
+                    self.lively |= id.is_some();
+                    return Some(Next::Cursor(id));
+                }
             }
-            Item::Event(event) => Next::Cursor(event.id),
-            Item::Cursor(id) => {
-                self.lively |= id.is_some();
-                Next::Cursor(id)
-            }
-        })
+        }
     }
 
     /// Whether an event was here before the stream was resumed. Each is repeated
@@ -174,9 +177,9 @@ impl Feed {
         known.map(|at| self.known.swap_remove(at)).is_some()
     }
 
-    /// The id of the event, once all of its messages are through.
+    /// The event's own id, once all of its messages are through.
     pub(super) fn passed(&mut self) -> Option<Option<EventId>> {
-        self.apart.is_empty().then(|| self.id.take())
+        self.id.take_if(|_| self.apart.is_empty())
     }
 
     pub(super) fn put_apart(&mut self, batch: VecDeque<Bytes>) {

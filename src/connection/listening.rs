@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 
 use super::Connection;
+use super::events::Source;
 use super::exchange::Purpose;
 use super::route::Route;
 use super::stream::{Ending, Stream};
@@ -108,7 +109,10 @@ impl Connection {
     }
 
     pub(super) fn build_listen(&mut self) -> (Purpose, Request<Bytes>) {
-        self.listening.stream.opens(self.now);
+        let now = self.now;
+        if let Some(stream) = self.stream_of(Source::Listening) {
+            stream.opens(now);
+        }
         let target = self.listening.route.target().cloned();
         self.listening.route.restart();
         let cursor = self.listening.stream.resumes_from();

@@ -36,7 +36,7 @@ pub use self::phase::Phase;
 use self::ask::Ask;
 use self::call::Call;
 use self::control::{Farewell, Notice, Prompt, Suspicion};
-use self::events::{Events, Source};
+use self::events::Events;
 use self::exchange::Exchange;
 use self::handshake::Handshake;
 use self::jitter::Jitter;
@@ -369,14 +369,8 @@ impl Connection {
             self.woken.to_tell = false;
             return None;
         };
-        match from {
-            Some((Source::Call(call), number)) => {
-                if let Some(call) = self.calls.get_mut(&call) {
-                    call.stream.polled(number);
-                }
-            }
-            Some((Source::Listening, number)) => self.listening.stream.polled(number),
-            None => {}
+        if let Some(source) = from {
+            self.stream_of(source);
         }
         self.room = true;
         self.end();

@@ -128,19 +128,14 @@ impl Connection {
                 return;
             }
             Head::Stream => {
-                let stream = match source {
-                    Some(Source::Call(call)) => {
-                        self.calls.get_mut(&call).map(|call| &mut call.stream)
-                    }
-                    Some(Source::Listening) => {
-                        self.listening_opened(id);
-                        Some(&mut self.listening.stream)
-                    }
-                    None => None,
-                };
-                let known = stream.map(|stream| {
-                    stream.opens(self.now);
-                    stream.known()
+                if source == Some(Source::Listening) {
+                    self.listening_opened(id);
+                }
+                let now = self.now;
+                let known = source.and_then(|source| {
+                    let stream = self.stream_of(source)?;
+                    stream.opens(now);
+                    Some(stream.known())
                 });
                 if known.is_some() {
                     let silence = self.config.clocks.silence;

@@ -8,6 +8,7 @@ use http::{Request, StatusCode};
 
 use super::Connection;
 use super::call::State;
+use super::events::Source;
 use super::exchange::{Exchange, Purpose};
 use super::stream::Ending;
 use super::timers::Timer;
@@ -48,10 +49,12 @@ impl Connection {
     pub(super) fn call_cut(&mut self, id: CallId, generation: u64, ending: Ending, error: Error) {
         let now = self.now;
         let lives = self.is_current(generation) && self.phase.is_open();
+        let resumes = self
+            .stream_of(Source::Call(id))
+            .is_some_and(|stream| lives && stream.resumes_from().is_some());
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let resumes = lives && call.stream.resumes_from().is_some();
         let delay = resumes
             .then(|| call.stream.next_delay(ending, &mut self.jitter, now))
             .flatten();
@@ -70,8 +73,9 @@ impl Connection {
     /// The GET that takes up the stream of the next call whose delay is over.
     pub(super) fn build_resume(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let id = self.resumes.pop_first()?;
+        let now = self.now;
+        self.stream_of(Source::Call(id))?.opens(now);
         let call = self.calls.get_mut(&id)?;
-        call.stream.opens(self.now);
         let target = call.route.target().cloned();
         call.route.restart();
         let headers = call.headers.clone();

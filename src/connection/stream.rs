@@ -21,9 +21,9 @@ const SLOW: Duration = Duration::from_secs(1);
 /// One logical event stream: that of a call, or the listening stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stream {
-    /// The id of the last event whose message was polled.
+    /// The id of the last event that was read, with all before it.
     cursor: Option<EventId>,
-    /// Events since then, oldest first: their messages wait to be polled.
+    /// Events since then, oldest first: messages of theirs wait to be read.
     ahead: VecDeque<Passed>,
     /// What the server's `retry` said last.
     pub(super) told: Option<Duration>,
@@ -36,7 +36,7 @@ pub(super) struct Stream {
 /// An event that came after the cursor.
 #[derive(Clone, Debug)]
 struct Passed {
-    /// The number of the last message to be polled before the cursor moves here.
+    /// The number of the last message to be read before the cursor moves here.
     number: u64,
     id: Option<EventId>,
     has_message: bool,
@@ -62,26 +62,20 @@ impl Stream {
         self.fruitful = true;
     }
 
-    /// An event was read. `number`: that of its message, if that waits to be polled.
-    pub(super) fn passed(&mut self, id: Option<&EventId>, number: Option<u64>) {
-        if id.is_none() && self.cursor.is_none() && self.ahead.is_empty() {
-            return;
-        }
+    /// An event with an id of its own went by. `newest`: the number of the stream's last
+    /// message that waits to be read, if one does.
+    pub(super) fn passed(&mut self, id: Option<&EventId>, newest: Option<u64>) {
         // What no header can carry is as good as none.
         let id = id.filter(|id| event_id(id).is_some()).map(EventId::detach);
-        let has_message = number.is_some();
-        match (number, self.ahead.back_mut()) {
-            (None, None) => self.cursor = id,
-            (None, Some(last)) if !last.has_message => last.id = id,
-            (None, Some(last)) => {
-                let number = last.number;
-                self.ahead.push_back(Passed {
-                    number,
-                    id,
-                    has_message,
-                });
-            }
-            (Some(number), _) => self.ahead.push_back(Passed {
+        let Some(number) = newest else {
+            self.ahead.clear();
+            self.cursor = id;
+            return;
+        };
+        let has_message = self.ahead.back().is_none_or(|last| last.number < number);
+        match self.ahead.back_mut() {
+            Some(last) if !has_message && !last.has_message => last.id = id,
+            _ => self.ahead.push_back(Passed {
                 number,
                 id,
                 has_message,
@@ -89,15 +83,16 @@ impl Stream {
         }
     }
 
-    /// The message of this number was polled, and with it those before.
-    pub(super) fn polled(&mut self, number: u64) {
-        while let Some(passed) = self.ahead.front().filter(|next| next.number <= number) {
+    /// What was read moves the cursor up to the oldest message that was not.
+    pub(super) fn read_up_to(&mut self, oldest: Option<u64>) {
+        let is_read = |next: &&Passed| oldest.is_none_or(|oldest| next.number < oldest);
+        while let Some(passed) = self.ahead.front().filter(is_read) {
             self.cursor.clone_from(&passed.id);
             self.ahead.pop_front();
         }
     }
 
-    /// Where it can be taken up again: at the cursor; or, before anything was polled,
+    /// Where it can be taken up again: at the cursor; or, before anything was read,
     /// at the first event, whose message is here.
     pub(super) fn resumes_from(&self) -> Option<&EventId> {
         let first = || {
@@ -115,7 +110,7 @@ impl Stream {
     }
 
     /// The ids that a resuming server may repeat although their messages are here:
-    /// those that wait to be polled, and with some servers the cursor itself.
+    /// those that wait to be read, and with some servers the cursor itself.
     pub(super) fn known(&self) -> Vec<EventId> {
         let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
         self.cursor.iter().chain(ahead).cloned().collect()
@@ -174,19 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_moves_when_the_message_is_polled() {
+    fn the_cursor_moves_when_the_message_is_read() {
         let mut stream = Stream::default();
         stream.passed(Some(&id("a")), None);
         assert_eq!(stream.cursor.as_ref(), Some(&id("a")));
         stream.passed(Some(&id("b")), Some(7));
-        stream.passed(Some(&id("c")), None);
-        stream.passed(Some(&id("d")), None);
+        stream.passed(Some(&id("c")), Some(7));
+        stream.passed(Some(&id("d")), Some(7));
         stream.passed(Some(&id("e")), Some(9));
+        stream.read_up_to(Some(7));
         assert_eq!(stream.cursor.as_ref(), Some(&id("a")));
         assert_eq!(stream.known(), ["a", "b", "d", "e"].map(id));
-        stream.polled(8);
+        stream.read_up_to(Some(9));
         assert_eq!(stream.cursor.as_ref(), Some(&id("d")));
-        stream.polled(9);
+        stream.read_up_to(None);
         assert_eq!(stream.known(), ["e"].map(id));
         stream.passed(None, None);
         assert_eq!(stream.cursor.as_ref(), None, "an empty id clears it");

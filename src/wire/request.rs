@@ -33,7 +33,9 @@ pub(crate) fn event_id(id: &EventId) -> Option<HeaderValue> {
     let id = id.as_str();
     let mut value = HeaderValue::from_bytes(id.as_bytes()).ok()?;
     value.set_sensitive(true);
-    (id.len() <= EVENT_ID).then_some(value)
+    // Outer blanks are no part of a header's value (RFC 9110, section 5.5).
+    let is_whole = id.len() <= EVENT_ID && id.trim_matches([' ', '\t']) == id;
+    is_whole.then_some(value)
 }
 
 impl Envelope<'_> {
