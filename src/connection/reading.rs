@@ -12,7 +12,7 @@ use super::timers::Timer;
 use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Lost, Mistake, Peer};
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
-use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
+use crate::wire::response::{self, Head, Refusal, Verdict};
 use crate::{ExchangeId, RawJson, Revision};
 
 /// A body as it comes in: one chunk is kept as it is, more are joined.
@@ -308,7 +308,7 @@ impl Connection {
         match whole {
             Whole::Json(status) => self.json_answer(id, purpose, (status, revision), &body),
             Whole::Refusal(mut refusal) if purpose.is_get() => {
-                let verdict = refusal.verdict(&body, Carried::Nothing, None, |_| false);
+                let verdict = refusal.verdict_of_get(&body);
                 self.get_refused(purpose, generation, carried, verdict, *refusal);
             }
             Whole::Refusal(refusal) => {

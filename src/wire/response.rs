@@ -124,9 +124,31 @@ impl Refusal {
         request: Option<u64>,
         is_open: impl Fn(u64) -> bool,
     ) -> Verdict {
+        let own = self.keep(body, request, is_open);
+        self.judge(own, carried)
+    }
+
+    /// The same for a GET, which carries no request that an error in the body could
+    /// answer.
+    pub(crate) fn verdict_of_get(&mut self, body: &[u8]) -> Verdict {
+        self.keep(body, None, |_| false);
+        self.judge(None, Carried::Nothing)
+    }
+
+    /// Keeps what there is to say of the body, and gives the request's own error.
+    fn keep(
+        &mut self,
+        body: &[u8],
+        request: Option<u64>,
+        is_open: impl Fn(u64) -> bool,
+    ) -> Option<(RpcError, bool)> {
         let own = own_error(body, request, is_open);
         self.answer.excerpt = Some(headers::excerpt(body));
         self.answer.rpc = own.as_ref().map(|(error, _)| error.clone());
+        own
+    }
+
+    fn judge(&self, own: Option<(RpcError, bool)>, carried: Carried) -> Verdict {
         let fail = |refused: Refused, delivery| Verdict::Fail {
             reason: refused.into(),
             delivery,
