@@ -123,7 +123,6 @@ impl Connection {
     pub(super) fn listening_opened(&mut self, exchange: ExchangeId) {
         self.listening.state = State::Open(exchange);
         self.listening.offered = true;
-        self.listening.route = Route::default();
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
         }
@@ -192,6 +191,7 @@ impl Connection {
         if delay.is_none() {
             self.listening.stream.forget_cursor();
         }
+        self.listening.route = Route::default();
         self.listening.state = State::Waiting;
         let delay = delay.unwrap_or(DEGRADED);
         self.timers.set(Timer::Listen, now + delay);
@@ -216,6 +216,7 @@ impl Connection {
             }
             State::Due | State::NotOffered | State::Off => {}
         }
+        self.listening.route = Route::default();
         self.listening.stream.forgive();
     }
 }

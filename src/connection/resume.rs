@@ -10,6 +10,7 @@ use super::Connection;
 use super::call::State;
 use super::events::Source;
 use super::exchange::{Exchange, Purpose};
+use super::route::Route;
 use super::stream::Ending;
 use super::timers::Timer;
 use crate::CallId;
@@ -64,6 +65,7 @@ impl Connection {
             Some(delay) => {
                 call.delivery = Delivery::Unknown;
                 call.state = State::Cut;
+                call.route = Route::default();
                 self.cut.insert(call.request, id);
                 self.timers.set(Timer::Delay(id), now + delay);
             }
@@ -114,6 +116,10 @@ impl Connection {
             Verdict::Again { reason, .. } => {
                 let ending = Ending::Failed(answer.retry_after);
                 self.call_cut(id, generation, ending, failed(reason));
+            }
+            // A cursor belongs to its session (law 6).
+            Verdict::Follow(_) if !self.is_current(generation) => {
+                self.fail_call(id, failed(Lost::Session.into()));
             }
             Verdict::Follow(to) => {
                 let Some(call) = self.calls.get_mut(&id) else {
