@@ -109,9 +109,8 @@ impl Connection {
     }
 
     pub(super) fn build_listen(&mut self) -> (Purpose, Request<Bytes>) {
-        let now = self.now;
         if let Some(stream) = self.stream_of(Source::Listening) {
-            stream.opens(now);
+            stream.begins();
         }
         let target = self.listening.route.target().cloned();
         self.listening.route.restart();

@@ -75,8 +75,7 @@ impl Connection {
     /// The GET that takes up the stream of the next call whose delay is over.
     pub(super) fn build_resume(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let id = self.resumes.pop_first()?;
-        let now = self.now;
-        self.stream_of(Source::Call(id))?.opens(now);
+        self.stream_of(Source::Call(id))?.begins();
         let call = self.calls.get_mut(&id)?;
         let target = call.route.target().cloned();
         call.route.restart();

@@ -11,7 +11,7 @@ use crate::wire::sse::EventId;
 
 /// So many failures in a row end a stream.
 const FAILURES: u32 = 5;
-/// An exchange that lived as long as this was no failure of the server's.
+/// A stream that was open as long as this was no failure of the server's.
 const LIVED: Duration = Duration::from_secs(5);
 /// After so many exchanges in a row without a message, polling slows down.
 const BARREN: u32 = 3;
@@ -29,7 +29,8 @@ pub(super) struct Stream {
     pub(super) told: Option<Duration>,
     failures: u32,
     barren: u32,
-    opened: Time,
+    /// When its exchange was answered; nothing before that.
+    opened: Option<Time>,
     fruitful: bool,
 }
 
@@ -52,9 +53,14 @@ pub(super) enum Ending {
 
 impl Stream {
     /// A new exchange of it begins.
-    pub(super) fn opens(&mut self, now: Time) {
-        self.opened = now;
+    pub(super) fn begins(&mut self) {
+        self.opened = None;
         self.fruitful = false;
+    }
+
+    /// Its exchange was answered with a stream.
+    pub(super) fn opens(&mut self, now: Time) {
+        self.opened = Some(now);
     }
 
     /// A message came: no reason to slow down.
@@ -129,7 +135,7 @@ impl Stream {
         jitter: &mut Jitter,
         now: Time,
     ) -> Option<Duration> {
-        if now.since(self.opened) >= LIVED {
+        if self.opened.is_some_and(|opened| now.since(opened) >= LIVED) {
             self.failures = 0;
         }
         self.barren = if std::mem::take(&mut self.fruitful) {
