@@ -3,19 +3,11 @@
 use mcp_http::{Event, Listening, Phase};
 use serde_json::json;
 
-use crate::world::{Sent, World, config, event_with_id, log, reset, secs};
-
-fn listening() -> (World, Sent) {
-    let mut w = World::ready_with(|_| config().listen(true));
-    let get = w.take("GET");
-    assert_eq!(get.session(), Some("s1"));
-    w.answer(&get, 200).stream(&[]);
-    (w, get)
-}
+use crate::world::{World, config, event_with_id, log, reset, secs};
 
 #[test]
 fn messages_come_between_calls() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.event(&get, &log("one"));
     let message = w.messages().remove(0);
     assert_eq!(
@@ -45,7 +37,7 @@ fn it_is_not_offered_and_that_is_said_once() {
 
 #[test]
 fn degraded_then_restored() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.chunk(&get, event_with_id("9", &log("x")));
     w.fail(&get, reset());
     assert!(matches!(
@@ -60,7 +52,7 @@ fn degraded_then_restored() {
 
 #[test]
 fn a_budget_of_five_then_every_five_minutes() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.fail(&get, reset());
     for _ in 0..4 {
         let get = w.wait_for("GET");
@@ -78,7 +70,7 @@ fn a_budget_of_five_then_every_five_minutes() {
 
 #[test]
 fn a_404_on_a_living_session_costs_no_session() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.fail(&get, reset());
     let get = w.wait_for("GET");
     w.answer(&get, 404).empty();
@@ -89,7 +81,7 @@ fn a_404_on_a_living_session_costs_no_session() {
 
 #[test]
 fn nobody_reads_and_the_oldest_give_way() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.reading = false;
     for n in 0..300 {
         w.event(&get, &log(&n.to_string()));
@@ -108,7 +100,7 @@ fn nobody_reads_and_the_oldest_give_way() {
 
 #[test]
 fn a_new_session_gets_a_new_one() {
-    let (mut w, get) = listening();
+    let (mut w, get) = World::listening();
     w.chunk(&get, event_with_id("9", &log("x")));
     let _ = w.call("tools/call");
     w.answer_all("tools/call", 404);

@@ -14,6 +14,7 @@
 
 mod answers;
 mod asks;
+mod cursor;
 mod errors;
 mod field;
 mod handshake;

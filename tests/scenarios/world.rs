@@ -231,6 +231,41 @@ impl World {
         (w, call, sent)
     }
 
+    /// A call's answer is a stream whose first event has the id `p` and no message.
+    pub(crate) fn primed() -> (Self, CallId, Sent) {
+        Self::ready().and_primed(CallOptions::new())
+    }
+
+    pub(crate) fn and_primed(mut self, options: CallOptions) -> (Self, CallId, Sent) {
+        let call = self.call_with("tools/call", options);
+        let sent = self.take("tools/call");
+        self.answer(&sent, 200).stream(&[]);
+        self.chunk(&sent, "id: p\ndata:\n\n");
+        (self, call, sent)
+    }
+
+    /// A primed stream broke off, and its GET is under way.
+    pub(crate) fn resuming() -> (Self, CallId, Sent) {
+        let (mut w, call, sent) = Self::primed();
+        w.fail(&sent, reset());
+        let get = w.wait_for("GET");
+        (w, call, get)
+    }
+
+    /// In session `s1`, and the listening stream is asked for.
+    pub(crate) fn opening() -> (Self, Sent) {
+        let mut w = Self::ready_with(|config| config.listen(true));
+        let get = w.take("GET");
+        (w, get)
+    }
+
+    /// In session `s1`, and the listening stream is open.
+    pub(crate) fn listening() -> (Self, Sent) {
+        let (mut w, get) = Self::opening();
+        w.answer(&get, 200).stream(&[]);
+        (w, get)
+    }
+
     /// In a session without an id.
     pub(crate) fn ready_without_id() -> Self {
         let mut w = Self::initializing();
@@ -546,6 +581,19 @@ impl World {
         self.chunk(sent, event(message));
     }
 
+    /// The same, with an id.
+    pub(crate) fn event_with_id(&mut self, sent: &Sent, id: &str, message: &Value) {
+        self.chunk(sent, event_with_id(id, message));
+    }
+
+    /// Waits for the next GET, and answers it with a stream that has nothing in it yet.
+    #[track_caller]
+    pub(crate) fn reopen(&mut self) -> Sent {
+        let get = self.wait_for("GET");
+        self.answer(&get, 200).stream(&[]);
+        get
+    }
+
     pub(crate) fn end(&mut self, sent: &Sent) {
         self.connection.handle_end(sent.exchange, self.now).unwrap();
         self.drive();
@@ -719,6 +767,24 @@ impl World {
             .iter()
             .filter(|event| matches!(event, Event::Reinitialize { .. }))
             .count()
+    }
+
+    /// How often the listening stream was degraded and restored.
+    pub(crate) fn ups_and_downs(&self) -> (usize, usize) {
+        let count = |wanted: fn(&Event) -> bool| self.events.iter().filter(|e| wanted(e)).count();
+        (
+            count(|event| matches!(event, Event::StreamDegraded { .. })),
+            count(|event| matches!(event, Event::StreamRestored)),
+        )
+    }
+
+    /// The error of the last `StreamDegraded`.
+    #[track_caller]
+    pub(crate) fn degraded(&mut self) -> Error {
+        self.told("no degraded stream", |event| match event {
+            Event::StreamDegraded { error } => Some(error.clone()),
+            _ => None,
+        })
     }
 
     pub(crate) fn accepted(&self, of: Subject) -> bool {
