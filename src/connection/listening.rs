@@ -142,6 +142,7 @@ impl Connection {
         if absent && !self.listening.offered {
             self.listening.state = State::NotOffered;
             let error = failed(Lost::NotOffered.into());
+            let error = error.of_listening();
             self.events.push(Event::StreamNotOffered { error });
         } else {
             match verdict {
@@ -185,6 +186,7 @@ impl Connection {
         let polling = ending == Ending::Clean && self.listening.stream.told.is_some();
         let degraded = delay.is_none() || !polling;
         if degraded && !std::mem::replace(&mut self.listening.degraded, true) {
+            let error = error.of_listening();
             self.events.push(Event::StreamDegraded { error });
         }
         if delay.is_none() {

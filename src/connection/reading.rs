@@ -12,7 +12,7 @@ use super::timers::Timer;
 use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Lost, Mistake, Peer};
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
-use crate::wire::response::{self, Head, Refusal, Verdict};
+use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
 use crate::{ExchangeId, RawJson, Revision};
 
 /// A body as it comes in: one chunk is kept as it is, more are joined.
@@ -103,22 +103,16 @@ impl Connection {
             return;
         };
         let carried = self.carried(exchange);
-        let source = exchange.purpose.source();
         let is_get = exchange.purpose.is_get();
-        let whole = match response::head(status, head) {
-            Head::Empty | Head::Json | Head::Typed(_) if is_get => {
+        if is_get && status.is_success() {
+            return if response::is_stream(status, head) {
+                self.open_stream(id, status);
+            } else {
                 let refusal = Refusal::new(&exchange.target, status, head);
-                let verdict = Verdict::Fail {
-                    reason: Lost::NotOffered.into(),
-                    delivery: Delivery::Unknown,
-                };
-                if let Some(exchange) = self.end_exchange(id) {
-                    self.aborts.push_back(id);
-                    let generation = exchange.generation;
-                    self.get_refused(exchange.purpose, generation, carried, verdict, refusal);
-                }
-                return;
-            }
+                self.no_stream(id, carried, refusal);
+            };
+        }
+        let whole = match response::head(status, head) {
             Head::Empty => {
                 let error =
                     Error::new(Peer::NoReply, Delivery::Unknown).with_answer(answered(status));
@@ -127,25 +121,7 @@ impl Connection {
                 }
                 return;
             }
-            Head::Stream => {
-                if source == Some(Source::Listening) {
-                    self.listening_opened(id);
-                }
-                let now = self.now;
-                let known = source.and_then(|source| {
-                    let stream = self.stream_of(source)?;
-                    stream.opens(now);
-                    Some(stream.known())
-                });
-                if known.is_some() {
-                    let silence = self.config.clocks.silence;
-                    self.timers
-                        .set_within(Timer::Silence(id), self.now, silence);
-                }
-                let feed = Feed::new(status, &self.config.limits, known.unwrap_or_default());
-                self.read(id, Reading::Stream(Box::new(feed)));
-                return;
-            }
+            Head::Stream => return self.open_stream(id, status),
             Head::Json => Whole::Json(status),
             Head::Typed(name) => Whole::Typed(status, name),
             Head::Refusal => {
@@ -164,6 +140,41 @@ impl Connection {
             self.timers.set_within(Timer::Exchange(id), self.now, clock);
         }
         self.read(id, Reading::Whole(whole, Body::default()));
+    }
+
+    fn open_stream(&mut self, id: ExchangeId, status: StatusCode) {
+        let source = self
+            .exchanges
+            .get(&id)
+            .and_then(|exchange| exchange.purpose.source());
+        if source == Some(Source::Listening) {
+            self.listening_opened(id);
+        }
+        let now = self.now;
+        let known = source.and_then(|source| {
+            let stream = self.stream_of(source)?;
+            stream.opens(now);
+            Some(stream.known())
+        });
+        if known.is_some() {
+            let silence = self.config.clocks.silence;
+            self.timers.set_within(Timer::Silence(id), now, silence);
+        }
+        let feed = Feed::new(status, &self.config.limits, known.unwrap_or_default());
+        self.read(id, Reading::Stream(Box::new(feed)));
+    }
+
+    /// A GET was answered by a success that is no event stream.
+    fn no_stream(&mut self, id: ExchangeId, carried: Carried, refusal: Refusal) {
+        let verdict = Verdict::Fail {
+            reason: Lost::NotOffered.into(),
+            delivery: Delivery::Unknown,
+        };
+        if let Some(exchange) = self.end_exchange(id) {
+            self.aborts.push_back(id);
+            let generation = exchange.generation;
+            self.get_refused(exchange.purpose, generation, carried, verdict, refusal);
+        }
     }
 
     pub(super) fn read(&mut self, id: ExchangeId, reading: Reading) {

@@ -58,6 +58,8 @@ struct Inner {
 enum Scope {
     /// The handshake; what fails with this only waited for it.
     Handshake,
+    /// The listening stream, which is tried again if it can be had.
+    Listening,
     /// One message. What it came on goes on.
     Message,
     /// What the error is about.
@@ -134,6 +136,12 @@ impl Error {
     pub(crate) fn in_handshake(mut self) -> Self {
         self.inner.scope = Scope::Handshake;
         self.inner.method = None;
+        self
+    }
+
+    /// The listening stream failed, and nothing else.
+    pub(crate) fn of_listening(mut self) -> Self {
+        self.inner.scope = Scope::Listening;
         self
     }
 
@@ -285,6 +293,8 @@ impl fmt::Display for Error {
             _ => {}
         }
         match method {
+            _ if *reason == Reason::Lost(Lost::NotOffered) => write!(f, "{reason}")?,
+            _ if *scope == Scope::Listening => write!(f, "the listening stream failed: {reason}")?,
             Some(method) if *scope == Scope::Handshake => {
                 write!(
                     f,
@@ -306,6 +316,9 @@ impl fmt::Display for Error {
             (Some(rpc), _) => write!(f, " ({rpc})")?,
             (None, Some(excerpt)) if !excerpt.is_empty() => write!(f, " (it says \"{excerpt}\")")?,
             _ => {}
+        }
+        if *scope == Scope::Listening {
+            return Ok(());
         }
         write!(f, "; {delivery}; {}", self.remedy())
     }

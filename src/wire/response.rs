@@ -29,6 +29,12 @@ pub(crate) enum Head {
     Typed(Option<String>),
 }
 
+/// Whether a GET for an event stream got one: it may be over before it began.
+pub(crate) fn is_stream(status: StatusCode, headers: &HeaderMap) -> bool {
+    let has_body = status.is_success() && status != StatusCode::NO_CONTENT;
+    has_body && matches!(headers::media_type(headers), MediaType::EventStream)
+}
+
 /// Sorts an answer by its head.
 pub(crate) fn head(status: StatusCode, headers: &HeaderMap) -> Head {
     if !status.is_success() {

@@ -68,6 +68,9 @@ impl Log {
             Event::Message(_) => ("Message", None),
             Event::Ready(_) => ("Ready", None),
             Event::Reinitialize { .. } => ("Reinitialize", None),
+            Event::StreamDegraded { .. } => ("StreamDegraded", None),
+            Event::StreamNotOffered { .. } => ("StreamNotOffered", None),
+            Event::StreamRestored => ("StreamRestored", None),
             _ => ("?", None),
         };
         self.events.lock().unwrap().push(event);

@@ -166,6 +166,7 @@ impl Scene {
             .client("differential", "1")
             .clocks(clocks)
             .budget(budget)
+            .listen(false)
             .seed(7);
         (self.configure)(config)
     }

@@ -5,6 +5,7 @@ mod asks;
 mod handshake;
 mod network;
 mod sessions;
+mod streams;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Scene> {
     all.extend(sessions::scenes());
     all.extend(asks::scenes());
     all.extend(network::scenes());
+    all.extend(streams::scenes());
     all
 }
 

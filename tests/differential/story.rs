@@ -162,6 +162,13 @@ impl Story {
             Event::Reinitialize { generation, cause } => {
                 format!("session {generation} lost: {cause:?}")
             }
+            Event::StreamDegraded { error } => {
+                format!("the listening stream failed: {}", self.error(error))
+            }
+            Event::StreamNotOffered { error } => {
+                format!("no listening stream: {}", self.error(error))
+            }
+            Event::StreamRestored => "the listening stream is open again".to_owned(),
             other => format!("{other:?}"),
         }
     }
