@@ -191,7 +191,7 @@ fn misuse(call: &'static str, mistake: Mistake) -> Error {
 fn object<T: Serialize + ?Sized>(call: &'static str, value: &T) -> Result<RawJson, Error> {
     crate::wire::jsonrpc::object(value)
         .map_err(|why| misuse(call, Mistake::Params(why)))?
-        .ok_or_else(|| misuse(call, Mistake::Params("are no JSON object".to_owned())))
+        .ok_or_else(|| misuse(call, Mistake::Params("must be a JSON object".to_owned())))
 }
 
 fn add_header(

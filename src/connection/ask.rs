@@ -121,7 +121,7 @@ impl Connection {
         }
         let outcome = match outcome {
             Ok(result) => Ok(jsonrpc::object(result)
-                .and_then(|result| result.ok_or_else(|| "is no JSON object".to_owned()))
+                .and_then(|result| result.ok_or_else(|| "must be a JSON object".to_owned()))
                 .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
             Err(error) => Err(error),
         };

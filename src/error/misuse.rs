@@ -87,7 +87,8 @@ pub enum Mistake {
     /// The ask was answered or withdrawn.
     #[error("the ask is not open: it was answered or withdrawn")]
     TicketNotOpen,
-    /// A response has to be a JSON-RPC request's own; this value cannot be one.
-    #[error("the value cannot be serialized: {0}")]
+    /// The result of an answer that is no JSON object, or cannot be serialized; the text
+    /// says why.
+    #[error("the value {0}")]
     Value(String),
 }

@@ -184,7 +184,7 @@ pub(crate) fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<RawJson>
     {
         Some(b'{') => Ok(Some(raw)),
         Some(b'n') => Ok(None),
-        _ => Err("are no JSON object".to_owned()),
+        _ => Err("must be a JSON object".to_owned()),
     }
 }
 

@@ -735,7 +735,7 @@ fn mistake_params() {
             .unwrap_err();
         assert_eq!(
             mistake(&error).2,
-            Mistake::Params("are no JSON object".into()),
+            Mistake::Params("must be a JSON object".into()),
             "{params}"
         );
         assert!(
@@ -794,7 +794,7 @@ fn mistake_value() {
         .unwrap_err();
     assert_eq!(
         mistake(&error).2,
-        Mistake::Value("are no JSON object".into())
+        Mistake::Value("must be a JSON object".into())
     );
 }
 
