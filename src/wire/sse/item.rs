@@ -4,24 +4,6 @@ use std::fmt;
 
 use bytes::Bytes;
 
-/// The stream exceeded one of the [`Limits`](super::Limits). Its [`Decoder`](super::Decoder) has given up.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LimitExceeded {
-    /// A line was longer than [`Limits::line`](super::Limits::line).
-    #[error("a line of the event stream is longer than the limit of {limit} bytes")]
-    Line {
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// The data of an event were longer than [`Limits::event`](super::Limits::event).
-    #[error("the data of an event are longer than the limit of {limit} bytes")]
-    Event {
-        /// The limit, in bytes.
-        limit: usize,
-    },
-}
-
 /// What a [`Decoder`](super::Decoder) finds in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

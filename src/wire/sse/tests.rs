@@ -5,8 +5,12 @@
     clippy::unwrap_used
 )]
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::block::Buffer;
 use super::*;
 
 const MIB: usize = 1 << 20;
@@ -797,13 +801,13 @@ fn an_error_comes_once_and_frees_everything() {
 
 #[test]
 fn an_endless_line_is_not_gathered() {
-    let mut decoder = Decoder::new(Limits {
+    let limits = Limits {
         line: MIB,
         event: MIB,
-    });
+    };
     for start in ["data: ", ": ", "id: "] {
         let mut most = 0;
-        decoder = Decoder::new(decoder.limits);
+        let mut decoder = Decoder::new(limits);
         decoder.feed(start.into());
         let error = (0..20).find_map(|_| {
             decoder.feed(vec![b'a'; 1 << 16].into());
