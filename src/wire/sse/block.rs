@@ -1,17 +1,19 @@
 //! What an event is made of, until its blank line.
 
-use std::{borrow::Cow, mem, time::Duration};
+use std::{mem, time::Duration};
 
 use bytes::Bytes;
 
 use super::field::{Field, milliseconds, split};
 use super::item::{Data, Event, EventId, EventName, EventType, Item};
-use super::text::{replaced, tops_clear, utf8};
+use super::text::utf8;
 
 /// The event that is not complete, and what outlives it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Block {
     pub(super) data: Buffer,
+    /// All lines so far are ASCII without NUL: none of their text needs a closer look.
+    pub(super) plain: bool,
     /// The type, if it is not `message`.
     pub(super) kind: Option<Bytes>,
     /// The value of the last valid `id` field.
@@ -22,50 +24,77 @@ pub(super) struct Block {
     pub(super) lent: bool,
 }
 
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            data: Buffer::Absent,
+            plain: true,
+            kind: None,
+            id: None,
+            last_id: None,
+            retry: None,
+            lent: false,
+        }
+    }
+}
+
 impl Block {
-    /// Takes in a line, which ends at `end` in `source`.
-    pub(super) fn line(&mut self, line: &[u8], source: &Bytes, end: usize) {
+    /// Takes in a line. `text` makes text that can be kept of its value.
+    #[inline(always)]
+    pub(super) fn line(&mut self, line: &[u8], text: impl FnOnce(&[u8]) -> Bytes) {
         let Some((field, value)) = split(line) else {
             return;
         };
-        let lent = end.saturating_sub(value.len())..end;
         match field {
             Field::Data => match self.data {
-                Buffer::Absent => self.data = Buffer::Lent(source.slice(lent)),
-                _ => {
-                    self.data.begin();
-                    self.data.extend(value);
-                }
+                Buffer::Absent => self.data = Buffer::Whole(text(value)),
+                _ => self.data.add(value),
             },
             Field::Event if matches!(value, b"" | b"message") => self.kind = None,
             Field::Event => {
-                self.kind = Some(source.slice(lent));
+                self.kind = Some(text(value));
                 self.lent = true;
             }
+            Field::Id if self.plain => {
+                self.id = Some(text(value));
+                self.lent = true;
+            }
+            Field::Id if value.contains(&0) => {}
             Field::Id => {
-                // ASCII without NUL, or else a closer look.
-                let plain = tops_clear(value, |byte| byte | byte.wrapping_sub(1));
-                if plain {
-                    self.id = Some(source.slice(lent));
-                    self.lent = true;
-                } else if !value.contains(&0) {
-                    self.id = Some(replaced(source.slice(lent)));
-                    self.lent = true;
-                }
+                self.id = Some(utf8(text(value)));
+                self.lent = true;
             }
             Field::Retry => self.retry = milliseconds(value).or(self.retry),
         }
     }
 
-    /// Makes UTF-8 of the data, if they are not.
-    #[cold]
-    pub(super) fn replace(&mut self) {
-        if let Cow::Owned(text) = String::from_utf8_lossy(self.data.bytes()) {
-            self.data = Buffer::Owned(text.into_bytes());
+    /// Takes in the value of a `data` field that was gathered.
+    pub(super) fn data(&mut self, value: Vec<u8>) {
+        match self.data {
+            Buffer::Absent => self.data = Buffer::Gathered(value),
+            _ => self.data.add(&value),
         }
     }
 
-    /// The end of the block.
+    /// At the blank line: makes UTF-8 of data and type, if they are not.
+    #[inline]
+    pub(super) fn finish(&mut self) {
+        if !self.plain {
+            self.replace();
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self) {
+        self.plain = true;
+        if std::str::from_utf8(self.data.bytes()).is_err() {
+            let text = String::from_utf8_lossy(self.data.bytes()).into_owned();
+            self.data = Buffer::Gathered(text.into_bytes());
+        }
+        self.kind = self.kind.take().map(utf8);
+    }
+
+    /// Makes an item of the block and begins the next one.
     pub(super) fn dispatch(&mut self) -> Option<Item> {
         let id = self.id.take();
         let has_id = id.is_some();
@@ -76,13 +105,11 @@ impl Block {
         let data = match mem::take(&mut self.data) {
             Buffer::Absent if has_id => return Some(Item::Cursor(self.last_id.clone())),
             Buffer::Absent => return None,
-            Buffer::Lent(data) => data,
-            Buffer::Owned(data) => Bytes::from(data),
+            Buffer::Whole(data) => data,
+            Buffer::Gathered(data) => Bytes::from(data),
         };
         Some(Item::Event(Event {
-            kind: kind.map_or(EventType::Message, |kind| {
-                EventType::Other(EventName(utf8(kind)))
-            }),
+            kind: kind.map_or(EventType::Message, |kind| EventType::Other(EventName(kind))),
             data: Data(data),
             id: self.last_id.clone(),
         }))
@@ -110,33 +137,29 @@ pub(super) enum Buffer {
     #[default]
     Absent,
     /// One line, as a slice of what it came in.
-    Lent(Bytes),
-    /// Gathered.
-    Owned(Vec<u8>),
+    Whole(Bytes),
+    /// Put together from pieces or lines.
+    Gathered(Vec<u8>),
 }
 
 impl Buffer {
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Absent => &[],
-            Self::Lent(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
+            Self::Whole(bytes) => bytes,
+            Self::Gathered(bytes) => bytes,
         }
     }
 
-    /// Begins a line that has to be copied.
-    pub(super) fn begin(&mut self) {
+    /// Adds a further line.
+    fn add(&mut self, line: &[u8]) {
         match self {
-            Self::Absent => *self = Self::Owned(Vec::new()),
-            Self::Lent(line) => *self = Self::Owned([line, &b"\n"[..]].concat()),
-            Self::Owned(lines) => lines.push(b'\n'),
-        }
-    }
-
-    /// Adds to the line that was begun.
-    pub(super) fn extend(&mut self, piece: &[u8]) {
-        if let Self::Owned(lines) = self {
-            lines.extend_from_slice(piece);
+            Self::Absent => *self = Self::Gathered(line.to_vec()),
+            Self::Whole(first) => *self = Self::Gathered([first, &b"\n"[..], line].concat()),
+            Self::Gathered(lines) => {
+                lines.push(b'\n');
+                lines.extend_from_slice(line);
+            }
         }
     }
 }

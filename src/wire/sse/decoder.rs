@@ -1,14 +1,15 @@
 //! From chunks to items.
 
-use std::{collections::VecDeque, fmt, mem, time::Duration};
+use std::{fmt, mem, time::Duration};
 
 use bytes::Bytes;
 
 use super::block::Block;
+use super::input::Input;
 use super::item::{EventId, Item};
 use super::limits::{LimitExceeded, Limits};
-use super::line::{Line, find_end};
-use super::text::is_ascii;
+use super::line::Line;
+use super::scan::{Scan, scan};
 
 /// The byte order mark U+FEFF in UTF-8.
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -24,26 +25,19 @@ const USUAL: &[u8] = b"event: message";
 #[derive(Clone)]
 pub struct Decoder {
     limits: Limits,
-    /// The chunk that is being decoded, up to `at` so far. Empty only if the queue is.
-    chunk: Bytes,
-    at: usize,
-    queue: VecDeque<Bytes>,
-    queued: usize,
+    input: Input,
     edge: Edge,
-    line: Line,
-    pub(super) block: Block,
+    pub(super) line: Line,
+    block: Block,
     failed: bool,
 }
 
 impl Decoder {
-    /// A decoder at the start of a stream.
+    /// A decoder at the start of a stream that goes on from no other.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            chunk: Bytes::new(),
-            at: 0,
-            queue: VecDeque::new(),
-            queued: 0,
+            input: Input::default(),
             edge: Edge::Start(0),
             line: Line::default(),
             block: Block::default(),
@@ -51,31 +45,56 @@ impl Decoder {
         }
     }
 
+    /// A decoder at the start of a stream that goes on where another one ended: its last event id
+    /// is `cursor` until an event says otherwise.
+    ///
+    /// Browsers do so. The letter of the standard has each stream begin without one, so that the
+    /// first event without `id` field would undo the cursor.
+    #[must_use]
+    pub fn resume(limits: Limits, cursor: Option<&EventId>) -> Self {
+        let mut decoder = Self::new(limits);
+        decoder.block.last_id = cursor.map(EventId::detach);
+        decoder
+    }
+
     /// Queues the next bytes of the stream, without looking at them.
     ///
     /// The limits do not bound what is queued; that is up to the caller, who sees it in
     /// [`buffered`](Self::buffered).
+    #[inline]
     pub fn feed(&mut self, chunk: Bytes) {
-        if self.failed || chunk.is_empty() {
-            return;
-        }
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.queued = self.queued.saturating_add(chunk.len());
-            self.queue.push_back(chunk);
+        if !self.failed && !chunk.is_empty() {
+            self.input.feed(chunk);
         }
     }
 
     /// Decodes up to the end of the next item and leaves the bytes after it undecoded. `None` if
     /// what was fed holds no further item: all of it is decoded then, and more may be fed.
+    ///
+    /// # Errors
+    /// If the stream exceeds a limit: once, and then `None` for ever.
     #[allow(
         clippy::should_implement_trait,
         reason = "an iterator that has said `None` is taken to be at its end; here more may follow"
     )]
+    #[inline]
     pub fn next(&mut self) -> Option<Result<Item, LimitExceeded>> {
+        if self.gather() { None } else { self.decode() }
+    }
+
+    /// Whether all there was is one small piece from within a line, which is taken in then. Where a
+    /// stream comes in bytes or words, nearly every chunk is.
+    #[inline]
+    fn gather(&mut self) -> bool {
+        // Nothing of a chunk with such a piece alone is lent.
+        self.line.append(self.input.rest()) && !self.input.next_chunk()
+    }
+
+    /// Apart, so that the short cut needs no room on the stack.
+    #[inline(never)]
+    fn decode(&mut self) -> Option<Result<Item, LimitExceeded>> {
         loop {
-            let rest = self.chunk.get(self.at..).unwrap_or_default();
+            let rest = self.input.rest();
             let Some(&first) = rest.first() else {
                 if self.next_chunk() {
                     continue;
@@ -95,40 +114,43 @@ impl Decoder {
                 };
                 if ending > 0 {
                     self.block.kind = None;
-                    self.at += USUAL.len() + ending;
+                    self.input.pass(USUAL.len() + ending);
                     continue;
                 }
             }
-            let end = find_end(rest);
+            let Scan { end, plain } = scan(rest);
             let length = self.line.length.saturating_add(end);
             if length > self.limits.line {
                 let limit = self.limits.line;
                 return self.fail(LimitExceeded::Line { limit });
             }
-            let (piece, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let to = self.at + end;
-            let Some((terminator, after)) = tail.split_first() else {
-                self.at = to;
-                self.line.extend(piece, &mut self.block.data);
-                self.line.length = length;
-                continue;
+            self.block.plain &= plain;
+            let Some(terminator) = rest.get(end) else {
+                self.line.extend(rest, self.limits.line);
+                if self.next_chunk() {
+                    continue;
+                }
+                return None;
             };
-            self.at = to + 1;
+            let piece = rest.get(..end).unwrap_or_default();
+            let mut passed = end + 1;
             if *terminator == b'\r' {
-                match after.first() {
+                match rest.get(passed) {
                     None => self.edge = Edge::AfterCr,
-                    Some(b'\n') => self.at += 1,
+                    Some(b'\n') => passed += 1,
                     Some(_) => {}
                 }
             }
-            if length == 0 && !is_ascii(self.block.data.bytes()) {
-                self.block.replace();
-            } else if !is_fresh {
-                self.line.extend(piece, &mut self.block.data);
+            if length == 0 {
+                self.block.finish();
+            } else if is_fresh {
+                let slice = |value: &[u8]| self.input.slice(value.len(), end);
+                self.block.line(piece, slice);
+            } else {
+                self.line.extend(piece, self.limits.line);
                 self.line.finish(&mut self.block);
-            } else if length > 0 {
-                self.block.line(piece, &self.chunk, to);
             }
+            self.input.pass(passed);
             if self.block.data.bytes().len() > self.limits.event {
                 let limit = self.limits.event;
                 return self.fail(LimitExceeded::Event { limit });
@@ -142,7 +164,7 @@ impl Decoder {
     }
 
     /// The last event id: that of the last block that is complete and has a valid `id` field, if
-    /// it was not empty.
+    /// it was not empty. Before there is one it is that which the decoder was resumed with.
     pub fn last_event_id(&self) -> Option<&EventId> {
         self.block.last_id.as_ref()
     }
@@ -160,37 +182,38 @@ impl Decoder {
         let [kind, id] = [kind, id].map(|text| text.as_ref().map_or(0, Bytes::len));
         [self.line.kept.len(), data.bytes().len(), kind, id]
             .into_iter()
-            .fold(self.undecoded(), usize::saturating_add)
+            .fold(self.input.len(), usize::saturating_add)
     }
 
     /// Whether there are bytes that [`next`](Self::next) has not decoded yet. They need not make
     /// an item.
     pub fn has_input(&self) -> bool {
-        self.undecoded() > 0
+        self.input.len() > 0
     }
 
-    fn undecoded(&self) -> usize {
-        self.queued.saturating_add(self.chunk.len() - self.at)
-    }
-
-    /// Lets go of the chunk, which is decoded, and takes the next one if there is one.
+    /// Goes on to the next chunk, if there is one.
+    #[inline]
     fn next_chunk(&mut self) -> bool {
         if self.block.lent {
-            self.block.detach(&self.chunk);
+            self.detach();
         }
-        self.at = 0;
-        self.chunk = self.queue.pop_front().unwrap_or_default();
-        self.queued = self.queued.saturating_sub(self.chunk.len());
-        !self.chunk.is_empty()
+        self.input.next_chunk()
+    }
+
+    /// Copies what may be kept for longer than the chunk.
+    fn detach(&mut self) {
+        if let Some(chunk) = self.input.chunk() {
+            self.block.detach(chunk);
+        }
     }
 
     /// Looks at one byte at the start of the stream or after a CR, where it may mean nothing.
     fn step_over_edge(&mut self, first: u8) {
         let edge = mem::replace(&mut self.edge, Edge::None);
         match edge {
-            Edge::AfterCr if first == b'\n' => self.at += 1,
+            Edge::AfterCr if first == b'\n' => self.input.pass(1),
             Edge::Start(seen) if BOM.get(seen) == Some(&first) => {
-                self.at += 1;
+                self.input.pass(1);
                 let seen = seen + 1;
                 if seen < BOM.len() {
                     self.edge = Edge::Start(seen);
@@ -199,8 +222,7 @@ impl Decoder {
             Edge::Start(seen) => {
                 // No byte order mark: what was seen of one begins the first line.
                 self.line
-                    .extend(BOM.get(..seen).unwrap_or_default(), &mut self.block.data);
-                self.line.length = seen;
+                    .extend(BOM.get(..seen).unwrap_or_default(), self.limits.line);
             }
             Edge::AfterCr | Edge::None => {}
         }
@@ -208,7 +230,7 @@ impl Decoder {
 
     #[cold]
     fn fail(&mut self, error: LimitExceeded) -> Option<Result<Item, LimitExceeded>> {
-        self.block.detach(&self.chunk);
+        self.detach();
         let Block { last_id, retry, .. } = mem::take(&mut self.block);
         *self = Self::new(self.limits);
         self.failed = true;
@@ -218,11 +240,18 @@ impl Decoder {
     }
 }
 
+/// With the default limits.
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
             .field("limits", &self.limits)
-            .field("undecoded", &self.undecoded())
+            .field("undecoded", &self.input.len())
             .field("buffered", &self.buffered())
             .field("last_event_id", &self.block.last_id)
             .field("retry", &self.block.retry)

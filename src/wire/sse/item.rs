@@ -57,8 +57,8 @@ impl EventType {
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventName(pub(super) Bytes);
 
-/// The id of an event: text that is never empty and has no NUL. Cheap to clone. `Debug` shows its
-/// length only.
+/// The id of an event: text that is never empty and has no CR, LF or NUL. Cheap to clone. `Debug`
+/// shows its length only.
 ///
 /// It may be a slice of the chunk that was fed, which then lives as long as the id does: see
 /// [`EventId::detach`].
@@ -74,6 +74,14 @@ pub struct EventId(pub(super) Bytes);
 pub struct Data(pub(super) Bytes);
 
 impl EventId {
+    /// An id from text, such as one that was stored. `None` if no stream can have set it: if it is
+    /// empty or contains CR, LF or NUL.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let is_valid = !text.is_empty() && !text.contains(['\r', '\n', '\0']);
+        is_valid.then(|| Self(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
     /// The same id in an allocation of its own, for an id that is kept for long: it no longer
     /// keeps alive the chunk that it came in.
     #[must_use]
@@ -104,7 +112,7 @@ impl Data {
     }
 }
 
-/// What the three texts have in common. Their bytes come from [`utf8`].
+/// What the three texts have in common. Their bytes are UTF-8.
 macro_rules! text {
     ($($name:ident)*) => {$(
         impl $name {

@@ -1,6 +1,7 @@
 //! How much a decoder accepts.
 
-/// How much a [`Decoder`](super::Decoder) accepts. Exactly the limit is accepted, one byte more is refused.
+/// How much a [`Decoder`](super::Decoder) accepts. Exactly the limit is accepted, one byte more is
+/// refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest line, whatever its field, in bytes as received and without its terminator.

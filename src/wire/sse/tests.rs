@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::block::Buffer;
 use super::*;
 
 const MIB: usize = 1 << 20;
@@ -377,9 +376,11 @@ fn ids_and_types_do_not_keep_a_decoded_chunk_alive() {
 #[test]
 fn an_id_is_copied_out_of_its_chunk_once() {
     let mut decoder = Decoder::new(Limits::default());
-    decoder.feed("id: 1\n\n".into());
+    let chunk = Bytes::from(b"id: 1\n\n".to_vec());
+    decoder.feed(chunk.clone());
     drop(decoder.next());
     assert!(decoder.next().is_none());
+    assert!(chunk.is_unique());
     let before = decoder.last_event_id().unwrap().0.as_ptr();
     for _ in 0..3 {
         decoder.feed("event: x\nid: 2\n".into());
@@ -403,6 +404,89 @@ fn a_detached_id_is_equal_and_keeps_nothing_alive() {
     drop(id);
     assert!(chunk.is_unique());
     assert_eq!(detached.as_str(), "1");
+}
+
+// ---- resuming ----
+
+fn resumed(cursor: Option<&EventId>, stream: &'static str) -> (Vec<Seen>, Option<String>) {
+    let mut decoder = Decoder::resume(Limits::default(), cursor);
+    assert_eq!(decoder.last_event_id(), cursor);
+    let mut out = Outcome::default();
+    decoder.feed(stream.into());
+    drain(&mut decoder, &mut out);
+    (out.items, own(&decoder.last_event_id().cloned()))
+}
+
+#[test]
+fn a_resumed_stream_begins_with_the_cursor_and_a_new_one_without() {
+    let cursor = EventId::new("7");
+    assert!(cursor.is_some());
+    for (stream, items, last) in [
+        ("data: a\n", vec![], "7"),
+        ("data: a\n\n", vec![event("message", "a", "7")], "7"),
+        (
+            "retry: 1\n\ndata: a\n\n",
+            vec![event("message", "a", "7")],
+            "7",
+        ),
+        (
+            "id: 8\0\ndata: a\n\n",
+            vec![event("message", "a", "7")],
+            "7",
+        ),
+        ("id: 8\ndata: a\n\n", vec![event("message", "a", "8")], "8"),
+        (
+            "id\n\ndata: a\n\n",
+            vec![Seen::Cursor(None), message("a")],
+            "",
+        ),
+    ] {
+        assert_eq!(
+            resumed(cursor.as_ref(), stream),
+            (items, some(last)),
+            "{stream:?}"
+        );
+    }
+    assert_eq!(
+        resumed(None, "data: a\n\n"),
+        (vec![message("a")], None),
+        "without a cursor"
+    );
+}
+
+#[test]
+fn the_cursor_outlives_an_error_and_keeps_no_chunk_alive() {
+    let mut decoder = Decoder::default();
+    let chunk = Bytes::from(b"id: 1\n\n".to_vec());
+    decoder.feed(chunk.clone());
+    drop(decoder.next());
+    let mut resumed = Decoder::resume(small(), decoder.last_event_id());
+    drop(decoder);
+    assert!(chunk.is_unique());
+    resumed.feed("data: 0123456789a\n\n".into());
+    assert_eq!(resumed.next(), Some(Err(EVENT)));
+    assert_eq!(resumed.last_event_id().map(EventId::as_str), Some("1"));
+}
+
+#[test]
+fn an_id_is_made_of_what_a_stream_can_set() {
+    for text in ["", "\0", "a\0", "\n", "1\r", "1\r\n2"] {
+        assert_eq!(EventId::new(text), None, "{text:?}");
+    }
+    for text in ["1", " 1 ", "é", "\u{FEFF}", "a:b", "\u{2028}"] {
+        let stream = format!("id: {text}\n\n");
+        let mut decoder = Decoder::default();
+        decoder.feed(stream.into());
+        let id = EventId::new(text);
+        assert_eq!(id.as_ref().map(EventId::as_str), Some(text));
+        assert_eq!(decoder.next(), Some(Ok(Item::Cursor(id))), "{text:?}");
+    }
+}
+
+#[test]
+fn the_default_decoder_has_the_default_limits() {
+    let text = format!("{:?}", Decoder::default());
+    assert!(text.contains(&format!("{:?}", Limits::default())), "{text}");
 }
 
 // ---- types and data ----
@@ -517,10 +601,7 @@ fn a_long_line_is_not_moved_at_its_end() {
     decoder.feed("data: a".into());
     decoder.feed(vec![b'b'; 1000].into());
     assert!(decoder.next().is_none());
-    let Buffer::Owned(data) = &decoder.block.data else {
-        panic!()
-    };
-    let place = data.as_ptr();
+    let place = decoder.line.kept.as_ptr();
     decoder.feed("\n\n".into());
     let Some(Ok(Item::Event(event))) = decoder.next() else {
         panic!()
@@ -529,6 +610,74 @@ fn a_long_line_is_not_moved_at_its_end() {
         (event.data.len(), event.data.as_bytes().as_ptr()),
         (1001, place)
     );
+}
+
+/// The decoder looks at many bytes at a time, and gathers what comes in few.
+#[test]
+fn an_odd_byte_anywhere_in_a_long_line() {
+    let odd: [&[u8]; 10] = [
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\0",
+        b"\t",
+        b"\x1F",
+        b"\x7F",
+        b"\x80",
+        b"\xFF",
+        "é".as_bytes(),
+    ];
+    const LENGTH: usize = 300;
+    for odd in odd {
+        for at in 0..LENGTH {
+            let rest = vec![b'x'; LENGTH - at];
+            let value = [&vec![b'x'; at], odd, &rest].concat();
+            let stream = [b"id: ", &value[..], b"\ndata: ", &value, b"\n\ndata: y\n\n"].concat();
+            let expected = naive(&stream, Limits::default());
+            assert_eq!(whole(&stream), expected, "{odd:?} at {at}");
+            for size in [1, 7, 200] {
+                let out = run(Limits::default(), stream.chunks(size), false);
+                assert_eq!(out, expected, "{odd:?} at {at}, in steps of {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn several_small_pieces_of_a_line_at_once() {
+    let mut decoder = Decoder::default();
+    decoder.feed("data: ab".into());
+    assert!(decoder.next().is_none());
+    for piece in ["c", "de", "f\n", "\n"] {
+        decoder.feed(piece.into());
+    }
+    assert_eq!(
+        decoder.next().map(|item| item.map(see)),
+        Some(Ok(message("abcdef")))
+    );
+    assert!(decoder.next().is_none());
+}
+
+#[test]
+fn what_is_gathered_keeps_no_chunk_alive() {
+    let mut decoder = Decoder::default();
+    for piece in [
+        "event: gathe",
+        "red",
+        "\nid: 1",
+        "2345678",
+        "\ndata: ",
+        "a",
+        "bcd",
+    ] {
+        let chunk = Bytes::from(piece.as_bytes().to_vec());
+        decoder.feed(chunk.clone());
+        assert!(decoder.next().is_none());
+        assert!(chunk.is_unique(), "{piece:?}");
+    }
+    decoder.feed("\n\n".into());
+    let item = decoder.next().map(|item| item.map(see));
+    assert_eq!(item, Some(Ok(event("gathered", "abcd", "12345678"))));
 }
 
 // ---- On demand ----
