@@ -76,7 +76,7 @@ impl Feed {
             id: None,
             largest: 0,
             lively: false,
-            decoder: Some(Decoder::resume(limits, known.first().cloned())),
+            decoder: Some(Decoder::resume(limits, known.first())),
             known,
             repeated: false,
             end: None,

@@ -112,6 +112,7 @@ impl Block {
             kind: kind.map_or(EventType::Message, |kind| EventType::Other(EventName(kind))),
             data: Data(data),
             id: self.last_id.clone(),
+            has_own_id: has_id,
         }))
     }
 
