@@ -20,6 +20,7 @@ pub enum Item {
 /// Its data may be empty: a `data` field with an empty value dispatches an event too, as in
 /// browsers. MCP servers send such events merely to give the stream an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// The type: the last `event` field of this event.
     pub kind: EventType,
