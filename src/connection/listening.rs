@@ -12,7 +12,7 @@ use super::exchange::Purpose;
 use super::route::Route;
 use super::stream::{Ending, Stream};
 use super::timers::Timer;
-use crate::error::{Delivery, Error, Lost, Reason};
+use crate::error::{Delivery, Error, Lost, Reason, Refused};
 use crate::wire::response::{Carried, Refusal, Verdict};
 use crate::{Event, ExchangeId};
 
@@ -159,11 +159,16 @@ impl Connection {
                 Verdict::Fail { reason, .. } => {
                     // What it was resumed from may be what the server does not know.
                     self.listening.stream.forget_cursor();
+                    // Whether it carried a session is for the doubt below to weigh.
+                    let reason = match reason {
+                        Reason::Refused(Refused::NotFound) => Refused::Status.into(),
+                        reason => reason,
+                    };
                     self.listening_cut(Ending::Failed(None), failed(reason));
                 }
                 Verdict::Lost | Verdict::Older | Verdict::Reply { .. } | Verdict::Suspect => {
                     self.listening.stream.forget_cursor();
-                    self.listening_cut(Ending::Failed(None), failed(Lost::NotResumed.into()));
+                    self.listening_cut(Ending::Failed(None), failed(Refused::Status.into()));
                 }
             }
         }

@@ -58,7 +58,7 @@ struct Inner {
 enum Scope {
     /// The handshake; what fails with this only waited for it.
     Handshake,
-    /// The listening stream, which is tried again if it can be had.
+    /// The listening stream. Nothing else fails with it.
     Listening,
     /// One message. What it came on goes on.
     Message,
@@ -139,7 +139,7 @@ impl Error {
         self
     }
 
-    /// The listening stream failed, and nothing else.
+    /// The listening stream, which no call depends on.
     pub(crate) fn of_listening(mut self) -> Self {
         self.inner.scope = Scope::Listening;
         self
@@ -205,6 +205,7 @@ impl Error {
                 | Refused::Status => Remedy::Correct,
                 Refused::TooManyRequests | Refused::Unavailable => again,
             },
+            Reason::Lost(Lost::NotOffered) => Remedy::GiveUp,
             Reason::Cancelled | Reason::Lost(_) | Reason::Transport(_) | Reason::Timeout(_) => {
                 again
             }
@@ -292,17 +293,20 @@ impl fmt::Display for Error {
             }
             _ => {}
         }
-        match method {
-            _ if *reason == Reason::Lost(Lost::NotOffered) => write!(f, "{reason}")?,
-            _ if *scope == Scope::Listening => write!(f, "the listening stream failed: {reason}")?,
-            Some(method) if *scope == Scope::Handshake => {
+        match (scope, reason, method) {
+            (Scope::Listening, Reason::Lost(Lost::NotOffered), _) => write!(f, "{reason}")?,
+            (Scope::Listening, Reason::Lost(Lost::Stream), _) => {
+                f.write_str("the server ended the listening stream")?;
+            }
+            (Scope::Listening, ..) => write!(f, "the listening stream failed: {reason}")?,
+            (Scope::Handshake, _, Some(method)) => {
                 write!(
                     f,
                     "`{method}` failed because no session could be made: {reason}"
                 )?;
             }
-            Some(method) => write!(f, "`{method}` failed: {reason}")?,
-            None => write!(f, "the connection failed: {reason}")?,
+            (_, _, Some(method)) => write!(f, "`{method}` failed: {reason}")?,
+            (_, _, None) => write!(f, "the connection failed: {reason}")?,
         }
         if *reason == Reason::Refused(Refused::NotFound) && self.is_of_handshake() {
             f.write_str(
@@ -317,10 +321,11 @@ impl fmt::Display for Error {
             (None, Some(excerpt)) if !excerpt.is_empty() => write!(f, " (it says \"{excerpt}\")")?,
             _ => {}
         }
-        if *scope == Scope::Listening {
-            return Ok(());
+        match (scope, reason) {
+            (Scope::Listening, Reason::Lost(Lost::NotOffered)) => Ok(()),
+            (Scope::Listening, _) => f.write_str("; it is opened anew by and by"),
+            _ => write!(f, "; {delivery}; {}", self.remedy()),
         }
-        write!(f, "; {delivery}; {}", self.remedy())
     }
 }
 
