@@ -29,7 +29,9 @@ impl Connection {
         let revision = self.exchanges.get(&id).map(|exchange| exchange.revision);
         let batches = revision.is_some_and(Revision::receives_batches);
         let limit = self.config.limits.batch;
-        self.stalled.remove(&id);
+        if self.stalled.remove(&id) {
+            self.hear(id);
+        }
         while let Some(feed) = self.feed_of(id) {
             let text = match feed.next() {
                 Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
@@ -77,7 +79,7 @@ impl Connection {
         self.account(id);
     }
 
-    fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
+    pub(super) fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
         match &mut self.exchanges.get_mut(&id)?.reading {
             Reading::Stream(feed) => Some(feed),
             Reading::Head | Reading::Ignored(_) | Reading::Whole(..) => None,
@@ -151,7 +153,7 @@ impl Connection {
             return;
         };
         let (ending, error) = match end {
-            End::Broken(failure) => (Ending::Failed(None), Error::new(failure, Delivery::Unknown)),
+            End::Broken(error) => (Ending::Failed(None), error),
             End::Clean if feed.is_batch() => {
                 let error = Error::new(Peer::WrongReply, Delivery::Unknown);
                 return self.exchange_failed(exchange.purpose, error);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::error::Failure;
+use crate::error::Error;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
 use crate::wire::sse::{Decoder, EventId, EventType, Item, LimitExceeded, Limits};
 
@@ -38,7 +38,7 @@ pub(super) struct Feed {
 /// How it ended.
 #[derive(Clone, Debug)]
 pub(super) enum End {
-    Broken(Failure),
+    Broken(Error),
     Clean,
 }
 

@@ -242,6 +242,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
                 stream.end(End::Clean);
+                self.timers.clear(Timer::Silence(id));
                 self.pump(id);
             }
             Reading::Whole(..) => self.conclude(id),
@@ -257,7 +258,8 @@ impl Connection {
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
-                stream.end(End::Broken(failure));
+                stream.end(End::Broken(Error::new(failure, Delivery::Unknown)));
+                self.timers.clear(Timer::Silence(id));
                 self.pump(id);
             }
             Reading::Whole(Whole::Refusal(_) | Whole::Typed(_, Some(_)), _) => self.conclude(id),

@@ -3,12 +3,20 @@
 
 use super::Connection;
 use super::exchange::{Purpose, Reading, Whole};
+use super::feed::End;
 use super::stream::Ending;
 use super::timers::Timer;
 use crate::ExchangeId;
 use crate::error::{Clock, Delivery, Error};
 
 impl Connection {
+    /// The clock of this exchange starts anew.
+    pub(super) fn hear(&mut self, id: ExchangeId) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.heard = self.now;
+        }
+    }
+
     /// Nothing may have come on this exchange for too long.
     pub(super) fn silent(&mut self, id: ExchangeId) {
         let (Some(silence), Some(exchange)) = (self.config.clocks.silence, self.exchanges.get(&id))
@@ -16,7 +24,9 @@ impl Connection {
             return;
         };
         let kept_alive = matches!(&exchange.reading, Reading::Stream(feed) if feed.lively);
-        let asked = match exchange.purpose {
+        let paused = match exchange.purpose {
+            // Nothing can come while the application leaves it in the socket.
+            _ if self.stalled.contains(&id) => true,
             Purpose::Call(call) | Purpose::Resume(call) => {
                 self.calls.get(&call).is_some_and(|call| call.is_asked())
             }
@@ -26,7 +36,7 @@ impl Connection {
         let due = exchange.heard + silence;
         if self.now < due {
             self.timers.set(Timer::Silence(id), due);
-        } else if asked {
+        } else if paused {
             self.timers.set(Timer::Silence(id), self.now + silence);
         } else if kept_alive || !self.is_current(exchange.generation) || !self.phase.is_open() {
             self.break_off(id);
@@ -53,22 +63,27 @@ impl Connection {
 
     /// Nobody is at the other end of this exchange.
     fn break_off(&mut self, id: ExchangeId) {
+        let silence = self.config.clocks.silence.unwrap_or_default();
+        let error = Error::new(Clock::Silence(silence), Delivery::Unknown);
+        if let Some(feed) = self.feed_of(id) {
+            if !feed.has_ended() {
+                // What has come is still to be given out.
+                feed.end(End::Broken(error));
+                self.timers.clear(Timer::Silence(id));
+                self.aborts.push_back(id);
+                self.pump(id);
+            }
+            return;
+        }
         let Some(exchange) = self.end_exchange(id) else {
             return;
         };
         self.aborts.push_back(id);
-        let silence = self.config.clocks.silence.unwrap_or_default();
-        let error = Error::new(Clock::Silence(silence), Delivery::Unknown);
-        let ending = Ending::Failed(None);
         match (&exchange.reading, &exchange.purpose) {
-            (Reading::Stream(feed), _) => {
-                let retry = feed.retry();
-                self.stream_cut(exchange, ending, retry, error);
-            }
             (Reading::Head | Reading::Whole(Whole::Json(_), _), Purpose::Call(call)) => {
                 self.broken(*call, error);
             }
-            _ => self.stream_cut(exchange, ending, None, error),
+            _ => self.stream_cut(exchange, Ending::Failed(None), None, error),
         }
     }
 
