@@ -473,15 +473,16 @@ impl Connection {
             return;
         };
         call.clock.asks = call.clock.asks.saturating_sub(1);
-        let left = if call.clock.asks == 0 {
-            call.clock.left.take()
-        } else {
-            None
-        };
-        if let Some((left, since)) = left {
+        if call.clock.asks > 0 {
+            return;
+        }
+        if let Some((left, since)) = call.clock.left.take() {
             let paused = now.since(since);
             call.clock.longest = call.clock.longest.map(|longest| longest + paused);
             self.timers.set(Timer::Call(id), now + left);
+        }
+        if let State::Sent(exchange) = call.state {
+            self.hear(exchange);
         }
     }
 
@@ -489,15 +490,17 @@ impl Connection {
     /// timeouts).
     pub(super) fn extend_clock(&mut self, id: CallId) {
         let now = self.now;
-        let Some(clock) = self.calls.get(&id).map(|call| &call.clock) else {
+        let Some(clock) = self.calls.get_mut(&id).map(|call| &mut call.clock) else {
             return;
         };
-        if let (Some(limit), Some(longest)) = (clock.limit, clock.longest) {
-            let due = self.timers.due(Timer::Call(id));
-            if let Some(due) = due {
-                let anew = (now + limit).min(longest).max(due);
-                self.timers.set(Timer::Call(id), anew);
-            }
+        let (Some(limit), Some(longest)) = (clock.limit, clock.longest) else {
+            return;
+        };
+        if let Some((left, since)) = &mut clock.left {
+            *left = limit.min(longest.since(*since)).max(*left);
+        } else if let Some(due) = self.timers.due(Timer::Call(id)) {
+            let anew = (now + limit).min(longest).max(due);
+            self.timers.set(Timer::Call(id), anew);
         }
     }
 }
