@@ -226,10 +226,11 @@ impl Connection {
         self.room = true;
         self.fail_call(id, Error::new(reason, delivery));
         let reason = told.unwrap_or("timed out");
+        let lingers = sent.flatten().filter(|exchange| self.abandon(*exchange));
         let tell = match sent {
             None => false,
             Some(None) => true,
-            Some(Some(exchange)) => self.abandon(exchange) || resumes,
+            Some(Some(_)) => lingers.is_some() || resumes,
         };
         let limit = self.config.limits.open_calls;
         if tell && self.answers.len() >= limit {
@@ -239,7 +240,7 @@ impl Connection {
             let route = Route::default();
             self.answers.push_back(Prompt::Cancel(Cancelling {
                 request,
-                exchange: sent.flatten(),
+                exchange: lingers,
                 generation,
                 reason,
                 route,
