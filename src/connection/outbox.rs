@@ -13,6 +13,7 @@ use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
 use super::stream::Stream;
+use super::timers::Timer;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc::{self, Members};
@@ -157,6 +158,11 @@ impl Connection {
             Some(Source::Call(call)) => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.state = State::Sent(exchange);
+                    if !first {
+                        let silence = self.config.clocks.silence;
+                        self.timers
+                            .set_within(Timer::Silence(exchange), self.now, silence);
+                    }
                     if first {
                         call.request = exchange.number();
                         call.generation = self.session.generation;

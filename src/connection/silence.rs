@@ -50,7 +50,10 @@ impl Connection {
         for id in silent {
             match self.exchanges.get_mut(&id) {
                 Some(_) if !reached => self.break_off(id),
-                Some(exchange) if matches!(exchange.reading, Reading::Stream(_)) => {
+                Some(exchange)
+                    if matches!(exchange.reading, Reading::Stream(_))
+                        || matches!(exchange.purpose, Purpose::Resume(_)) =>
+                {
                     exchange.heard = self.now;
                     let silence = self.config.clocks.silence;
                     self.timers
