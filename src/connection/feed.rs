@@ -28,8 +28,10 @@ pub(super) struct Feed {
     pub(super) repeated: bool,
     /// The largest chunk that came: as much as a slice may keep alive.
     largest: usize,
-    /// Whether a comment or an id showed that the server keeps the stream alive.
-    pub(super) lively: bool,
+    /// Whether a comment showed that the server keeps the stream alive.
+    pub(super) commented: bool,
+    /// Whether an id showed that it can be taken up again.
+    identified: bool,
     /// Absent for a batch in a JSON body.
     decoder: Option<Decoder>,
     end: Option<End>,
@@ -75,7 +77,8 @@ impl Feed {
             need: Need::default(),
             id: None,
             largest: 0,
-            lively: false,
+            commented: false,
+            identified: false,
             decoder: Some(Decoder::resume(limits, known.first())),
             known,
             repeated: false,
@@ -94,10 +97,16 @@ impl Feed {
             known: Vec::new(),
             repeated: false,
             largest: body.len(),
-            lively: false,
+            commented: false,
+            identified: false,
             decoder: None,
             end: Some(End::Clean),
         }
+    }
+
+    /// Whether silence on it means that nobody is there.
+    pub(super) fn is_lively(&self) -> bool {
+        self.commented || self.identified
     }
 
     pub(super) fn is_batch(&self) -> bool {
@@ -107,7 +116,7 @@ impl Feed {
     pub(super) fn feed(&mut self, chunk: Bytes) {
         self.largest = self.largest.max(chunk.len());
         if let Some(decoder) = &mut self.decoder {
-            self.lively |= chunk.first() == Some(&b':') && decoder.buffered() == 0;
+            self.commented |= chunk.first() == Some(&b':') && decoder.buffered() == 0;
             decoder.feed(chunk);
         }
     }
@@ -155,7 +164,7 @@ impl Feed {
                 Item::Event(event)
                     if matches!(event.kind, EventType::Message) && !event.data.is_empty() =>
                 {
-                    self.lively |= event.id.is_some();
+                    self.identified |= event.id.is_some();
                     self.repeated = event.has_own_id && self.is_known(event.id.as_ref());
                     self.id = event.has_own_id.then_some(event.id);
                     return Some(Next::Data(event.data.into_bytes()));
@@ -163,7 +172,7 @@ impl Feed {
                 Item::Event(event) if event.has_own_id => return Some(Next::Cursor(event.id)),
                 Item::Event(_) => {}
                 Item::Cursor(id) => {
-                    self.lively |= id.is_some();
+                    self.identified |= id.is_some();
                     return Some(Next::Cursor(id));
                 }
             }

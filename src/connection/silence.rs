@@ -23,14 +23,17 @@ impl Connection {
         else {
             return;
         };
-        let kept_alive = matches!(&exchange.reading, Reading::Stream(feed) if feed.lively);
+        let kept_alive = matches!(&exchange.reading, Reading::Stream(feed) if feed.is_lively());
         let paused = match exchange.purpose {
             // Nothing can come while the application leaves it in the socket.
             _ if self.stalled.contains(&id) => true,
             Purpose::Call(call) | Purpose::Resume(call) => {
                 self.calls.get(&call).is_some_and(|call| call.is_asked())
             }
-            Purpose::Listen => !kept_alive,
+            // Between calls a server may have nothing to say for long.
+            Purpose::Listen => {
+                !matches!(&exchange.reading, Reading::Stream(feed) if feed.commented)
+            }
             _ => return,
         };
         let due = exchange.heard + silence;
