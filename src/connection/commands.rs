@@ -212,8 +212,9 @@ impl Connection {
     }
 
     /// The network changed (the machine woke up, roamed): what waits for a server
-    /// that could not be reached tries again now, the listening stream is opened anew,
-    /// and a ping finds out whether the server of open calls is still there.
+    /// that could not be reached tries again now, streams that broke off are taken up
+    /// again, the listening stream is opened anew, and a ping finds out whether the
+    /// server of open calls is still there.
     pub fn network_changed(&mut self, now: Time) {
         self.begin(now);
         self.forgive();
@@ -276,8 +277,13 @@ impl Connection {
         self.handshake.forgive();
         self.listen_anew();
         self.check_streams();
-        for (id, call) in &self.calls {
-            if matches!(call.state, State::Delayed) && call.waits_for_server() {
+        for (id, call) in &mut self.calls {
+            let hurries = match call.state {
+                State::Cut => call.stream.forgive(),
+                State::Delayed => call.waits_for_server(),
+                _ => false,
+            };
+            if hurries && self.timers.due(Timer::Delay(*id)).is_some() {
                 self.timers.set(Timer::Delay(*id), now);
             }
         }

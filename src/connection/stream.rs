@@ -28,6 +28,8 @@ pub(super) struct Stream {
     /// What the server's `retry` said last.
     pub(super) told: Option<Duration>,
     failures: u32,
+    /// Whether the delay before the next exchange is one that nobody asked for.
+    backs_off: bool,
     barren: u32,
     /// When its exchange was answered; nothing before that.
     opened: Option<Time>,
@@ -122,9 +124,10 @@ impl Stream {
         self.cursor.iter().chain(ahead).cloned().collect()
     }
 
-    /// The failures are forgiven.
-    pub(super) fn forgive(&mut self) {
+    /// The failures are forgiven. Says whether the delay that runs is due to them.
+    pub(super) fn forgive(&mut self) -> bool {
         self.failures = 0;
+        self.backs_off
     }
 
     /// How long to wait before the next exchange, now that one has ended; nothing
@@ -148,6 +151,7 @@ impl Stream {
             Ending::Failed(after) => after.or(self.told),
         };
         let polling = ending == Ending::Clean && told.is_some();
+        self.backs_off = told.is_none();
         if !polling {
             self.failures = self.failures.saturating_add(1);
         }
