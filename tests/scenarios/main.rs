@@ -14,10 +14,12 @@
 
 mod answers;
 mod asks;
+mod between;
 mod cursor;
 mod errors;
 mod field;
 mod handshake;
+mod heard;
 mod hostile;
 mod interleavings;
 mod laws;
@@ -25,10 +27,13 @@ mod limits;
 mod listening;
 mod misuse;
 mod phases;
+mod polling;
+mod progress;
 mod redirects;
 mod resume;
 mod secrets;
 mod sessions;
+mod silence;
 mod streams;
 mod time;
 mod work;
