@@ -163,8 +163,9 @@ impl Connection {
     pub(super) fn reply(&mut self, call: CallId, reply: Reply) {
         if let Some(ended) = self.close_call(call) {
             if reply.outcome.is_ok() {
+                let lives = self.is_current(ended.generation);
                 self.restoring
-                    .remember(&ended.method, ended.params.as_ref());
+                    .remember(&ended.method, ended.params.as_ref(), lives);
             }
             self.events.push(Event::Reply { call, reply });
         }

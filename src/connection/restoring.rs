@@ -36,6 +36,17 @@ pub(super) struct Restore {
     pub(super) route: Route,
 }
 
+impl Restore {
+    fn new(method: &'static str, params: RawJson) -> Self {
+        let route = Route::default();
+        Self {
+            method,
+            params,
+            route,
+        }
+    }
+}
+
 impl Restoring {
     /// How many subscriptions there are to other resources.
     pub(super) fn others(&self, params: Option<&RawJson>) -> usize {
@@ -43,13 +54,17 @@ impl Restoring {
         self.subscriptions.len().saturating_sub(usize::from(known))
     }
 
-    /// A call succeeded: is it something to be restored?
-    pub(super) fn remember(&mut self, method: &str, params: Option<&RawJson>) {
+    /// A call succeeded: is it something to be restored? At once, if its session is
+    /// gone by now.
+    pub(super) fn remember(&mut self, method: &str, params: Option<&RawJson>, lives: bool) {
         match method {
             SUBSCRIBE => {
                 if let Some(uri) = uri(params) {
                     if let Ok(params) = RawJson::new(&json!({ "uri": uri })) {
-                        self.subscriptions.insert(uri, params);
+                        let known = self.subscriptions.insert(uri, params.clone());
+                        if !lives && known.is_none() {
+                            self.due.push_back(Restore::new(SUBSCRIBE, params));
+                        }
                     }
                 }
             }
@@ -61,6 +76,11 @@ impl Restoring {
                 let level = params.and_then(|params| Members::of(params.as_str()).get("level"));
                 self.level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
                 self.due.retain(|due| due.method != SET_LEVEL);
+                if !lives {
+                    let due = self.level.iter().cloned();
+                    self.due
+                        .extend(due.map(|params| Restore::new(SET_LEVEL, params)));
+                }
             }
             _ => {}
         }
@@ -73,12 +93,10 @@ impl Restoring {
             .subscriptions
             .values()
             .map(|params| (SUBSCRIBE, params));
-        let due = level.chain(uris).map(|(method, params)| Restore {
-            method,
-            params: params.clone(),
-            route: Route::default(),
-        });
-        self.due = due.collect();
+        let due = level.chain(uris);
+        self.due = due
+            .map(|(method, params)| Restore::new(method, params.clone()))
+            .collect();
     }
 }
 
