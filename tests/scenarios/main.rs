@@ -30,6 +30,7 @@ mod phases;
 mod polling;
 mod progress;
 mod redirects;
+mod restoring;
 mod resume;
 mod secrets;
 mod sessions;
