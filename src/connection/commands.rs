@@ -7,6 +7,7 @@ use super::Connection;
 use super::call::{NewCall, State};
 use super::control::Notice;
 use super::phase::{self, Input, Phase, Step};
+use super::restoring::SUBSCRIBE;
 use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Reason, RpcError};
 use crate::wire::headers;
@@ -61,8 +62,10 @@ impl Connection {
         )?;
         let params = self.params("call", params)?;
         let limit = self.config.limits.subscriptions;
-        if method == "resources/subscribe" {
-            let open = self.restoring.others(params.as_ref());
+        if method == SUBSCRIBE {
+            let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
+            let asked = asked.map(|call| call.params.as_ref());
+            let open = self.restoring.others(params.as_ref(), asked);
             within(open, limit, LimitKind::Subscriptions, method)?;
         }
         let (params, token) = if options.progress {

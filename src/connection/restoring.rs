@@ -2,7 +2,7 @@
 //! subscriptions (server/resources: subscriptions) and the log level
 //! (server/utilities: logging).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use http::Request;
@@ -15,7 +15,7 @@ use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::jsonrpc::{self, Members};
 use crate::{Event, RawJson};
 
-const SUBSCRIBE: &str = "resources/subscribe";
+pub(super) const SUBSCRIBE: &str = "resources/subscribe";
 const SET_LEVEL: &str = "logging/setLevel";
 
 /// What the application asked for and the server granted.
@@ -48,10 +48,19 @@ impl Restore {
 }
 
 impl Restoring {
-    /// How many subscriptions there are to other resources.
-    pub(super) fn others(&self, params: Option<&RawJson>) -> usize {
-        let known = uri(params).is_some_and(|uri| self.subscriptions.contains_key(&uri));
-        self.subscriptions.len().saturating_sub(usize::from(known))
+    /// How many subscriptions there are to other resources, with those that are
+    /// `asked` for.
+    pub(super) fn others<'a>(
+        &self,
+        params: Option<&RawJson>,
+        asked: impl Iterator<Item = Option<&'a RawJson>>,
+    ) -> usize {
+        let wanted = uri(params);
+        let mut others: BTreeSet<String> = asked.filter_map(uri).collect();
+        others.retain(|uri| !self.subscriptions.contains_key(uri) && Some(uri) != wanted.as_ref());
+        let known = wanted.is_some_and(|uri| self.subscriptions.contains_key(&uri));
+        let granted = self.subscriptions.len().saturating_sub(usize::from(known));
+        granted.saturating_add(others.len())
     }
 
     /// A call succeeded: is it something to be restored? At once, if its session is
