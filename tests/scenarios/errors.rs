@@ -156,6 +156,24 @@ fn clock_head() {
     );
 }
 
+#[test]
+fn clock_silence() {
+    let error = failed(|w, sent| {
+        w.answer(sent, 200).stream(&[]);
+        w.chunk(sent, ": keep-alive\n\n");
+        w.advance(secs(300));
+    });
+    assert_eq!(*error.reason(), Clock::Silence(secs(300)).into());
+    says(
+        &error,
+        Delivery::Unknown,
+        Remedy::Verify,
+        &format!(
+            "`tools/call` failed: nothing came for 300.0 s, and nobody seems to be there; {VERIFY}"
+        ),
+    );
+}
+
 #[track_caller]
 fn exceeds(error: &Error, kind: LimitKind, value: usize, delivery: Delivery, what: &str) {
     assert_eq!(*error.reason(), LimitExceeded { kind, value }.into());
@@ -266,6 +284,96 @@ fn limit_open_notifications() {
         1,
         Delivery::NotSent,
         "open notifications",
+    );
+}
+
+#[test]
+fn limit_subscriptions() {
+    let mut w = World::limited(|limits| limits.subscriptions = 0);
+    let params = json!({ "uri": "a:" });
+    let error = w
+        .connection
+        .call("resources/subscribe", &params, CallOptions::new(), w.now)
+        .unwrap_err();
+    exceeds(
+        &error,
+        LimitKind::Subscriptions,
+        0,
+        Delivery::NotSent,
+        "resource subscriptions",
+    );
+}
+
+#[test]
+fn lost_each_session() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    for session in ["s2", "s3", "s4"] {
+        w.advance(secs(40));
+        w.answer_all("tools/call", 404);
+        w.recover(session);
+    }
+    w.answer_all("tools/call", 404);
+    let error = w.error(call);
+    assert_eq!(*error.reason(), Lost::EachSession { sessions: 4 }.into());
+    says(
+        &error,
+        Delivery::Rejected,
+        Remedy::Retry,
+        "`tools/call` failed: the server ended each of the 4 sessions in which it was sent; the server did not execute it; call again",
+    );
+}
+
+#[test]
+fn lost_not_offered() {
+    let (mut w, get) = World::opening();
+    w.answer(&get, 405).empty();
+    let error = w.error_of(Subject::Listening);
+    assert_eq!(*error.reason(), Lost::NotOffered.into());
+    assert_eq!(error.status(), Some(StatusCode::METHOD_NOT_ALLOWED));
+    says(
+        &error,
+        Delivery::Rejected,
+        Remedy::GiveUp,
+        "the server offers no listening stream (HTTP 405 Method Not Allowed)",
+    );
+}
+
+#[test]
+fn lost_not_resumed() {
+    let (mut w, call, get) = World::resuming();
+    w.answer(&get, 409).body("busy");
+    let error = w.error(call);
+    assert_eq!(*error.reason(), Lost::NotResumed.into());
+    assert_eq!(
+        (error.status(), error.excerpt()),
+        (Some(StatusCode::CONFLICT), Some("busy"))
+    );
+    says(
+        &error,
+        Delivery::Unknown,
+        Remedy::Verify,
+        &format!(
+            "`tools/call` failed: the stream broke off before the reply, and the server does not resume it (HTTP 409 Conflict) (it says \"busy\"); {VERIFY}"
+        ),
+    );
+}
+
+#[test]
+fn of_the_listening_stream() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    let error = w.degraded();
+    assert_eq!(error.method(), None);
+    assert_eq!(
+        error.to_string(),
+        "the listening stream failed: the connection broke: connection reset by peer; it is opened anew by and by"
+    );
+    let (mut w, get) = World::listening();
+    w.end(&get);
+    assert_eq!(
+        w.degraded().to_string(),
+        "the server ended the listening stream; it is opened anew by and by"
     );
 }
 

@@ -1,13 +1,19 @@
-//! What goes wrong in the field: one test per row of that list that is about sessions and calls.
+//! What goes wrong in the field: one test per row of that list that is about sessions, calls and
+//! streams.
 //!
-//! Left to other issues: rows about GET, resuming and listening streams, the silence clock, the
-//! era, HTTP+SSE, authorisation, snapshots; rows about adapters are tested with the adapters.
+//! Left to other issues: rows about the era, HTTP+SSE, authorisation, snapshots; rows about
+//! adapters are tested with the adapters.
 
-use mcp_http::{Delivery, LossCause, Lost, Peer, Phase, Reason, Refused, Remedy, Subject};
+use std::time::Duration;
+
+use mcp_http::{
+    CallOptions, Clock, Delivery, Listening, LossCause, Lost, Peer, Phase, Reason, Refused, Remedy,
+    Subject,
+};
 use serde_json::{Value, json};
 
 use crate::world::{
-    Sent, World, initialized, log, millis, request, reset, result, rpc_error, secs,
+    Sent, World, config, initialized, log, millis, request, reset, result, rpc_error, secs,
 };
 
 #[test]
@@ -447,6 +453,265 @@ fn hanging_16_posts_starve_nobody() {
 }
 
 #[test]
+fn sessions_a_get_answered_404_does_not_rebuild_a_healthy_session() {
+    let (mut w, get) = World::opening();
+    w.answer(&get, 404).empty();
+    let (mut w, call, sent) = w.and_primed(CallOptions::new());
+    w.fail(&sent, reset());
+    gets_for(&mut w, secs(3600), |w, get| w.answer(get, 404).empty());
+    assert!(w.ended(call));
+    assert_eq!((w.count("initialize"), w.phase()), (1, Phase::Ready));
+    assert!(w.count("ping") <= 2, "{} pings", w.count("ping"));
+}
+
+#[test]
+fn hanging_an_event_stream_with_ids_ends_without_the_reply_and_is_resumed() {
+    let (mut w, call, sent) = World::primed();
+    w.end(&sent);
+    let get = w.reopen();
+    w.event(&get, &result(sent.rpc_id(), json!({ "ok": true })));
+    assert_eq!(w.result(call)["ok"], true);
+}
+
+#[test]
+fn hanging_a_resumed_stream_without_ids_is_bounded() {
+    let (mut w, call, sent) = World::primed();
+    w.fail(&sent, reset());
+    let gets = gets_for(&mut w, secs(600), |w, get| {
+        w.answer(get, 200).stream(&[log("no id")]);
+        w.end(get);
+    });
+    assert_eq!(
+        (w.error(call).delivery(), gets.len()),
+        (Delivery::Unknown, 4)
+    );
+}
+
+#[test]
+fn hanging_a_resume_answered_404_ends_the_call_and_ping_decides_about_the_session() {
+    for (answer, lost) in [(200, false), (404, true)] {
+        let (mut w, call, get) = World::resuming();
+        w.answer(&get, 404).empty();
+        assert_eq!(*w.error(call).reason(), Lost::NotResumed.into());
+        let ping = w.take("ping");
+        match answer {
+            200 => w.answer(&ping, 200).result(json!({})),
+            _ => w.answer(&ping, 404).empty(),
+        }
+        assert_eq!(w.reinitialized(), usize::from(lost));
+    }
+}
+
+#[test]
+fn hanging_half_open_after_sleep_or_a_network_change() {
+    // Found out by the silence clock, and at once by whoever says that the network changed.
+    for told in [false, true] {
+        let (mut w, call, _) = World::streaming();
+        if told {
+            w.connection.network_changed(w.now);
+            w.drive();
+        } else {
+            w.advance(secs(300));
+        }
+        let ping = w.take("ping");
+        w.fail(&ping, reset());
+        let error = w.error(call);
+        assert!(
+            matches!(error.reason(), Reason::Timeout(Clock::Silence(_))),
+            "{error}"
+        );
+        assert_eq!(error.delivery(), Delivery::Unknown);
+    }
+}
+
+#[test]
+fn hanging_a_get_whose_head_never_comes_is_never_in_the_way() {
+    let (mut w, _) = World::opening();
+    for _ in 0..100 {
+        let call = w.call("tools/call");
+        w.succeed("tools/call");
+        w.reply(call);
+        w.advance(secs(60));
+    }
+    w.close();
+    w.answer_all("DELETE", 200);
+    assert!(w.connection.is_closed());
+}
+
+/// Lets a server answer each GET so for this long. Gives the moments of the GETs.
+fn gets_for(
+    w: &mut World,
+    time: Duration,
+    mut answer: impl FnMut(&mut World, &Sent),
+) -> Vec<mcp_http::Time> {
+    let (end, before) = (w.now + time, w.sent.len());
+    loop {
+        w.answer_all("ping", 200);
+        while w.has("GET") {
+            let get = w.take("GET");
+            answer(w, &get);
+        }
+        match w.connection.poll_timeout() {
+            Some(due) if due <= end => w.advance(due.since(w.now)),
+            _ => break,
+        }
+    }
+    let gets = w.sent[before..]
+        .iter()
+        .filter(|sent| sent.method() == "GET");
+    gets.map(|sent| sent.at).collect()
+}
+
+/// How many GETs there were at most in any 3 s.
+fn most_in_3_s(gets: &[mcp_http::Time]) -> usize {
+    let within = |from: usize| {
+        gets[from..]
+            .iter()
+            .take_while(move |at| at.since(gets[from]) <= secs(3))
+    };
+    (0..gets.len())
+        .map(|from| within(from).count())
+        .max()
+        .unwrap_or_default()
+}
+
+#[test]
+fn storms_retry_0_and_close_has_a_floor() {
+    let close: fn(&mut World, &Sent) = |w, get| {
+        w.answer(get, 200).stream(&[]);
+        w.chunk(get, "retry: 0\n\n");
+        w.end(get);
+    };
+    let (mut w, get) = World::opening();
+    close(&mut w, &get);
+    let gets = gets_for(&mut w, secs(600), close);
+    assert!(most_in_3_s(&gets) <= 6, "{} in 3 s", most_in_3_s(&gets));
+    assert!(gets.len() > 500, "polling goes on: {}", gets.len());
+    let (mut w, call, sent) = World::primed();
+    w.chunk(&sent, "retry: 0\n\n");
+    w.end(&sent);
+    let gets = gets_for(&mut w, secs(599), close);
+    assert!(most_in_3_s(&gets) <= 6, "{} in 3 s", most_in_3_s(&gets));
+    assert!(!w.ended(call));
+}
+
+#[test]
+fn storms_retry_99999999999_has_a_ceiling() {
+    let told = "retry: 99999999999\n\n";
+    let (mut w, get) = World::listening();
+    w.chunk(&get, told);
+    w.end(&get);
+    let gets = gets_for(&mut w, secs(3600), |w, get| {
+        w.answer(get, 200).stream(&[]);
+        w.chunk(get, told);
+        w.end(get);
+    });
+    assert_eq!(gets.len(), 12, "every 5 min");
+    let (mut w, call, sent) = World::primed();
+    w.chunk(&sent, told);
+    w.end(&sent);
+    assert_eq!(w.error(call).delivery(), Delivery::Unknown);
+}
+
+#[test]
+fn storms_a_stream_reset_right_after_its_head_grows() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    let gets = gets_for(&mut w, secs(86_400), |w, get| {
+        w.answer(get, 200).stream(&[]);
+        w.fail(get, reset());
+    });
+    assert!(most_in_3_s(&gets) <= 4, "{} in 3 s", most_in_3_s(&gets));
+    assert!(gets.len() <= 4 + 288, "{} in a day", gets.len());
+}
+
+#[test]
+fn storms_200_then_end_for_hours_does_not_reset_the_count() {
+    let (mut w, get) = World::listening();
+    w.end(&get);
+    let gets = gets_for(&mut w, secs(11 * 3600), |w, get| {
+        w.answer(get, 200).stream(&[log("hello")]);
+        w.end(get);
+    });
+    assert!(gets.len() <= 4 + 132, "{}", gets.len());
+    let (mut w, call, sent) = World::primed();
+    w.end(&sent);
+    let gets = gets_for(&mut w, secs(500), |w, get| {
+        w.answer(get, 200).stream(&[]);
+        w.event_with_id(get, "1", &log("hello"));
+        w.end(get);
+    });
+    assert_eq!((gets.len(), w.ended(call)), (4, true));
+}
+
+#[test]
+fn storms_polling_with_a_close_every_few_seconds_is_not_given_up() {
+    let (mut w, call, sent) = World::ready().and_primed(CallOptions::new().time_out(secs(14_403)));
+    w.chunk(&sent, "retry: 2000\n\n");
+    w.end(&sent);
+    let mut number = 0;
+    let gets = gets_for(&mut w, secs(14_400), |w, get| {
+        number += 1;
+        w.answer(get, 200).stream(&[]);
+        w.event_with_id(get, &number.to_string(), &log("working"));
+        w.end(get);
+        w.events.clear();
+    });
+    assert_eq!(gets.len(), 7_200, "one per told delay");
+    assert!(!w.ended(call));
+}
+
+#[test]
+fn storms_a_listening_get_answered_200_text_plain_is_not_asked_again() {
+    let (mut w, get) = World::opening();
+    w.answer(&get, 200).typed("text/plain", "OK");
+    let gets = gets_for(&mut w, secs(11 * 3600), |_, _| {});
+    assert_eq!(
+        (gets.len(), w.connection.status().listening),
+        (0, Listening::NotOffered)
+    );
+}
+
+#[test]
+fn storms_a_second_get_while_the_server_still_holds_the_first() {
+    for refused in [400, 409] {
+        let (mut w, get) = World::listening();
+        let call = w.call("tools/call");
+        w.fail(&get, reset());
+        let gets = gets_for(&mut w, secs(60), |w, get| w.answer(get, refused).empty());
+        assert!(gets.len() <= 4, "{refused}");
+        assert_eq!(w.connection.status().listening, Listening::Degraded);
+        assert_eq!(
+            (w.reinitialized(), w.phase()),
+            (0, Phase::Ready),
+            "{refused}"
+        );
+        w.succeed("tools/call");
+        w.reply(call);
+        w.reopen();
+        assert_eq!(w.connection.status().listening, Listening::Open);
+    }
+}
+
+#[test]
+fn storms_a_failed_get_ends_neither_call_nor_session() {
+    for refused in [0, 403, 418, 500] {
+        let mut w = World::new(config().listen(true));
+        w.connect();
+        w.establish("s1");
+        let get = w.take("GET");
+        let call = w.call("tools/call");
+        match refused {
+            0 => w.fail(&get, reset()),
+            refused => w.answer(&get, refused).empty(),
+        }
+        assert_eq!((w.reinitialized(), w.ended(call)), (0, false), "{refused}");
+        w.succeed("tools/call");
+        w.reply(call);
+    }
+}
+
+#[test]
 fn storms_one_reset_post_ends_nothing_else() {
     let mut w = World::ready();
     let (hit, other) = (w.call("tools/call"), w.call("tools/list"));
@@ -464,6 +729,28 @@ fn storms_a_bad_line_or_bad_json_does_not_end_the_session() {
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.reply(call);
     assert_eq!(w.reinitialized(), 0);
+}
+
+#[test]
+fn streams_a_cursor_is_kept_over_a_second_break() {
+    let (mut w, _, sent) = World::primed();
+    w.event_with_id(&sent, "17", &log("x"));
+    w.fail(&sent, reset());
+    let get = w.reopen();
+    w.fail(&get, reset());
+    assert_eq!(w.wait_for("GET").cursor(), Some("17"));
+}
+
+#[test]
+fn streams_an_empty_id_clears_and_a_type_does_not_stick() {
+    let (mut w, call, sent) = World::primed();
+    w.chunk(&sent, "event: other\ndata: {}\n\n");
+    w.event_with_id(&sent, "1", &log("a message again"));
+    assert_eq!(w.logs(), ["a message again"]);
+    w.chunk(&sent, "id:\ndata:\n\n");
+    w.fail(&sent, reset());
+    assert!(w.ended(call), "no cursor, no resume");
+    assert_eq!(w.count("GET"), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use mcp_http::{
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, log, notification, request, result, secs};
+use crate::world::{Sent, World, log, notification, request, reset, result, secs};
 
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
@@ -26,7 +26,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((limits.unread, limits.unread_bytes), (256, 1 << 20));
     assert_eq!((limits.line, limits.event), (16 << 20, 16 << 20));
     assert_eq!((limits.json_body, limits.error_body), (64 << 20, 64 << 10));
-    assert_eq!(limits.buffers, 256 << 20);
+    assert_eq!((limits.subscriptions, limits.buffers), (1024, 256 << 20));
 }
 
 #[test]
@@ -319,4 +319,118 @@ fn session_events_that_nobody_reads_give_way_and_leave_a_gap() {
         panic!("no gap")
     };
     assert_eq!(missed, 600 - 256, "a loss and a new session each");
+}
+
+fn subscribe(w: &mut World, uri: &str) -> Result<CallId, Error> {
+    let params = json!({ "uri": uri });
+    let options = CallOptions::new();
+    let call = w
+        .connection
+        .call("resources/subscribe", &params, options, w.now);
+    w.drive();
+    call
+}
+
+#[test]
+fn subscriptions() {
+    let mut w = World::limited(|limits| limits.subscriptions = 2);
+    for uri in ["a:", "b:"] {
+        subscribe(&mut w, uri).unwrap();
+        w.succeed("resources/subscribe");
+    }
+    let error = subscribe(&mut w, "c:").unwrap_err();
+    assert_eq!(
+        (exceeded(&error), error.delivery(), error.method()),
+        (
+            LimitKind::Subscriptions,
+            Delivery::NotSent,
+            Some("resources/subscribe")
+        )
+    );
+    subscribe(&mut w, "b:").expect("it is one of the two");
+    w.succeed("resources/subscribe");
+    let params = json!({ "uri": "a:" });
+    let options = CallOptions::new();
+    w.connection
+        .call("resources/unsubscribe", &params, options, w.now)
+        .unwrap();
+    w.drive();
+    subscribe(&mut w, "c:").expect_err("it is not granted yet");
+    w.succeed("resources/unsubscribe");
+    subscribe(&mut w, "c:").unwrap();
+}
+
+#[test]
+fn subscriptions_that_are_not_granted_yet_count() {
+    let mut w = World::limited(|limits| limits.subscriptions = 2);
+    subscribe(&mut w, "a:").unwrap();
+    subscribe(&mut w, "b:").unwrap();
+    subscribe(&mut w, "b:").expect("it is one of the two");
+    subscribe(&mut w, "c:").unwrap_err();
+    w.answer_all("resources/subscribe", 422);
+    subscribe(&mut w, "c:").expect("none was granted");
+}
+
+#[test]
+fn open_asks_of_the_listening_stream_count_with_those_of_calls() {
+    let w = World::ready_with(|c| {
+        c.listen(true)
+            .limits(crate::world::limits(|limits| limits.open_asks = 2))
+    });
+    let (mut w, _, sent) = streaming(w);
+    let get = w.reopen();
+    w.event(&get, &request(1, "roots/list", json!({})));
+    w.event(&sent, &request(2, "roots/list", json!({})));
+    w.event(&sent, &request(3, "roots/list", json!({})));
+    assert!(!w.connection.wants_read(sent.exchange));
+    let ticket = w.ask().ticket;
+    w.reply_to(ticket);
+    w.accept("answer");
+    assert!(w.connection.wants_read(sent.exchange));
+}
+
+#[test]
+fn line_and_event_of_a_resumed_and_of_the_listening_stream() {
+    for over in [0, 1] {
+        let field = "data: ".len();
+        let limits = crate::world::limits(|limits| limits.line = field + 500 - over);
+        let w = World::ready_with(|c| c.listen(true).limits(limits));
+        let (mut w, call, sent) = w.and_primed(CallOptions::new());
+        let listening = w.reopen();
+        w.chunk(&listening, sized(500));
+        let degraded = w
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::StreamDegraded { .. }));
+        assert_eq!((degraded.count(), w.messages().len()), (over, 1 - over));
+        w.fail(&sent, reset());
+        let get = std::iter::from_fn(|| Some(w.wait_for("GET")))
+            .find(|get| get.cursor() == Some("p"))
+            .unwrap();
+        w.answer(&get, 200).stream(&[]);
+        w.chunk(&get, sized(500));
+        assert_eq!((w.ended(call), w.messages().len()), (over == 1, 1 - over));
+        if over == 1 {
+            assert_eq!(exceeded(&w.error(call)), LimitKind::Line);
+            assert!(w.aborted.contains(&get.exchange));
+        }
+    }
+}
+
+#[test]
+fn buffers_of_the_listening_stream_are_its_own_concern() {
+    let w = World::ready_with(|c| {
+        c.listen(true)
+            .limits(crate::world::limits(|limits| limits.buffers = 10_000))
+    });
+    let (mut w, call, sent) = streaming(w);
+    let get = w.reopen();
+    w.chunk(&get, vec![b'x'; 10_000]);
+    assert_eq!(w.connection.status().buffered, 10_000);
+    w.chunk(&get, "x");
+    let error = w.degraded();
+    assert_eq!(exceeded(&error), LimitKind::Buffers);
+    assert_eq!(w.connection.status().buffered, 0);
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.reply(call);
 }
