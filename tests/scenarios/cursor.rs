@@ -403,7 +403,7 @@ fn an_event_that_the_break_cut_off_comes_once() {
     let (mut w, _, sent) = World::primed();
     let two = event_with_id("2", &log("two"));
     w.event_with_id(&sent, "1", &log("one"));
-    w.chunk(&sent, two[..two.len() - 1].to_owned());
+    w.chunk(&sent, two.trim_end().to_owned() + "\n");
     let (get, cursor) = cursor_after_break(&mut w, &sent);
     assert_eq!(cursor, "1");
     w.chunk(&get, two);

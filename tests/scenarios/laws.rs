@@ -1,8 +1,8 @@
 //! The laws of the design, each with a test that would fail without it.
 //!
-//! What the laws say of reconnects, resumes, rounds for input, listening streams and legacy
-//! `endpoint` events belongs to other issues and is not here yet. Laws 2 and 10 are checked
-//! besides in every story, by [`World`].
+//! What the laws say of rounds for input and legacy `endpoint` events belongs to other issues and
+//! is not here yet. Laws 2 and 10 are checked besides in every story, by [`World`]. Law 4 for
+//! streams: see `field` for storms, one by one.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use mcp_http::{
 use serde_json::json;
 
 use crate::world::{
-    World, config, log, millis, refused_connection, request, reset, result, rpc_error, secs,
+    Sent, World, config, log, millis, refused_connection, request, reset, result, rpc_error, secs,
 };
 
 /// A story with a bit of everything, as text: what was sent, told and waited for.
 fn story(seed: u64) -> String {
-    let mut w = World::new(config().seed(seed));
+    let mut w = World::new(config().seed(seed).listen(true));
     w.call_with(
         "tools/call",
         CallOptions::new().progress().wait_for_server(secs(60)),
@@ -31,6 +31,12 @@ fn story(seed: u64) -> String {
     w.call("tools/list");
     w.answer_all("tools/list", 404);
     w.recover("s2");
+    let listening = w.reopen();
+    w.fail(&listening, reset());
+    let (mut w, _, sent) = w.and_primed(CallOptions::new());
+    w.fail(&sent, reset());
+    w.wait_for("GET");
+    w.wait_for("GET");
     w.close();
     let sent = w
         .sent
@@ -66,6 +72,30 @@ fn law_1_a_clone_does_what_its_original_does() {
         );
         assert_eq!(one.sent_since(0), two.sent_since(0), "{phase:?}");
     }
+}
+
+/// A call and the listening stream broke off: both wait.
+fn cut() -> World {
+    let w = World::ready_with(|c| c.listen(true));
+    let (mut w, _, sent) = w.and_primed(CallOptions::new());
+    let get = w.reopen();
+    w.event_with_id(&get, "l", &log("x"));
+    w.fail(&get, reset());
+    w.fail(&sent, reset());
+    w
+}
+
+#[test]
+fn law_1_a_clone_of_cut_streams_does_what_its_original_does() {
+    let (mut one, mut two) = (cut(), cut());
+    let mut three = two.clone();
+    for w in [&mut one, &mut two, &mut three] {
+        w.advance(secs(3));
+        w.close();
+    }
+    let told = |w: &World| format!("{:?} {:?}", w.events, w.sent.last().map(|sent| sent.at));
+    assert_eq!(told(&one), told(&two));
+    assert_eq!(told(&one), told(&three));
 }
 
 #[test]
@@ -156,6 +186,54 @@ fn law_3_a_404_of_an_older_generation_causes_none() {
 }
 
 #[test]
+fn law_2_however_often_the_reply_comes_the_call_ends_once() {
+    let (w, call, sent) = World::primed();
+    let (mut w, _, other) = w.and_primed(CallOptions::new());
+    let reply = result(sent.rpc_id(), json!({}));
+    w.fail(&sent, reset());
+    let get = w.reopen();
+    for stream in [&other, &get, &get, &other] {
+        w.event(stream, &reply);
+    }
+    w.end(&get);
+    w.cancel(call);
+    w.advance(secs(3600));
+    w.reply(call);
+}
+
+#[test]
+fn law_2_whatever_happens_to_its_stream_a_call_ends() {
+    for silent_from in 0..4 {
+        let (mut w, call, sent) = World::primed();
+        if silent_from > 0 {
+            w.fail(&sent, reset());
+        }
+        if silent_from > 1 {
+            let get = w.reopen();
+            if silent_from > 2 {
+                w.chunk(&get, "retry: 300000\n\n");
+                w.end(&get);
+            }
+        }
+        w.advance(secs(600));
+        assert!(w.ended(call), "{silent_from}");
+    }
+}
+
+#[test]
+fn law_3_404s_to_gets_cause_one_session_at_most() {
+    let mut w = cut();
+    for _ in 0..3 {
+        w.advance(secs(2));
+        w.answer_all("GET", 404);
+    }
+    w.answer_all("ping", 404);
+    w.answer_all("GET", 404);
+    w.recover("s2");
+    assert_eq!((w.count("initialize"), w.reinitialized()), (2, 1));
+}
+
+#[test]
 fn law_3_one_handshake_at_a_time() {
     let mut w = World::initializing();
     for _ in 0..10 {
@@ -228,6 +306,130 @@ fn law_4_redirects_resends_and_retries_of_a_call_are_bounded() {
             refuse(&mut w);
         }
         assert_eq!(w.count("tools/call"), sendings, "{name}");
+    }
+}
+
+/// What a server does with every GET, and how many it may get in any 3 s.
+type EveryGet = (&'static str, fn(&mut World, &Sent), usize);
+
+const EVERY_GET: [EveryGet; 14] = [
+    (
+        "200, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.end(get);
+        },
+        4,
+    ),
+    (
+        "200, reset",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.fail(get, reset());
+        },
+        4,
+    ),
+    (
+        "a message, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[log("x")]);
+            w.end(get);
+        },
+        4,
+    ),
+    (
+        "retry 0, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.chunk(get, "retry: 0\n\n");
+            w.end(get);
+        },
+        6,
+    ),
+    (
+        "retry 0, an id, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.chunk(get, "retry: 0\nid: 1\ndata:\n\n");
+            w.end(get);
+        },
+        6,
+    ),
+    (
+        "retry 0, the same event, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.chunk(get, "retry: 0\n\n");
+            w.event_with_id(get, "1", &log("x"));
+            w.end(get);
+        },
+        6,
+    ),
+    (
+        "retry 0, reset",
+        |w, get| {
+            w.answer(get, 200).stream(&[]);
+            w.chunk(get, "retry: 0\n\n");
+            w.fail(get, reset());
+        },
+        6,
+    ),
+    (
+        "retry 0, a message each, end",
+        |w, get| {
+            w.answer(get, 200).stream(&[log("x")]);
+            w.chunk(get, "retry: 0\n\n");
+            w.end(get);
+        },
+        31,
+    ),
+    ("refused", |w, get| w.fail(get, refused_connection()), 4),
+    ("reset", |w, get| w.fail(get, reset()), 4),
+    ("404", |w, get| w.answer(get, 404).empty(), 4),
+    ("409", |w, get| w.answer(get, 409).empty(), 4),
+    (
+        "429 Retry-After 0",
+        |w, get| w.answer(get, 429).header("retry-after", "0").empty(),
+        6,
+    ),
+    (
+        "307",
+        |w, get| w.answer(get, 307).header("location", "/mcp").empty(),
+        16,
+    ),
+];
+
+#[test]
+fn law_4_whatever_the_server_does_gets_stay_within_their_budget() {
+    for (name, every, most) in EVERY_GET {
+        let mut w = cut();
+        let end = w.now + secs(1800);
+        loop {
+            w.answer_all("ping", 200);
+            while w.has("GET") {
+                let get = w.take("GET");
+                every(&mut w, &get);
+            }
+            match w.connection.poll_timeout() {
+                Some(due) if due < end => w.advance(due.since(w.now)),
+                _ => break,
+            }
+        }
+        // Two streams, each with its budget.
+        for cursor in [None, Some("p")] {
+            let gets = w.sent.iter().filter(|sent| sent.method() == "GET");
+            let gets: Vec<_> = gets
+                .filter(|get| (get.cursor() == Some("p")) == cursor.is_some())
+                .map(|get| get.at)
+                .collect();
+            for (from, at) in gets.iter().enumerate() {
+                let within = gets[from..].iter().take_while(|to| to.since(*at) < secs(3));
+                let count = within.count();
+                assert!(count <= 2 * most, "{name}: {count} in 3 s");
+            }
+        }
+        assert_eq!(w.count("initialize"), 1, "{name}");
+        assert!(w.count("ping") <= 16, "{name}: {} pings", w.count("ping"));
     }
 }
 
@@ -334,6 +536,45 @@ fn law_6_nothing_carries_the_id_of_a_lost_session() {
 }
 
 #[test]
+fn law_6_no_stream_is_resumed_with_the_id_or_the_cursor_of_a_lost_session() {
+    for recovery in [Recovery::Automatic, Recovery::Hold, Recovery::Manual] {
+        let w = World::ready_with(|c| c.recovery(recovery).listen(true));
+        let (w, _, one) = w.and_primed(CallOptions::new());
+        let (w, _, two) = w.and_primed(CallOptions::new());
+        let (mut w, _, _) = w.and_primed(CallOptions::new());
+        let listening = w.reopen();
+        w.event_with_id(&listening, "l", &log("x"));
+        w.fail(&listening, reset());
+        w.fail(&one, reset());
+        w.advance(secs(1));
+        // One GET is under way, one delay runs, one stream goes on.
+        w.fail(&two, reset());
+        w.call("tools/list");
+        let before = w.sent.len();
+        w.answer_all("tools/list", 404);
+        let gets: Vec<_> = w.open.clone();
+        for get in gets.iter().filter(|sent| sent.method() == "GET") {
+            w.answer(get, 307).header("location", "/mcp/").empty();
+        }
+        w.connection.network_changed(w.now);
+        w.advance(secs(10));
+        if w.has("initialize") {
+            w.establish("s2");
+        }
+        w.advance(secs(1000));
+        let since = &w.sent[before..];
+        assert!(
+            since.iter().all(|sent| sent.session() != Some("s1")),
+            "{recovery:?}"
+        );
+        assert!(
+            since.iter().all(|sent| sent.cursor().is_none()),
+            "{recovery:?}"
+        );
+    }
+}
+
+#[test]
 fn law_6_what_was_queued_before_the_loss_does_not_leave_with_it() {
     let mut w = World::ready();
     w.call("tools/list");
@@ -413,6 +654,28 @@ fn law_7_one_failed_exchange_ends_what_it_carried_and_nothing_else() {
 }
 
 #[test]
+fn law_7_a_stream_that_breaks_ends_no_other() {
+    let w = World::ready_with(|c| c.listen(true));
+    let (w, one, broken) = w.and_primed(CallOptions::new());
+    let (mut w, two, other) = w.and_primed(CallOptions::new());
+    let get = w.reopen();
+    w.chunk(&broken, vec![b'x'; (16 << 20) + 1]);
+    assert!(w.ended(one) && !w.ended(two));
+    w.chunk(&get, vec![b'x'; (16 << 20) + 1]);
+    w.event(&other, &log("goes on"));
+    assert_eq!(w.logs(), ["goes on"]);
+    w.fail(&other, reset());
+    let mut gets = [w.wait_for("GET"), w.wait_for("GET")];
+    gets.sort_by_key(|get| get.cursor().is_none());
+    w.answer(&gets[0], 404).empty();
+    assert!(w.ended(two));
+    w.succeed("ping");
+    w.answer(&gets[1], 200).stream(&[log("listening")]);
+    assert_eq!(w.logs(), ["listening"]);
+    assert_eq!((w.phase(), w.count("initialize")), (Phase::Ready, 1));
+}
+
+#[test]
 fn law_8_everything_the_server_can_fill_is_bounded() {
     // See `limits` for each limit to the letter.
     let mut w = World::limited(|limits| limits.buffers = 1 << 20);
@@ -459,6 +722,55 @@ fn law_10_what_the_peer_says_about_time_has_a_floor_and_a_ceiling() {
         w.answer(&sent, 429).header("retry-after", after).empty();
         let waited = if w.ended(call) { None } else { Some(w.wake()) };
         assert_eq!(waited, waits, "{after}");
+    }
+}
+
+#[test]
+fn law_10_retry_has_a_floor_and_a_ceiling() {
+    for (told, waits) in [
+        ("0", millis(100)),
+        ("300000", secs(300)),
+        ("999999999", secs(300)),
+    ] {
+        let (mut w, get) = World::listening();
+        w.chunk(&get, format!("retry: {told}\n\n"));
+        w.end(&get);
+        assert_eq!(w.wake(), waits, "{told}");
+        assert!(w.has("GET"));
+    }
+}
+
+#[test]
+fn law_10_poll_timeout_is_due_now_while_a_get_waits_to_be_polled() {
+    let mut w = cut();
+    let due = w.connection.poll_timeout().unwrap();
+    w.connection.handle_timeout(due);
+    assert_eq!(w.connection.poll_timeout(), Some(due));
+    w.now = due;
+    w.drive();
+    assert!(w.connection.poll_timeout().unwrap() > due);
+}
+
+#[test]
+fn law_10_poll_timeout_of_streams_is_never_in_the_past_once_handled() {
+    let mut worlds = vec![cut()];
+    for opened in [false, true] {
+        let mut w = cut();
+        w.advance(secs(2));
+        if opened {
+            w.reopen();
+            w.reopen();
+        }
+        worlds.push(w);
+    }
+    for mut w in worlds {
+        for step in [0, 1, 50, 999, 30_000, 299_999, 1, 700_000] {
+            w.now = w.now + millis(step);
+            w.connection.handle_timeout(w.now);
+            let due = w.connection.poll_timeout();
+            assert!(due.is_none_or(|due| due >= w.now), "{step}: {due:?}");
+            w.drive();
+        }
     }
 }
 
@@ -561,6 +873,26 @@ fn law_12_closed_is_closed_whatever_arrives_late() {
             w.sent_since(before)
         );
         assert!(w.connection.is_closed(), "{phase:?}");
+    }
+}
+
+#[test]
+fn law_12_no_stream_comes_back_to_life() {
+    for wait in [0, 2] {
+        let mut w = cut();
+        w.advance(secs(wait));
+        let gets: Vec<_> = w.open.clone();
+        w.close();
+        w.answer_all("DELETE", 404);
+        let before = w.sent.len();
+        for get in &gets {
+            w.answer(get, 404).head();
+            w.fail(get, reset());
+        }
+        w.connection.network_changed(w.now);
+        w.advance(secs(86_400));
+        assert_eq!((w.sent.len(), w.phase()), (before, Phase::Closed));
+        assert_eq!(w.connection.poll_timeout(), None);
     }
 }
 

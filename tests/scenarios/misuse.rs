@@ -191,6 +191,38 @@ fn a_second_head_while_the_body_comes() {
 }
 
 #[test]
+fn reports_out_of_order_of_a_get() {
+    for (mut w, get) in [World::opening(), {
+        let (w, _, get) = World::resuming();
+        (w, get)
+    }] {
+        let id = get.exchange;
+        unchanged("handle_body", Phase::Ready, &mut w, |w| {
+            w.connection.handle_body(id, "x".into(), w.now)
+        });
+        unchanged("handle_end", Phase::Ready, &mut w, |w| {
+            w.connection.handle_end(id, w.now)
+        });
+        w.answer(&get, 200).stream(&[]);
+        unchanged("handle_head", Phase::Ready, &mut w, |w| {
+            w.connection
+                .handle_head(id, StatusCode::OK, &HeaderMap::new(), w.now)
+        });
+        w.end(&get);
+        let before = w.visible();
+        w.answer(&get, 404).head();
+        w.chunk(&get, "late");
+        w.end(&get);
+        w.fail(&get, Failure::broken("late"));
+        assert_eq!(
+            w.visible(),
+            before,
+            "what is reported after its end is ignored"
+        );
+    }
+}
+
+#[test]
 fn an_answer_that_cannot_be_leaves_the_ask_open() {
     let mut w = World::ready();
     w.call("tools/call");

@@ -1,6 +1,6 @@
 //! The phases of a connection: the table as text, and each phase as it is lived through.
 
-use mcp_http::{Connection, Phase};
+use mcp_http::{Connection, Listening, Phase};
 
 use crate::world::World;
 
@@ -53,10 +53,36 @@ fn status_shows_what_there_is_in_each_phase() {
         let lives = matches!(phase, Phase::Confirming | Phase::Ready | Phase::Held);
         assert_eq!(status.revision.is_some(), lives, "{phase:?}");
         assert_eq!(status.has_session_id, lives, "{phase:?}");
+        assert_eq!(status.listening, Listening::Off, "{phase:?}");
         assert_eq!(
             w.connection.is_closed(),
             phase == Phase::Closed,
             "{phase:?}"
         );
     }
+}
+
+#[test]
+fn the_listening_stream_in_each_phase() {
+    use Listening::{Degraded, Off, Open, Opening};
+    let mut w = World::new(crate::world::config().listen(true));
+    let status = |w: &World| w.connection.status().listening;
+    w.connect();
+    assert_eq!((w.phase(), status(&w)), (Phase::Initializing, Off));
+    w.accept_initialize("s1");
+    assert_eq!((w.phase(), status(&w)), (Phase::Confirming, Off));
+    w.accept("notifications/initialized");
+    assert_eq!((w.phase(), status(&w)), (Phase::Ready, Opening));
+    let get = w.reopen();
+    assert_eq!(status(&w), Open);
+    w.end(&get);
+    assert_eq!(status(&w), Degraded);
+    w.reopen();
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    assert_eq!((w.phase(), status(&w)), (Phase::Due, Off));
+    w.recover("s2");
+    assert_eq!((w.phase(), status(&w)), (Phase::Ready, Opening));
+    w.close();
+    assert_eq!((w.phase(), status(&w)), (Phase::Closing, Off));
 }

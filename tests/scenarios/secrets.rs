@@ -230,3 +230,80 @@ fn the_excerpt_of_an_error_body_is_the_stated_exception() {
     w.events.clear();
     all_clean(&w);
 }
+
+#[test]
+fn event_ids() {
+    const ID: &str = "MARKED-event-id";
+    let mut w = marked();
+    let call = marked_call(&mut w);
+    w.answer(&call, 200).stream(&[]);
+    w.chunk(&call, format!("id: {ID}\ndata:\n\n"));
+    w.reading = false;
+    w.event_with_id(
+        &call,
+        ID,
+        &notification("notifications/message", json!({ "k": "MARKED" })),
+    );
+    all_clean(&w);
+    w.fail(&call, reset());
+    all_clean(&w);
+    let get = w.wait_for("GET");
+    assert_eq!(get.cursor(), Some(ID));
+    clean("its headers", &format!("{:?}", get.request.headers()));
+    w.answer(&get, 404).empty();
+    all_clean(&w);
+    w.connection.network_changed(w.now);
+    all_clean(&w);
+}
+
+#[test]
+fn events_of_the_listening_stream() {
+    let mut w = World::new(config().listen(true));
+    w.connect();
+    w.establish(SESSION);
+    let get = w.take("GET");
+    clean("its headers", &format!("{:?}", get.request.headers()));
+    w.answer(&get, 200).stream(&[]);
+    w.event_with_id(
+        &get,
+        "MARKED",
+        &request("MARKED", "roots/list", json!({ "k": "MARKED" })),
+    );
+    w.chunk(&get, "data: MARKED\n\n");
+    all_clean(&w);
+    w.fail(&get, reset());
+    all_clean(&w);
+    let get = w.wait_for("GET");
+    assert_eq!(get.cursor(), Some("MARKED"));
+    w.answer(&get, 307)
+        .header("location", "https://evil.com/?key=MARKED")
+        .empty();
+    all_clean(&w);
+}
+
+#[test]
+fn what_is_restored_or_is_not() {
+    let mut w = marked();
+    let params = json!({ "uri": "secret:MARKED" });
+    let options = CallOptions::new();
+    w.connection
+        .call("resources/subscribe", &params, options, w.now)
+        .unwrap();
+    w.drive();
+    w.succeed("resources/subscribe");
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    all_clean(&w);
+    let init = w.wait_for("initialize");
+    w.open.push(init);
+    w.accept_initialize(SESSION);
+    w.accept("notifications/initialized");
+    all_clean(&w);
+    w.answer_all("resources/subscribe", 500);
+    assert!(
+        w.events
+            .iter()
+            .any(|event| matches!(event, Event::NotRestored { .. }))
+    );
+    all_clean(&w);
+}

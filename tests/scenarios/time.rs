@@ -201,6 +201,20 @@ fn every_call_state() -> Vec<(&'static str, World, CallId, Delivery)> {
         w.reading = true;
         (w, call)
     });
+    row("its stream broke off", Delivery::Unknown, &|| {
+        let (mut w, call, sent) = World::primed();
+        w.fail(&sent, reset());
+        (w, call)
+    });
+    row("its GET is under way", Delivery::Unknown, &|| {
+        let (w, call, _) = World::resuming();
+        (w, call)
+    });
+    row("its stream was taken up", Delivery::Unknown, &|| {
+        let (mut w, call, get) = World::resuming();
+        w.answer(&get, 200).stream(&[log("working")]);
+        (w, call)
+    });
     row("an ask waits", Delivery::Unknown, &|| {
         let (mut w, call, sent) = World::under_way();
         w.answer(&sent, 200)
@@ -286,6 +300,9 @@ fn cancel_tells_the_server_what_it_may_be_at_work_on() {
         "its refusal is coming",
         "streaming",
         "its stream is stalled",
+        "its stream broke off",
+        "its GET is under way",
+        "its stream was taken up",
         "an ask waits",
     ];
     for (name, mut w, call, _) in every_call_state() {
