@@ -328,7 +328,7 @@ fn lost_each_session() {
 fn lost_not_offered() {
     let (mut w, get) = World::opening();
     w.answer(&get, 405).empty();
-    let error = w.error_of(Subject::Listening);
+    let error = w.not_offered();
     assert_eq!(*error.reason(), Lost::NotOffered.into());
     assert_eq!(error.status(), Some(StatusCode::METHOD_NOT_ALLOWED));
     says(
