@@ -1,11 +1,15 @@
 //! What all adapters share: the machine, and who waits for what. It moves no bytes.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod readers;
+mod wakers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{Delivery, Error, Failure, Lost, Reason, RpcError};
-use crate::{Config, Connection, Event, ExchangeId, Phase, RawJson, Subject, Time};
+use self::wakers::{Locked, Places};
+use crate::error::{Delivery, Error, Failure, Lost, Reason};
+use crate::{Config, Connection, Event, ExchangeId, Phase, RawJson, Subject, Ticket, Time};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -17,20 +21,24 @@ pub(crate) struct State {
     /// Those who wait for the end of something that they began.
     slots: BTreeMap<Subject, Slot>,
     /// Those who wait for the session, or for its end.
-    watchers: Vec<Waker>,
-    /// Those who wait for events.
-    listeners: Vec<Waker>,
+    watchers: Places,
+    /// Those who read events.
+    readers: Places,
+    /// Asks that were read and not answered yet.
+    asked: BTreeSet<Ticket>,
+    /// As many asks as the machine leaves open.
+    most_asked: usize,
     /// Exchanges that wait until the machine wants to read on.
     paused: BTreeMap<ExchangeId, Waker>,
     /// The phase that the watchers know of.
     phase: Phase,
     driver: Option<Waker>,
+    /// Those who are woken as soon as the state is unlocked.
+    woken: Vec<Waker>,
     /// Whether the machine was told something since the driver last asked it.
     pub(crate) dirty: bool,
     /// Whether the driver is gone.
     gone: bool,
-    /// How many handles read events.
-    pub(crate) readers: usize,
 }
 
 /// What was waited for: a call's result, or `null` for what is only accepted.
@@ -43,18 +51,24 @@ struct Slot {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, clock: Box<dyn Fn() -> Time + Send + Sync>) -> Self {
+    pub(crate) fn new(mut config: Config, clock: Box<dyn Fn() -> Time + Send + Sync>) -> Self {
+        if config.seed == 0 {
+            config.seed = random_seed();
+        }
+        let most_asked = config.limits.open_asks;
         let state = State {
             connection: Connection::new(config),
             slots: BTreeMap::new(),
-            watchers: Vec::new(),
-            listeners: Vec::new(),
+            watchers: Places::default(),
+            readers: Places::default(),
+            asked: BTreeSet::new(),
+            most_asked,
             paused: BTreeMap::new(),
             phase: Phase::Idle,
             driver: None,
+            woken: Vec::new(),
             dirty: false,
             gone: false,
-            readers: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -64,8 +78,8 @@ impl Shared {
 
     /// The state. A panic elsewhere does not make it invalid: the machine's own
     /// methods leave it whole.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked::new(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -104,6 +118,33 @@ impl Shared {
     }
 }
 
+/// Somebody who watches the connection, until this is dropped.
+pub(crate) struct Watcher<'a> {
+    shared: &'a Shared,
+    place: u64,
+}
+
+impl<'a> Watcher<'a> {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        let place = shared.lock().watchers.enter();
+        Self { shared, place }
+    }
+
+    pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.lock().poll_ready(self.place, cx)
+    }
+
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.lock().poll_closed(self.place, cx)
+    }
+}
+
+impl Drop for Watcher<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().watchers.leave(self.place);
+    }
+}
+
 impl State {
     #[cfg(feature = "asynchronous")]
     pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
@@ -112,9 +153,7 @@ impl State {
 
     pub(crate) fn wake_driver(&mut self) {
         self.dirty = true;
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
+        self.woken.extend(self.driver.take());
     }
 
     /// Somebody will wait for the end of this.
@@ -150,7 +189,7 @@ impl State {
         }
     }
 
-    pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, place: u64, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         match self.connection.status().phase {
             Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
             Phase::Idle => {
@@ -160,94 +199,69 @@ impl State {
             Phase::Closing | Phase::Closed => Poll::Ready(Err(closed())),
             // Nothing happens until the application says `reinitialize`.
             Phase::Lost => Poll::Ready(Err(Error::new(Lost::Session, Delivery::NotSent))),
-            _ => self.watch(cx),
+            _ => {
+                self.watchers.wait(place, cx);
+                Poll::Pending
+            }
         }
     }
 
-    pub(crate) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
+    fn poll_closed(&mut self, place: u64, cx: &Context<'_>) -> Poll<()> {
         if self.gone || self.connection.is_closed() {
             return Poll::Ready(());
         }
-        self.watch(cx)
-    }
-
-    fn watch<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
-        keep(&mut self.watchers, cx);
-        Poll::Pending
-    }
-
-    /// The next event that is nobody's end.
-    pub(crate) fn poll_unread(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        if let Some(event) = self
-            .connection
-            .poll_event_where(|event| end_of(event).is_none())
-        {
-            self.wake_driver();
-            return Poll::Ready(Some(event));
-        }
-        if self.gone || self.connection.is_closed() {
-            return Poll::Ready(None);
-        }
-        keep(&mut self.listeners, cx);
+        self.watchers.wait(place, cx);
         Poll::Pending
     }
 
     /// Hands out what the machine has to say.
     pub(crate) fn settle(&mut self, now: Time) {
+        let nobody_reads = self.readers.is_empty();
         let mut unread = false;
-        let mut end = |event: &Event| {
+        let mut wanted = |event: &Event| {
             let end = end_of(event).is_some();
             unread |= !end;
-            end
+            end || nobody_reads
         };
-        while let Some(event) = self.connection.poll_event_where(&mut end) {
-            let Some(subject) = end_of(&event) else {
-                continue;
-            };
-            let Some(slot) = self.slots.get_mut(&subject) else {
+        while let Some(event) = self.connection.poll_event_where(&mut wanted) {
+            if let Event::Ask(ask) = &event {
+                self.decline(ask.ticket, now);
+            }
+            let Some(slot) = end_of(&event).and_then(|subject| self.slots.get_mut(&subject)) else {
                 continue;
             };
             slot.outcome = outcome_of(event, slot.method.as_deref());
-            if let Some(waker) = slot.waker.take() {
-                waker.wake();
-            }
-        }
-        if unread && self.readers == 0 {
-            while let Some(event) = self.connection.poll_event_where(|e| end_of(e).is_none()) {
-                self.decline(&event, now);
-            }
+            self.woken.extend(slot.waker.take());
         }
         if unread || self.connection.is_closed() {
-            wake_all(&mut self.listeners);
+            self.woken.extend(self.readers.take());
         }
         let phase = self.connection.status().phase;
         if std::mem::replace(&mut self.phase, phase) != phase {
-            wake_all(&mut self.watchers);
+            self.woken.extend(self.watchers.take());
         }
         let connection = &self.connection;
         self.paused.retain(|id, waker| {
             let wants = connection.wants_read(*id);
             if wants {
-                waker.wake_by_ref();
+                self.woken.push(waker.clone());
             }
             !wants
         });
     }
 
+    /// Wakes all who wait for what only time may bring.
+    pub(crate) fn wake_all(&mut self) {
+        for slot in self.slots.values_mut() {
+            self.woken.extend(slot.waker.take());
+        }
+        self.woken.extend(self.readers.take());
+        self.woken.extend(self.watchers.take());
+    }
+
     /// Nobody waits any more to read on from this exchange.
     pub(crate) fn unpause(&mut self, id: ExchangeId) {
         self.paused.remove(&id);
-    }
-
-    /// Nobody is there to be asked.
-    fn decline(&mut self, event: &Event, now: Time) {
-        if let Event::Ask(ask) = event {
-            // The ask was open a moment ago, and nothing came between.
-            let _ =
-                self.connection
-                    .answer::<()>(ask.ticket, Err(RpcError::method_not_found()), now);
-            self.dirty = true;
-        }
     }
 
     /// The driver goes: nothing will make progress any more.
@@ -256,25 +270,12 @@ impl State {
         self.connection.close(now);
         self.gone = true;
         self.settle(now);
-        wake_all(&mut self.listeners);
-        wake_all(&mut self.watchers);
+        self.wake_all();
     }
 }
 
 pub(crate) fn closed() -> Error {
     Error::new(Reason::Closed, Delivery::NotSent)
-}
-
-fn keep(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
-    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-        wakers.push(cx.waker().clone());
-    }
-}
-
-fn wake_all(wakers: &mut Vec<Waker>) {
-    for waker in wakers.drain(..) {
-        waker.wake();
-    }
 }
 
 /// What an event is the end of, if of anything that somebody waits for.
@@ -310,7 +311,7 @@ fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
     clippy::disallowed_types,
     reason = "an adapter supplies the seed, which the machine must not make itself"
 )]
-pub(crate) fn random_seed() -> u64 {
+fn random_seed() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(0)
 }

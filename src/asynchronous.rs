@@ -83,7 +83,7 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 pub use self::driver::Driver;
-use crate::adapter::{Shared, random_seed};
+use crate::adapter::{Shared, Watcher};
 use crate::error::{Error, Failure, RpcError};
 use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
 
@@ -135,16 +135,13 @@ impl Client {
     ///
     /// The service's error has to say whether anything can have reached the server:
     /// see [`Failure`]. A seed that was left at 0 is replaced by a random one.
-    pub fn new<S, T, B, R>(mut config: Config, service: S, timer: T) -> (Self, Driver<S, T, B, R>)
+    pub fn new<S, T, B, R>(config: Config, service: S, timer: T) -> (Self, Driver<S, T, B, R>)
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
         S::Error: Into<Failure>,
         B: From<Bytes>,
         T: Timer,
     {
-        if config.seed == 0 {
-            config.seed = random_seed();
-        }
         let timer = Arc::new(timer);
         let clock = Arc::clone(&timer);
         let shared = Arc::new(Shared::new(config, Box::new(move || clock.now())));
@@ -241,10 +238,7 @@ impl Client {
         {
             let now = shared.now();
             let mut state = shared.lock();
-            state
-                .connection
-                .answer(ticket, outcome.as_ref().map_err(Clone::clone), now)?;
-            state.expect(Subject::Answer(ticket), None);
+            state.answer(ticket, &outcome, now)?;
             state.wake_driver();
         }
         self.outcome(Subject::Answer(ticket)).await.map(|_| ())
@@ -267,7 +261,9 @@ impl Client {
     /// Waits until a session is established, and begins a handshake if none is.
     ///
     /// # Errors
-    /// Why the handshake failed.
+    /// Why the handshake failed. With [`Recovery::Manual`](crate::Recovery::Manual),
+    /// [`Lost::Session`](crate::Lost::Session) at once while a lost session is not
+    /// replaced: then [`reinitialize`](Self::reinitialize) helps, calling again does not.
     pub async fn ready(&self) -> Result<(), Error> {
         let shared = self.handle.shared();
         {
@@ -276,7 +272,8 @@ impl Client {
             state.connection.connect(now)?;
             state.wake_driver();
         }
-        std::future::poll_fn(|cx| shared.lock().poll_ready(cx)).await
+        let watcher = Watcher::new(shared);
+        std::future::poll_fn(|cx| watcher.poll_ready(cx)).await
     }
 
     /// Closes the connection: each open call ends, and the session is ended with a
@@ -284,7 +281,8 @@ impl Client {
     pub async fn close(&self) {
         let shared = self.handle.shared();
         shared.close();
-        std::future::poll_fn(|cx| shared.lock().poll_closed(cx)).await;
+        let watcher = Watcher::new(shared);
+        std::future::poll_fn(|cx| watcher.poll_closed(cx)).await;
     }
 
     /// With [`Recovery::Hold`](crate::Recovery::Hold): sends the calls that were
@@ -338,6 +336,13 @@ impl Client {
     ///
     /// While it exists it has to be read: a server's stream is not read on when
     /// [`Limits::unread`](crate::Limits::unread) messages wait.
+    ///
+    /// Keep one until all asks are answered: when the last one is dropped, those that
+    /// were read but not [answered](Self::answer) are declined too, for the server, and
+    /// the clock of the call that it asks for, would wait for ever.
+    ///
+    /// A call's end does not wait for its messages to be read: they may be read here
+    /// after its future has ended.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(Arc::clone(self.handle.shared()))
@@ -446,17 +451,18 @@ impl fmt::Debug for Call {
 /// It ends when the connection is closed. It does not keep the connection open.
 pub struct Events {
     shared: Arc<Shared>,
+    place: u64,
 }
 
 impl Events {
     fn new(shared: Arc<Shared>) -> Self {
-        shared.lock().readers += 1;
-        Self { shared }
+        let place = shared.lock().enter_reader();
+        Self { shared, place }
     }
 
     /// The next event; none when the connection is closed.
     pub async fn next(&mut self) -> Option<Event> {
-        std::future::poll_fn(|cx| self.shared.lock().poll_unread(cx)).await
+        std::future::poll_fn(|cx| self.shared.lock().poll_unread(self.place, cx)).await
     }
 }
 
@@ -464,15 +470,14 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.lock().poll_unread(cx)
+        self.shared.lock().poll_unread(self.place, cx)
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.readers = state.readers.saturating_sub(1);
-        state.wake_driver();
+        let now = self.shared.now();
+        self.shared.lock().leave_reader(self.place, now);
     }
 }
 

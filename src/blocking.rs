@@ -15,6 +15,10 @@
 //! ([`Config::listen`], and the server offers it): then one reads it, and the timer
 //! watches over its silence. [`Client::close`] joins them all.
 //!
+//! Where no thread can be started, an exchange that needs one fails as
+//! [`NotSent`](crate::Delivery::NotSent), and those who wait for something watch the
+//! clock themselves.
+//!
 //! # Other HTTP stacks
 //!
 //! [`Client::connect`] and [`Client::spawn`] come with [`Http`], which is ureq with
@@ -43,6 +47,7 @@ mod ureq;
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -52,7 +57,7 @@ use self::engine::{Engine, Turn};
 use self::park::{wait, wait_within};
 pub use self::transport::{Abort, Hook, Transport};
 pub use self::ureq::{Body, Http};
-use crate::adapter::{Shared, State};
+use crate::adapter::{Shared, State, Watcher};
 use crate::error::{Error, RpcError};
 use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
 
@@ -93,14 +98,12 @@ impl Client {
     /// first call or [`ready`](Self::ready). A seed that was left at 0 is replaced by
     /// a random one.
     #[must_use]
-    pub fn spawn(mut config: Config) -> Self {
-        if config.seed == 0 {
-            config.seed = crate::adapter::random_seed();
-        }
+    pub fn spawn(config: Config) -> Self {
         Self::new(config, Http::new())
     }
 
-    /// A client over this transport.
+    /// A client over this transport. A seed that was left at 0 is replaced by a random
+    /// one.
     pub fn new<T: Transport>(config: Config, transport: T) -> Self {
         let origin = std::time::Instant::now();
         let clock = Box::new(move || Time::new(origin.elapsed()));
@@ -195,12 +198,7 @@ impl Client {
         ticket: Ticket,
         outcome: Result<R, RpcError>,
     ) -> Result<(), Error> {
-        let outcome = outcome.as_ref().map_err(Clone::clone);
-        self.command(|state, now| {
-            state.connection.answer(ticket, outcome, now)?;
-            state.expect(Subject::Answer(ticket), None);
-            Ok(())
-        })?;
+        self.command(|state, now| state.answer(ticket, &outcome, now))?;
         self.outcome(Subject::Answer(ticket)).map(drop)
     }
 
@@ -216,10 +214,13 @@ impl Client {
     /// Waits until a session is established, and begins a handshake if none is.
     ///
     /// # Errors
-    /// Why the handshake failed.
+    /// Why the handshake failed. With [`Recovery::Manual`](crate::Recovery::Manual),
+    /// [`Lost::Session`](crate::Lost::Session) at once while a lost session is not
+    /// replaced: then [`reinitialize`](Self::reinitialize) helps, calling again does not.
     pub fn ready(&self) -> Result<(), Error> {
         self.command(|state, now| state.connection.connect(now))?;
-        wait(|cx| self.shared().lock().poll_ready(cx))
+        let watcher = Watcher::new(self.shared());
+        self.wait(|cx| watcher.poll_ready(cx))
     }
 
     /// Closes the connection: each open call ends, and the session is ended with a
@@ -227,7 +228,8 @@ impl Client {
     pub fn close(&self) {
         self.shared().close();
         self.handle.engine.turn();
-        wait(|cx| self.shared().lock().poll_closed(cx));
+        let watcher = Watcher::new(self.shared());
+        self.wait(|cx| watcher.poll_closed(cx));
         self.handle.engine.join();
     }
 
@@ -278,10 +280,18 @@ impl Client {
     ///
     /// While it exists it has to be read: a server's stream is not read on when
     /// [`Limits::unread`](crate::Limits::unread) messages wait.
+    ///
+    /// Keep one until all asks are answered: when the last one is dropped, those that
+    /// were read but not [answered](Self::answer) are declined too, for the server, and
+    /// the clock of the call that it asks for, would wait for ever.
+    ///
+    /// A call's end does not wait for its messages to be read: they may be read here
+    /// after [`wait`](Call::wait) gave the reply.
     #[must_use]
     pub fn events(&self) -> Events {
-        self.shared().lock().readers += 1;
+        let place = self.shared().lock().enter_reader();
         Events {
+            place,
             shared: Arc::clone(self.shared()),
             engine: Arc::clone(&self.handle.engine),
         }
@@ -303,7 +313,11 @@ impl Client {
     }
 
     fn outcome(&self, subject: Subject) -> Result<RawJson, Error> {
-        wait(|cx| self.shared().lock().poll_outcome(subject, cx))
+        self.wait(|cx| self.shared().lock().poll_outcome(subject, cx))
+    }
+
+    fn wait<R>(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<R>) -> R {
+        wait(&*self.handle.engine, poll)
     }
 }
 
@@ -364,6 +378,7 @@ impl fmt::Debug for Call {
 /// As an iterator it blocks for the next one, and ends when the connection is closed.
 /// It does not keep the connection open.
 pub struct Events {
+    place: u64,
     shared: Arc<Shared>,
     engine: Arc<dyn Turn>,
 }
@@ -372,7 +387,8 @@ impl Events {
     /// The next event if one comes within this time; none otherwise, or when the
     /// connection is closed.
     pub fn next_within(&mut self, time: Duration) -> Option<Event> {
-        let event = wait_within(time, |cx| self.shared.lock().poll_unread(cx)).flatten();
+        let poll = |cx: &mut Context<'_>| self.shared.lock().poll_unread(self.place, cx);
+        let event = wait_within(&*self.engine, time, poll).flatten();
         self.engine.turn();
         event
     }
@@ -382,7 +398,8 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let event = wait(|cx| self.shared.lock().poll_unread(cx));
+        let poll = |cx: &mut Context<'_>| self.shared.lock().poll_unread(self.place, cx);
+        let event = wait(&*self.engine, poll);
         // Somebody may read on, now that there is room.
         self.engine.turn();
         event
@@ -391,9 +408,8 @@ impl Iterator for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.readers = state.readers.saturating_sub(1);
-        drop(state);
+        let now = self.shared.now();
+        self.shared.lock().leave_reader(self.place, now);
         self.engine.turn();
     }
 }

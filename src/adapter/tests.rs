@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::State;
 
 impl State {
-    /// How much is kept for those who wait for an end, or to read on.
+    /// How much is kept for those who wait: for an end, to read on, for the session, for events.
     pub(crate) fn waited_for(&self) -> usize {
-        self.slots.len() + self.paused.len()
+        self.slots.len() + self.paused.len() + self.watchers.waiting() + self.readers.waiting()
     }
 }
 

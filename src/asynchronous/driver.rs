@@ -79,32 +79,35 @@ where
             state.connection.handle_timeout(now);
         }
         state.settle(now);
-        while let Some(transmit) = state.connection.poll_transmit(now) {
-            match transmit {
-                Transmit::Send { exchange, request } => {
-                    let (abort, registration) = AbortHandle::new_pair();
-                    self.aborts.insert(exchange, abort);
-                    let task = Exchange::new(
-                        exchange,
-                        request,
-                        self.service.clone(),
-                        Arc::clone(&self.shared),
-                    );
-                    self.exchanges.push(Abortable::new(task, registration));
-                }
-                Transmit::Abort { exchange } => {
-                    state.unpause(exchange);
-                    if let Some(abort) = self.aborts.remove(&exchange) {
-                        abort.abort();
-                    }
+        let transmits: Vec<_> =
+            std::iter::from_fn(|| state.connection.poll_transmit(now)).collect();
+        state.settle(now);
+        let timeout = state.connection.poll_timeout();
+        let closed = state.connection.is_closed();
+        // The service, and who is woken by an abort, may ask the client.
+        drop(state);
+        for transmit in transmits {
+            self.transmit(transmit);
+        }
+        (timeout, closed)
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        match transmit {
+            Transmit::Send { exchange, request } => {
+                let (abort, registration) = AbortHandle::new_pair();
+                self.aborts.insert(exchange, abort);
+                let service = self.service.clone();
+                let task = Exchange::new(exchange, request, service, Arc::clone(&self.shared));
+                self.exchanges.push(Abortable::new(task, registration));
+            }
+            Transmit::Abort { exchange } => {
+                self.shared.lock().unpause(exchange);
+                if let Some(abort) = self.aborts.remove(&exchange) {
+                    abort.abort();
                 }
             }
         }
-        state.settle(now);
-        (
-            state.connection.poll_timeout(),
-            state.connection.is_closed(),
-        )
     }
 
     /// Moves bytes until none can be moved. Whether the machine was told anything.

@@ -1,16 +1,15 @@
 //! The threads: one for each exchange that is under way, one for the clock.
 
+mod exchange;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 
-use super::park;
 use super::transport::{Abort, Transport};
 use crate::adapter::Shared;
 use crate::error::Failure;
@@ -18,13 +17,14 @@ use crate::{ExchangeId, Time, Transmit};
 
 /// How long a thread waits for more work before it ends.
 const IDLE: Duration = Duration::from_secs(1);
-/// How much is read at a time.
-const CHUNK: usize = 16 << 10;
 
 /// What a handle needs of the engine, whatever its transport.
 pub(super) trait Turn: Send + Sync {
     /// Does what the machine wants now.
     fn turn(&self);
+
+    /// How long until the machine is to be woken, if no thread is there to do it.
+    fn unwatched(&self) -> Option<Duration>;
 
     /// Ends the threads, and waits until they have ended.
     fn join(&self);
@@ -45,7 +45,8 @@ pub(super) struct Engine<T> {
 struct Threads {
     jobs: VecDeque<Job>,
     aborts: BTreeMap<ExchangeId, Abort>,
-    /// Threads that wait for a job.
+    /// Threads that do jobs, and those of them that wait for one.
+    workers: usize,
     idle: usize,
     /// When to wake the machine.
     wake: Option<Time>,
@@ -99,21 +100,25 @@ impl<T: Transport> Engine<T> {
         }
     }
 
-    fn begin(&self, job: Job) {
+    /// Gives this to a thread, or to the next that has nothing else to do. If there is none,
+    /// and none can be started, it fails.
+    fn begin(&self, job: Job) -> bool {
         let mut threads = self.threads();
         let id = job.id;
         threads.jobs.push_back(job);
         if threads.idle >= threads.jobs.len() {
             self.work.notify_one();
-        } else if !self.spawn(&mut threads, "mcp-http-exchange", Self::work)
-            && threads.handles.is_empty()
-        {
+        } else if self.spawn(&mut threads, "mcp-http-exchange", Self::work) {
+            threads.workers += 1;
+        } else if threads.workers == 0 {
             threads.jobs.pop_back();
             threads.aborts.remove(&id);
             drop(threads);
-            self.shared
-                .failed(id, Failure::not_sent("no thread could be started"));
+            let failure = Failure::not_sent("no thread could be started");
+            self.shared.failed(id, failure);
+            return false;
         }
+        true
     }
 
     /// The life of a thread that does exchanges.
@@ -131,7 +136,7 @@ impl<T: Transport> Engine<T> {
                 continue;
             }
             if threads.ending {
-                return;
+                break;
             }
             threads.idle += 1;
             let (woken, waited) = self
@@ -141,62 +146,10 @@ impl<T: Transport> Engine<T> {
             threads = woken;
             threads.idle = threads.idle.saturating_sub(1);
             if waited.timed_out() && threads.jobs.is_empty() {
-                return;
+                break;
             }
         }
-    }
-
-    /// One exchange, from the request to the last byte of its answer.
-    fn exchange(&self, job: Job) {
-        let Job { id, request, abort } = job;
-        let response = match self.transport.send(request, &abort) {
-            Ok(response) => response,
-            Err(failure) => {
-                self.shared.failed(id, failure);
-                return self.turn();
-            }
-        };
-        let (head, mut body) = response.into_parts();
-        self.shared
-            .report(|connection, now| connection.handle_head(id, head.status, &head.headers, now));
-        self.turn();
-        let mut chunk = vec![0; CHUNK];
-        let waker = park::waker();
-        let _hook = abort.on_abort(move || waker.wake());
-        loop {
-            park::wait(
-                |cx| match abort.is_aborted() || self.shared.wants_read(id, cx) {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                },
-            );
-            if abort.is_aborted() {
-                return;
-            }
-            let read = body.read(&mut chunk);
-            let ended = match read {
-                Ok(0) => {
-                    self.shared
-                        .report(|connection, now| connection.handle_end(id, now));
-                    true
-                }
-                Ok(length) => {
-                    let bytes = Bytes::copy_from_slice(chunk.get(..length).unwrap_or_default());
-                    self.shared
-                        .report(|connection, now| connection.handle_body(id, bytes, now));
-                    false
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => false,
-                Err(error) => {
-                    self.shared.failed(id, Failure::broken(error.to_string()));
-                    true
-                }
-            };
-            self.turn();
-            if ended {
-                return;
-            }
-        }
+        threads.workers = threads.workers.saturating_sub(1);
     }
 
     /// The life of the thread that watches the clock.
@@ -229,9 +182,10 @@ impl<T: Transport> Engine<T> {
         threads.has_timer = false;
     }
 
-    /// Has somebody wake the machine at this time. The machine is locked meanwhile, so
-    /// that no older word of another turn takes the place of this one.
-    fn wake_at(&self, at: Option<Time>) {
+    /// Has somebody wake the machine at this time; false if nobody is there to do it. The
+    /// machine is locked meanwhile, so that no older word of another turn takes the place
+    /// of this one.
+    fn wake_at(&self, at: Option<Time>) -> bool {
         let mut threads = self.threads();
         let sooner = match (at, threads.wake) {
             (Some(at), Some(before)) => at < before,
@@ -243,11 +197,11 @@ impl<T: Transport> Engine<T> {
         } else if sooner {
             self.clock.notify_one();
         }
+        at.is_none() || threads.has_timer
     }
-}
 
-impl<T: Transport> Turn for Engine<T> {
-    fn turn(&self) {
+    /// Does what the machine wants; false if something of that failed at once.
+    fn go_round(&self) -> bool {
         let mut jobs = Vec::new();
         let mut aborted = Vec::new();
         let now = self.shared.now();
@@ -274,15 +228,33 @@ impl<T: Transport> Turn for Engine<T> {
             }
         }
         state.settle(now);
-        self.wake_at(state.connection.poll_timeout());
+        if !self.wake_at(state.connection.poll_timeout()) {
+            // They see then that it is theirs to do.
+            state.wake_all();
+        }
         drop(state);
 
         for abort in aborted {
             abort.abort();
         }
+        let mut begun = true;
         for job in jobs {
-            self.begin(job);
+            begun &= self.begin(job);
         }
+        begun
+    }
+}
+
+impl<T: Transport> Turn for Engine<T> {
+    fn turn(&self) {
+        while !self.go_round() {}
+    }
+
+    fn unwatched(&self) -> Option<Duration> {
+        let now = self.shared.now();
+        let threads = self.threads();
+        let at = threads.wake.filter(|_| !threads.has_timer)?;
+        Some(at.since(now))
     }
 
     fn join(&self) {

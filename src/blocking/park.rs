@@ -5,6 +5,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use super::engine::Turn;
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -19,18 +21,18 @@ pub(super) fn waker() -> Waker {
 }
 
 /// Blocks this thread until there is something.
-pub(super) fn wait<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
-    let waker = waker();
+pub(super) fn wait<T>(engine: &dyn Turn, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
     loop {
-        if let Poll::Ready(ready) = poll(&mut Context::from_waker(&waker)) {
+        if let Some(ready) = wait_within(engine, Duration::MAX, &mut poll) {
             return ready;
         }
-        thread::park();
     }
 }
 
-/// Blocks this thread until there is something, or the time is over.
+/// Blocks this thread until there is something, or the time is over. While no thread
+/// watches the clock, this one does.
 pub(super) fn wait_within<T>(
+    engine: &dyn Turn,
     time: Duration,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
@@ -43,6 +45,10 @@ pub(super) fn wait_within<T>(
         let left = time
             .checked_sub(began.elapsed())
             .filter(|left| !left.is_zero())?;
-        thread::park_timeout(left);
+        match engine.unwatched() {
+            Some(Duration::ZERO) => engine.turn(),
+            Some(due) => thread::park_timeout(left.min(due)),
+            None => thread::park_timeout(left),
+        }
     }
 }

@@ -1,4 +1,6 @@
-//! What is kept for an exchange or a call is gone when it is over.
+//! What is kept for an exchange, a call or a reader is gone when it is over.
+
+mod no_threads;
 
 use std::io::Cursor;
 use std::sync::mpsc;
@@ -9,8 +11,15 @@ use super::super::{Client, Handle};
 use super::*;
 use crate::{CallOptions, Config};
 
-/// Answers at once; but `tools/call` hangs until it is aborted, and says that it does.
-struct Desk(Mutex<mpsc::Sender<()>>);
+/// Answers at once; but `tools/call` hangs until it is aborted, and says so.
+struct Desk(Mutex<mpsc::Sender<&'static str>>);
+
+impl Desk {
+    fn say(&self, what: &'static str) {
+        // Nobody listens any more when the test is over.
+        let _ = self.0.lock().unwrap().send(what);
+    }
+}
 
 impl Transport for Desk {
     type Body = Cursor<Bytes>;
@@ -24,8 +33,9 @@ impl Transport for Desk {
         if text.contains(r#""tools/call""#) {
             let (aborted, was_aborted) = mpsc::channel();
             let _hook = abort.on_abort(move || aborted.send(()).unwrap());
-            self.0.lock().unwrap().send(()).unwrap();
+            self.say("it hangs");
             was_aborted.recv().unwrap();
+            self.say("it was aborted");
             return Err(Failure::broken("it was aborted"));
         }
         let (status, headers, body) = crate::adapter::tests::answer(&request);
@@ -45,25 +55,46 @@ fn nothing_is_kept_of_what_was_answered_dropped_or_aborted() {
 }
 
 fn come_and_go() {
-    let (hangs, hanging) = mpsc::channel();
+    let (says, said) = mpsc::channel();
+    let hangs = || assert!(said.iter().any(|what| what == "it hangs"));
     let config = Config::new("http://localhost/mcp").unwrap();
     let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
-    let engine = Engine::new(Arc::clone(&shared), Desk(Mutex::new(hangs)));
-    let client = Client {
-        handle: Arc::new(Handle {
-            shared: Arc::clone(&shared),
-            engine: Arc::clone(&engine) as Arc<dyn Turn>,
-        }),
-    };
+    let engine = Engine::new(Arc::clone(&shared), Desk(Mutex::new(says)));
+    let client = client(&engine);
     client.call("tools/list", ()).unwrap();
     client.notify("notifications/x", ()).unwrap();
     let dropped = client.start("tools/call", (), CallOptions::new()).unwrap();
-    hanging.recv().unwrap();
+    hangs();
     drop(dropped);
     let open = client.start("tools/call", (), CallOptions::new()).unwrap();
-    hanging.recv().unwrap();
+    hangs();
     client.close();
     assert!(open.wait().is_err());
     assert_eq!(engine.threads().aborts.len(), 0);
+    assert_eq!(shared.lock().waited_for(), 0);
+}
+
+fn client(engine: &Arc<Engine<Desk>>) -> Client {
+    Client {
+        handle: Arc::new(Handle {
+            shared: Arc::clone(&engine.shared),
+            engine: Arc::clone(engine) as Arc<dyn Turn>,
+        }),
+    }
+}
+
+/// Each handle waits in one place, however often it looks.
+#[test]
+fn of_events_that_did_not_come() {
+    let (says, _said) = mpsc::channel();
+    let config = Config::new("http://localhost/mcp").unwrap();
+    let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
+    let client = client(&Engine::new(Arc::clone(&shared), Desk(Mutex::new(says))));
+    let mut events = client.events();
+    for _ in 0..10 {
+        assert!(events.next_within(Duration::ZERO).is_none());
+    }
+    assert_eq!(shared.lock().waited_for(), 1);
+    drop(events);
     assert_eq!(shared.lock().waited_for(), 0);
 }
