@@ -3,6 +3,7 @@
 mod exchange;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -128,7 +129,12 @@ impl<T: Transport> Engine<T> {
             if let Some(job) = threads.jobs.pop_front() {
                 drop(threads);
                 let id = job.id;
-                self.exchange(job);
+                let ran = catch_unwind(AssertUnwindSafe(|| self.exchange(job)));
+                if ran.is_err() {
+                    let failure = Failure::broken("the transport panicked");
+                    self.shared.failed(id, failure);
+                    self.turn();
+                }
                 // Of an exchange that was aborted it may have begun to wait since.
                 self.shared.lock().unpause(id);
                 threads = self.threads();

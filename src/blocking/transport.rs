@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,9 @@ use crate::error::Failure;
 /// is given and those that HTTP itself asks for (`host`, `content-length`). It waits
 /// for a response as long as it takes: time-outs are the machine's too, and come as
 /// an [`Abort`]. Only the making of a connection has a time of its own.
+///
+/// A panic in it is reported as any other, by the panic hook; it ends its exchange as a
+/// connection that [broke](Failure::broken), and nothing else.
 ///
 /// ```
 /// use std::io::{Cursor, Read};
@@ -107,7 +111,8 @@ impl Abort {
         }
         let mut hooks = self.shared.hooks();
         for (_, hook) in std::mem::take(&mut hooks.waiting) {
-            hook();
+            // Whoever calls off has no part in a panic of the transport's.
+            let _ = catch_unwind(AssertUnwindSafe(hook));
         }
     }
 
