@@ -21,6 +21,7 @@ mod driver;
 mod hand;
 mod real;
 mod scripted;
+mod waiting;
 
 /// Waits for what happens elsewhere.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -14,6 +14,8 @@
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
+mod own;
+
 use std::io::Cursor;
 use std::sync::mpsc;
 use std::thread;
