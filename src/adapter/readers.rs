@@ -81,3 +81,6 @@ impl State {
         self.dirty = true;
     }
 }
+
+#[cfg(test)]
+mod tests;
