@@ -193,14 +193,14 @@ impl<T: Transport> Engine<T> {
     /// of this one.
     fn wake_at(&self, at: Option<Time>) -> bool {
         let mut threads = self.threads();
-        let sooner = match (at, threads.wake) {
+        let sooner_or_never = match (at, threads.wake) {
             (Some(at), Some(before)) => at < before,
-            (at, before) => at.is_some() && before.is_none(),
+            (at, before) => at.is_some() != before.is_some(),
         };
         threads.wake = at;
         if at.is_some() && !threads.has_timer && !threads.ending {
             threads.has_timer = self.spawn(&mut threads, "mcp-http-timer", Self::watch);
-        } else if sooner {
+        } else if sooner_or_never {
             self.clock.notify_one();
         }
         at.is_none() || threads.has_timer

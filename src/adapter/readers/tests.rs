@@ -19,8 +19,10 @@ fn ask(number: u64) -> (Ticket, Event) {
 
 #[test]
 fn as_many_asks_as_can_be_open_and_none_that_was_withdrawn() {
-    let mut limits = Limits::default();
-    limits.open_asks = 2;
+    let limits = Limits {
+        open_asks: 2,
+        ..Limits::default()
+    };
     let config = Config::new("http://localhost/mcp").unwrap().limits(limits);
     let shared = Shared::new(config, Box::new(|| Time::ZERO));
     let mut state = shared.lock();

@@ -83,6 +83,24 @@ fn client(engine: &Arc<Engine<Desk>>) -> Client {
     }
 }
 
+/// Not even a thread that watched its clock, however long that would have run.
+#[test]
+fn a_call_that_was_answered_leaves_no_thread_behind() {
+    let (says, _said) = mpsc::channel();
+    let config = Config::new("http://localhost/mcp").unwrap();
+    let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
+    let engine = Engine::new(shared, Desk(Mutex::new(says)));
+    let client = client(&engine);
+    client.call("tools/list", ()).unwrap();
+    let (tell, told) = mpsc::channel();
+    let handles = std::mem::take(&mut engine.threads().handles);
+    thread::spawn(move || {
+        let joined: Vec<_> = handles.into_iter().map(JoinHandle::join).collect();
+        tell.send(joined.iter().all(Result::is_ok))
+    });
+    assert_eq!(told.recv_timeout(Duration::from_secs(30)), Ok(true));
+}
+
 /// Each handle waits in one place, however often it looks.
 #[test]
 fn of_events_that_did_not_come() {

@@ -9,8 +9,10 @@ use crate::{Clocks, Delivery, Reason};
 /// it those that it may have.
 fn threadless() -> (Arc<Engine<Desk>>, Client, mpsc::Receiver<&'static str>) {
     let (says, said) = mpsc::channel();
-    let mut clocks = Clocks::default();
-    clocks.linger = Duration::from_millis(50);
+    let clocks = Clocks {
+        linger: Duration::from_millis(50),
+        ..Clocks::default()
+    };
     let config = Config::new("http://localhost/mcp").unwrap().clocks(clocks);
     let began = Instant::now();
     let clock = Box::new(move || Time::new(began.elapsed()));
