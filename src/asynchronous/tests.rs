@@ -59,7 +59,7 @@ impl Timer for Still {
 }
 
 fn client() -> (Client, Driver<Served, Still, Bytes, Full<Bytes>>) {
-    let config = Config::new("http://localhost/mcp").unwrap();
+    let config = Config::new("http://localhost/mcp").unwrap().listen(false);
     Client::new(config, Served, Still)
 }
 
