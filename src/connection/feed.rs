@@ -160,21 +160,27 @@ impl Feed {
                 Ok(item) => item,
                 Err(exceeded) => return Some(Next::Exceeded(exceeded)),
             };
-            match item {
-                Item::Event(event)
-                    if matches!(event.kind, EventType::Message) && !event.data.is_empty() =>
-                {
-                    self.identified |= event.id.is_some();
-                    self.repeated = event.has_own_id && self.is_known(event.id.as_ref());
-                    self.id = event.has_own_id.then_some(event.id);
-                    return Some(Next::Data(event.data.into_bytes()));
+            let (own, data) = match item {
+                Item::Event(event) => {
+                    let is_message = matches!(event.kind, EventType::Message);
+                    let data = event.data.into_bytes();
+                    let data = Some(data).filter(|data| is_message && !data.is_empty());
+                    (event.has_own_id.then_some(event.id), data)
                 }
-                Item::Event(event) if event.has_own_id => return Some(Next::Cursor(event.id)),
-                Item::Event(_) => {}
-                Item::Cursor(id) => {
-                    self.identified |= id.is_some();
-                    return Some(Next::Cursor(id));
+                Item::Cursor(id) => (Some(id), None),
+            };
+            self.identified |= matches!(own, Some(Some(_)));
+            // The place of what is repeated is known already.
+            let repeated = own.as_ref().is_some_and(|id| self.is_known(id.as_ref()));
+            let own = own.filter(|_| !repeated);
+            match (data, own) {
+                (Some(data), own) => {
+                    self.repeated = repeated;
+                    self.id = own;
+                    return Some(Next::Data(data));
                 }
+                (None, Some(id)) => return Some(Next::Cursor(id)),
+                (None, None) => {}
             }
         }
     }

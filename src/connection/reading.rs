@@ -58,9 +58,8 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(());
         };
-        exchange.heard = self.now;
         match exchange.reading {
-            Reading::Head => {}
+            Reading::Head => exchange.heard = self.now,
             Reading::Ignored(_) => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
@@ -151,11 +150,8 @@ impl Connection {
             self.listening_opened(id);
         }
         let now = self.now;
-        let known = source.and_then(|source| {
-            let stream = self.stream_of(source)?;
-            stream.opens(now);
-            Some(stream.known())
-        });
+        let stream = source.and_then(|source| self.stream_of(source));
+        let known = stream.map(|stream| stream.opens(now));
         if known.is_some() {
             let silence = self.config.clocks.silence;
             self.timers.set_within(Timer::Silence(id), now, silence);
@@ -188,7 +184,9 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(());
         };
-        exchange.heard = self.now;
+        if !matches!(exchange.reading, Reading::Head) {
+            exchange.heard = self.now;
+        }
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
             Reading::Ignored(bytes) => {

@@ -75,7 +75,13 @@ impl Connection {
     /// The GET that takes up the stream of the next call whose delay is over.
     pub(super) fn build_resume(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let id = self.resumes.pop_first()?;
-        self.stream_of(Source::Call(id))?.begins();
+        let stream = self.stream_of(Source::Call(id))?;
+        if stream.resumes_from().is_none() {
+            // What was read meanwhile has taken the cursor away.
+            self.fail_call(id, Error::new(Lost::Stream, Delivery::Unknown));
+            return None;
+        }
+        stream.begins();
         let call = self.calls.get_mut(&id)?;
         let target = call.route.target().cloned();
         call.route.restart();

@@ -34,6 +34,10 @@ pub(super) struct Stream {
     /// When its exchange was answered; nothing before that.
     opened: Option<Time>,
     fruitful: bool,
+    /// The ids that the server may repeat on its exchange although their messages are
+    /// here: those that waited to be read when it was asked, and with some servers the
+    /// cursor itself, which is the first.
+    known: Vec<EventId>,
 }
 
 /// An event that came after the cursor.
@@ -58,11 +62,16 @@ impl Stream {
     pub(super) fn begins(&mut self) {
         self.opened = None;
         self.fruitful = false;
+        self.known = self.resumes_from().map_or_else(Vec::new, |_| {
+            let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
+            self.cursor.iter().chain(ahead).cloned().collect()
+        });
     }
 
-    /// Its exchange was answered with a stream.
-    pub(super) fn opens(&mut self, now: Time) {
+    /// Its exchange was answered with a stream. Gives the ids that may be repeated.
+    pub(super) fn opens(&mut self, now: Time) -> Vec<EventId> {
         self.opened = Some(now);
+        std::mem::take(&mut self.known)
     }
 
     /// A message came: no reason to slow down.
@@ -117,13 +126,6 @@ impl Stream {
         self.ahead.clear();
     }
 
-    /// The ids that a resuming server may repeat although their messages are here:
-    /// those that wait to be read, and with some servers the cursor itself.
-    pub(super) fn known(&self) -> Vec<EventId> {
-        let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
-        self.cursor.iter().chain(ahead).cloned().collect()
-    }
-
     /// The failures are forgiven. Says whether the delay that runs is due to them.
     pub(super) fn forgive(&mut self) -> bool {
         self.failures = 0;
@@ -159,7 +161,8 @@ impl Stream {
         if polling && self.barren >= BARREN {
             delay = delay.max(SLOW);
         }
-        let goes_on = self.failures < FAILURES && delay <= CEILING;
+        // Polling costs no budget, not even one that is spent.
+        let goes_on = (polling || self.failures < FAILURES) && delay <= CEILING;
         goes_on.then_some(delay)
     }
 }
@@ -189,11 +192,13 @@ mod tests {
         stream.passed(Some(&id("e")), Some(9));
         stream.read_up_to(Some(7));
         assert_eq!(stream.cursor.as_ref(), Some(&id("a")));
-        assert_eq!(stream.known(), ["a", "b", "d", "e"].map(id));
+        stream.begins();
+        assert_eq!(stream.opens(Time::ZERO), ["a", "b", "d", "e"].map(id));
         stream.read_up_to(Some(9));
         assert_eq!(stream.cursor.as_ref(), Some(&id("d")));
         stream.read_up_to(None);
-        assert_eq!(stream.known(), ["e"].map(id));
+        stream.begins();
+        assert_eq!(stream.opens(Time::ZERO), ["e"].map(id));
         stream.passed(None, None);
         assert_eq!(stream.cursor.as_ref(), None, "an empty id clears it");
     }
