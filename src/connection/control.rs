@@ -10,7 +10,7 @@ use super::Connection;
 use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
-use crate::error::{Delivery, Error, Lost, Refused, RpcError};
+use crate::error::{Delivery, Error, Lost, Reason, Refused, RpcError};
 use crate::event::LossCause;
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc;
@@ -262,7 +262,16 @@ impl Connection {
             Purpose::Initialized => {
                 self.handshake_failed(error.for_method("notifications/initialized"))
             }
-            Purpose::Ping => self.settle(Finding::Nothing),
+            Purpose::Ping => {
+                // Whatever was answered, somebody is there.
+                let unanswered =
+                    matches!(error.reason(), Reason::Transport(_) | Reason::Timeout(_));
+                self.settle(if unanswered {
+                    Finding::Nothing
+                } else {
+                    Finding::Alive
+                });
+            }
             Purpose::Cancel(cancelling) => self.abort_cancelled(cancelling.exchange),
             Purpose::Restore(restore) => self.not_restored(restore, error),
             Purpose::Abandoned

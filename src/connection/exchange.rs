@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{StatusCode, Uri};
 
 use super::Connection;
-use super::control::{Answering, Cancelling, Notice};
+use super::control::{Answering, Cancelling, Finding, Notice};
 use super::events::Source;
 use super::feed::Feed;
 use super::reading::Body;
@@ -258,6 +258,10 @@ impl Connection {
             (_, Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), _)) => {
                 self.conclude(id);
                 self.aborts.push_back(id);
+            }
+            // Somebody is there, although the reply does not come through.
+            (Purpose::Ping, Reading::Stream(_) | Reading::Whole(..)) => {
+                self.settle(Finding::Alive);
             }
             (Purpose::Initialize(_), Reading::Head) => {
                 exchange.purpose = Purpose::Abandoned;

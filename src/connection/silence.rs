@@ -81,6 +81,12 @@ impl Connection {
             }
             return;
         }
+        let reading = self.exchanges.get(&id).map(|exchange| &exchange.reading);
+        if let Some(Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), _)) = reading {
+            self.conclude(id);
+            self.aborts.push_back(id);
+            return;
+        }
         let Some(exchange) = self.end_exchange(id) else {
             return;
         };

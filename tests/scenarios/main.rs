@@ -37,5 +37,6 @@ mod sessions;
 mod silence;
 mod streams;
 mod time;
+mod unread;
 mod work;
 mod world;

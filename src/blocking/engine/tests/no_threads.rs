@@ -13,7 +13,10 @@ fn threadless() -> (Arc<Engine<Desk>>, Client, mpsc::Receiver<&'static str>) {
         linger: Duration::from_millis(50),
         ..Clocks::default()
     };
-    let config = Config::new("http://localhost/mcp").unwrap().listen(false).clocks(clocks);
+    let config = Config::new("http://localhost/mcp")
+        .unwrap()
+        .listen(false)
+        .clocks(clocks);
     let began = Instant::now();
     let clock = Box::new(move || Time::new(began.elapsed()));
     let engine = Arc::new(Engine {

@@ -1,0 +1,221 @@
+//! Sections 6 and 8: streams that repeat themselves, poll with a spent budget, or fall
+//! silent, whoever is to blame for that.
+
+use mcp_http::{Clock, Clocks, Delivery, Event, Limits, Listening, Lost, Reason};
+use serde_json::json;
+
+use crate::world::{Sent, World, config, log, reset, result, secs};
+
+/// A stream of which nobody has read the messages 1 to 3, and the GET that goes on after
+/// the first of them.
+fn unread() -> (World, Sent, Sent) {
+    let mut w = World::ready();
+    let (_, sent) = w.stream("tools/call");
+    w.reading = false;
+    for id in ["1", "2", "3"] {
+        w.event_with_id(&sent, id, &log(id));
+    }
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    assert_eq!(get.cursor(), Some("1"));
+    (w, sent, get)
+}
+
+/// Room for one unread message.
+fn narrow() -> World {
+    let mut limits = Limits::default();
+    limits.unread = 1;
+    World::ready_with(|_| config().limits(limits))
+}
+
+fn silent(w: &mut World) {
+    let silence = Clocks::default().silence.unwrap();
+    w.advance(silence);
+}
+
+#[test]
+fn what_is_read_before_the_head_comes_is_not_given_twice() {
+    let (mut w, _, get) = unread();
+    w.read();
+    w.answer(&get, 200).stream(&[]);
+    for id in ["2", "3", "4"] {
+        w.event_with_id(&get, id, &log(id));
+    }
+    w.read();
+    assert_eq!(w.logs(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn what_is_repeated_does_not_take_the_cursor_back() {
+    let (mut w, _, get) = unread();
+    w.answer(&get, 200).stream(&[]);
+    w.event_with_id(&get, "2", &log("2"));
+    w.fail(&get, reset());
+    w.read();
+    let get = w.wait_for("GET");
+    assert_eq!(get.cursor(), Some("3"));
+}
+
+#[test]
+fn an_id_without_a_message_that_is_repeated_does_not_take_it_back_either() {
+    let mut w = World::ready();
+    let (_, sent) = w.stream("tools/call");
+    w.reading = false;
+    w.event_with_id(&sent, "1", &log("1"));
+    w.chunk(&sent, "id: 2\n\n");
+    w.event_with_id(&sent, "3", &log("3"));
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    w.answer(&get, 200).stream(&[]);
+    w.chunk(&get, "id: 2\n\n");
+    w.fail(&get, reset());
+    w.read();
+    assert_eq!(w.wait_for("GET").cursor(), Some("3"));
+}
+
+#[test]
+fn without_a_cursor_any_more_no_get_leaves() {
+    let (mut w, call, sent) = World::primed();
+    w.reading = false;
+    w.event(&sent, &log("1"));
+    w.chunk(&sent, "id:\n\n");
+    w.fail(&sent, reset());
+    w.read();
+    w.advance(secs(5));
+    w.read();
+    let error = w.error(call);
+    assert_eq!(
+        (error.reason(), error.delivery()),
+        (&Lost::Stream.into(), Delivery::Unknown)
+    );
+    assert_eq!(w.count("GET"), 0);
+}
+
+#[test]
+fn a_spent_budget_ends_no_polling() {
+    let mut w = World::ready_with(|_| config().listen(true));
+    let mut get = w.take("GET");
+    for _ in 0..5 {
+        w.fail(&get, reset());
+        get = w.wait_for("GET");
+    }
+    for _ in 0..10 {
+        w.answer(&get, 200).stream(&[]);
+        w.chunk(&get, "retry: 2000\n\n");
+        let ended = w.now;
+        w.end(&get);
+        get = w.wait_for("GET");
+        assert_eq!(get.at.since(ended), secs(2));
+    }
+    assert_eq!(w.connection.status().listening, Listening::Opening);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_is_not_silent() {
+    let mut w = narrow();
+    let (call, sent) = w.stream("tools/call");
+    let id = sent.rpc_id();
+    w.reading = false;
+    for n in ["1", "2"] {
+        w.event_with_id(&sent, n, &log(n));
+    }
+    w.event_with_id(&sent, "3", &result(id, json!({ "done": true })));
+    w.end(&sent);
+    silent(&mut w);
+    w.connection.network_changed(w.now);
+    w.advance(secs(100));
+    w.reading = true;
+    w.drive();
+    assert_eq!(w.result(call), json!({ "done": true }));
+    assert_eq!((w.count("ping"), w.count("GET")), (0, 0));
+}
+
+#[test]
+fn silence_begins_anew_where_a_stream_is_read_on() {
+    let mut w = narrow();
+    let (call, sent) = w.stream("tools/call");
+    w.reading = false;
+    for n in ["1", "2"] {
+        w.event_with_id(&sent, n, &log(n));
+    }
+    w.advance(secs(299));
+    w.reading = true;
+    w.drive();
+    w.advance(secs(299));
+    let id = sent.rpc_id();
+    w.event(&sent, &result(id, json!({})));
+    assert_eq!(w.result(call), json!({}));
+}
+
+#[test]
+fn an_id_is_a_sign_of_life() {
+    let (mut w, _, sent) = World::primed();
+    silent(&mut w);
+    assert!(w.aborted.contains(&sent.exchange));
+    assert_eq!(w.count("ping"), 0);
+    assert_eq!(w.wait_for("GET").cursor(), Some("p"));
+}
+
+#[test]
+fn whoever_answers_a_ping_is_there_whatever_he_says() {
+    for answer in ["202", "rubbish", "a stream that stands still"] {
+        let mut w = World::ready();
+        let (call, sent) = w.begin("tools/call");
+        w.connection.network_changed(w.now);
+        w.drive();
+        let ping = w.take("ping");
+        match answer {
+            "202" => w.answer(&ping, 202).empty(),
+            "rubbish" => w.answer(&ping, 200).json(&json!([1])),
+            _ => {
+                w.answer(&ping, 200).stream(&[]);
+                w.advance(secs(31));
+            }
+        }
+        w.answer(&sent, 200).result(json!({}));
+        assert_eq!(w.result(call), json!({}), "{answer}");
+    }
+}
+
+#[test]
+fn nobody_answers_a_ping_and_the_calls_end() {
+    let mut w = World::ready();
+    let (call, _) = w.begin("tools/call");
+    w.connection.network_changed(w.now);
+    w.drive();
+    let ping = w.take("ping");
+    w.fail(&ping, reset());
+    let error = w.error(call);
+    assert!(matches!(error.reason(), Reason::Timeout(Clock::Silence(_))));
+    assert_eq!(error.delivery(), Delivery::Unknown);
+}
+
+#[test]
+fn a_refusal_that_was_begun_is_one_although_the_server_has_gone() {
+    let mut w = World::ready();
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 405).head();
+    w.connection.network_changed(w.now);
+    w.drive();
+    let ping = w.take("ping");
+    w.fail(&ping, reset());
+    let error = w.error(call);
+    assert_eq!(error.delivery(), Delivery::Rejected);
+    assert_eq!(error.status().unwrap(), 405);
+}
+
+#[test]
+fn nothing_is_degraded_by_a_stream_without_signs_of_life() {
+    let mut w = World::ready_with(|_| config().listen(true));
+    let get = w.take("GET");
+    w.answer(&get, 200).stream(&[]);
+    w.event(&get, &log("1"));
+    silent(&mut w);
+    w.advance(secs(3600));
+    assert_eq!(w.connection.status().listening, Listening::Open);
+    assert!(
+        !w.events
+            .iter()
+            .any(|event| matches!(event, Event::StreamDegraded { .. }))
+    );
+}
