@@ -242,6 +242,7 @@ impl Connection {
             self.answers.push_back(Prompt::Cancel(Cancelling {
                 request,
                 exchange: lingers,
+                resumable: resumes,
                 generation,
                 reason,
                 route,

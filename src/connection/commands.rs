@@ -276,19 +276,22 @@ impl Connection {
 
     /// Forgets the delays of what waits for a server that could not be reached.
     fn forgive(&mut self) {
-        let now = self.now;
         self.handshake.forgive();
         self.listen_anew();
         self.check_streams();
+        let mut hurried = Vec::new();
         for (id, call) in &mut self.calls {
             let hurries = match call.state {
                 State::Cut => call.stream.forgive(),
                 State::Delayed => call.waits_for_server(),
                 _ => false,
             };
-            if hurries && self.timers.due(Timer::Delay(*id)).is_some() {
-                self.timers.set(Timer::Delay(*id), now);
+            if hurries && self.timers.clear(Timer::Delay(*id)).is_some() {
+                hurried.push(*id);
             }
+        }
+        for id in hurried {
+            self.delay_over(id);
         }
         if self.phase == Phase::Due {
             self.want_session(false);

@@ -1,7 +1,7 @@
 //! Control traffic: notifications, answers, cancellations, pings, DELETEs. It
 //! never waits behind calls.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use http::{Request, Uri};
@@ -41,6 +41,8 @@ pub(super) struct Cancelling {
     pub(super) request: u64,
     /// What is still under way of it.
     pub(super) exchange: Option<ExchangeId>,
+    /// Whether the server may be at work on it even after that.
+    pub(super) resumable: bool,
     pub(super) generation: u64,
     pub(super) reason: &'static str,
     pub(super) route: Route,
@@ -86,15 +88,6 @@ pub(super) struct Farewell {
     pub(super) revision: Option<Revision>,
 }
 
-/// What made a session doubtful.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Doubt {
-    /// A 400 to a request, with the code of the error that it carried.
-    BadRequest(Option<i64>),
-    /// A 404 to a GET.
-    NotFound,
-}
-
 /// What a ping found out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Finding {
@@ -108,8 +101,8 @@ pub(super) enum Finding {
 /// What is in doubt until a ping settles it.
 #[derive(Clone, Debug)]
 pub(super) struct Suspicion {
-    /// Absent if it is only that the server is silent.
-    pub(super) doubt: Option<Doubt>,
+    /// The codes of the errors that suspicious 400s carried.
+    pub(super) codes: BTreeSet<Option<i64>>,
     /// Exchanges on which nothing came for long.
     pub(super) silent: Vec<ExchangeId>,
     pub(super) ping: Option<ExchangeId>,
@@ -150,6 +143,7 @@ impl Connection {
         let Cancelling {
             request,
             exchange,
+            resumable,
             generation,
             reason,
             ref route,
@@ -158,7 +152,8 @@ impl Connection {
             self.abort_cancelled(exchange);
             return None;
         }
-        if exchange.is_some_and(|exchange| !self.exchanges.contains_key(&exchange)) {
+        let over = exchange.is_some_and(|exchange| !self.exchanges.contains_key(&exchange));
+        if over && !resumable {
             return None;
         }
         let params = RawJson::new(&serde_json::json!({
@@ -176,6 +171,7 @@ impl Connection {
         self.answers.retain(|prompt| match prompt {
             Prompt::Cancel(Cancelling {
                 exchange: Some(exchange),
+                resumable: false,
                 ..
             }) => self.exchanges.contains_key(exchange),
             Prompt::Answer(_) | Prompt::Cancel(_) => true,
@@ -299,8 +295,9 @@ impl Connection {
             (Verdict::Older, purpose) => self.control_lost(purpose),
             (Verdict::Suspect, purpose) => {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);
-                let doubt = Doubt::BadRequest(refusal.code());
-                self.suspect(Some(doubt)).control.push((purpose, error));
+                let suspicion = self.suspect();
+                suspicion.codes.insert(refusal.code());
+                suspicion.control.push((purpose, error));
             }
             (Verdict::Follow(to), purpose) => {
                 if let Some(purpose) = self.redirect_control(purpose, to) {

@@ -1,6 +1,8 @@
 //! What the messages of a stream mean, and what waits when there is no room for
 //! them.
 
+use std::ops::Bound;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -137,8 +139,17 @@ impl Connection {
 
     /// Goes on with the streams that found no room.
     pub(super) fn pump_stalled(&mut self) {
-        for id in self.stalled.clone() {
+        // Each in its turn: what is polled from one stream makes room for the next.
+        let mut at = self.served;
+        for _ in 0..self.stalled.len() {
+            let later = (Bound::Excluded(at), Bound::Unbounded);
+            let next = self.stalled.range(later).next();
+            let Some(id) = next.or_else(|| self.stalled.first()).copied() else {
+                break;
+            };
+            at = id;
             if self.has_room_for(id) {
+                self.served = id;
                 self.pump(id);
             }
         }
@@ -290,7 +301,8 @@ impl Connection {
     /// give way.
     fn tell_unasked(&mut self, event: Event, bytes: usize, source: Option<Source>) -> Dispatched {
         let limits = &self.config.limits;
-        if source == Some(Source::Listening) {
+        // Nor does what the machine itself asked for.
+        if !matches!(source, Some(Source::Call(_))) {
             self.events.give_way(bytes, limits);
             if !self.events.has_room(bytes, limits) {
                 self.events.miss();
@@ -329,9 +341,9 @@ impl Connection {
             return Dispatched::Done;
         }
         let source = exchange.purpose.source();
-        let listening = source == Some(Source::Listening);
+        let waits = matches!(source, Some(Source::Call(_)));
         if !self.has_room_for_ask() {
-            if listening {
+            if !waits {
                 // Not even an answer has room.
                 self.events.miss();
                 return Dispatched::Done;
@@ -349,11 +361,20 @@ impl Connection {
             let bytes = method
                 .len()
                 .saturating_add(params.as_ref().map_or(0, RawJson::len));
-            if !listening && !self.events.has_room(bytes, &self.config.limits) {
-                return Dispatched::NoRoom(Need {
-                    bytes: Some(bytes),
-                    ask: true,
-                });
+            let limits = &self.config.limits;
+            if !waits {
+                self.events.give_way(bytes, limits);
+            }
+            if !self.events.has_room(bytes, limits) {
+                if waits {
+                    return Dispatched::NoRoom(Need {
+                        bytes: Some(bytes),
+                        ask: true,
+                    });
+                }
+                let busy = RpcError::new(-32603, "too many questions wait to be read");
+                self.answer_itself(id, Err(busy), origin);
+                return Dispatched::Done;
             }
             let question = (method, params, call);
             self.open_ask(id, question, generation, source);

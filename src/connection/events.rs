@@ -70,7 +70,11 @@ impl Events {
             self.came_on(source, number.saturating_sub(1));
         }
         if self.lifecycle > LIFECYCLE {
-            self.drop_oldest(|queued| self::class(&queued.event) == Class::Lifecycle);
+            // Of these there may be many at once.
+            let least = |queued: &Queued| matches!(queued.event, Event::NotRestored { .. });
+            if !self.drop_oldest(least) {
+                self.drop_oldest(|queued| self::class(&queued.event) == Class::Lifecycle);
+            }
         }
     }
 

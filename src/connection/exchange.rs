@@ -147,6 +147,7 @@ impl Connection {
         self.timers.set_within(Timer::Exchange(id), self.now, clock);
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
+            self.restoring.began(&purpose);
         }
         let in_session = self.phase.has_session();
         self.exchanges.insert(
@@ -182,6 +183,7 @@ impl Connection {
         self.held = self.held.saturating_sub(exchange.held);
         if exchange.purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_sub(1);
+            self.restoring.ended(&exchange.purpose);
         }
         Some(exchange)
     }
@@ -204,6 +206,7 @@ impl Connection {
         self.timers.clear(Timer::Silence(id));
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_sub(1);
+            self.restoring.ended(&purpose);
         }
         self.linger(id);
         Some(purpose)

@@ -145,8 +145,12 @@ impl Feed {
     }
 
     pub(super) fn buffered(&self) -> usize {
-        let decoding = self.decoder.as_ref().map_or(0, Decoder::buffered);
-        decoding.saturating_add(self.apart_bytes)
+        let decoder = self.decoder.as_ref();
+        let decoding = decoder.map_or(0, Decoder::buffered);
+        let id = decoder.and_then(Decoder::last_event_id);
+        decoding
+            .saturating_add(id.map_or(0, EventId::size))
+            .saturating_add(self.apart_bytes)
     }
 
     pub(super) fn next(&mut self) -> Option<Next> {

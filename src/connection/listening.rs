@@ -141,10 +141,15 @@ impl Connection {
         let absent = matches!(status.as_u16(), 200..=299 | 400 | 404 | 405 | 501);
         if absent && !self.listening.offered {
             self.listening.state = State::NotOffered;
+            self.listening.degraded = false;
             let error = failed(Lost::NotOffered.into());
             let error = error.of_listening();
             self.events.push(Event::StreamNotOffered { error });
         } else {
+            if matches!(status.as_u16(), 200..=299 | 400 | 404 | 405 | 409) {
+                // What it was resumed from may be what the server does not know.
+                self.listening.stream.forget_cursor();
+            }
             match verdict {
                 Verdict::Follow(to) if self.listening.route.follow(to.clone()) => {
                     self.listening.state = State::Due;
@@ -157,8 +162,6 @@ impl Connection {
                     self.listening_cut(Ending::Failed(answer.retry_after), failed(reason));
                 }
                 Verdict::Fail { reason, .. } => {
-                    // What it was resumed from may be what the server does not know.
-                    self.listening.stream.forget_cursor();
                     // Whether it carried a session is for the doubt below to weigh.
                     let reason = match reason {
                         Reason::Refused(Refused::NotFound) => Refused::Status.into(),
@@ -167,7 +170,6 @@ impl Connection {
                     self.listening_cut(Ending::Failed(None), failed(reason));
                 }
                 Verdict::Lost | Verdict::Older | Verdict::Reply { .. } | Verdict::Suspect => {
-                    self.listening.stream.forget_cursor();
                     self.listening_cut(Ending::Failed(None), failed(Refused::Status.into()));
                 }
             }
@@ -177,13 +179,14 @@ impl Connection {
         let doubtful = status == StatusCode::NOT_FOUND
             || status == StatusCode::BAD_REQUEST && self.listening.offered;
         if doubtful && carried == Carried::Current {
-            self.doubt();
+            self.doubt(&refusal);
         }
     }
 
     /// An exchange of the stream is over: another one follows.
     pub(super) fn listening_cut(&mut self, ending: Ending, error: Error) {
         let now = self.now;
+        let answered = self.listening.stream.is_open();
         let delay = self
             .listening
             .stream
@@ -194,7 +197,8 @@ impl Connection {
             let error = error.of_listening();
             self.events.push(Event::StreamDegraded { error });
         }
-        if delay.is_none() {
+        if delay.is_none() && answered {
+            // The server takes up nothing from there.
             self.listening.stream.forget_cursor();
         }
         self.listening.route = Route::default();
@@ -216,13 +220,13 @@ impl Connection {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
-            State::Waiting => {
+            // A delay that the server asked for is not forgiven.
+            State::Waiting if self.listening.stream.forgive() => {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::NotOffered | State::Off => {}
+            State::Due | State::NotOffered | State::Off | State::Waiting => {}
         }
         self.listening.route = Route::default();
-        self.listening.stream.forgive();
     }
 }

@@ -98,6 +98,8 @@ pub struct Connection {
     control_exchanges: usize,
     /// Streams that wait for room.
     stalled: BTreeSet<ExchangeId>,
+    /// The last of them that found some.
+    served: ExchangeId,
     /// Exchanges that have a little time left, oldest first.
     lingering: VecDeque<ExchangeId>,
     /// Whether something made room since the stalled streams were last looked at.
@@ -179,6 +181,7 @@ impl Connection {
             restoring: Restoring::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
+            served: ExchangeId::new(Tag(0), 0),
             lingering: VecDeque::new(),
             room: false,
             aborts: VecDeque::new(),

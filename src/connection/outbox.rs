@@ -13,7 +13,6 @@ use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
 use super::stream::Stream;
-use super::timers::Timer;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc::{self, Members};
@@ -58,10 +57,7 @@ impl Connection {
             (control && !self.answers.is_empty(), Intent::Prompt),
             (control && open && ping, Intent::Ping),
             (control && open && !self.notices.is_empty(), Intent::Notice),
-            (
-                control && open && !self.restoring.due.is_empty(),
-                Intent::Restore,
-            ),
+            (control && open && self.restoring.is_due(), Intent::Restore),
             (open && !self.waiting.is_empty(), Intent::Call),
             (open && !self.resumes.is_empty(), Intent::Resume),
             (open && self.listening.is_due(), Intent::Listen),
@@ -158,11 +154,6 @@ impl Connection {
             Some(Source::Call(call)) => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.state = State::Sent(exchange);
-                    if !first {
-                        let silence = self.config.clocks.silence;
-                        self.timers
-                            .set_within(Timer::Silence(exchange), self.now, silence);
-                    }
                     if first {
                         call.request = exchange.number();
                         call.generation = self.session.generation;
@@ -172,6 +163,9 @@ impl Connection {
             }
             Some(Source::Listening) => self.listening.sent(exchange),
             None => {}
+        }
+        if matches!(source, Some(Source::Call(_))) && !first {
+            self.watch(exchange);
         }
         if let Some(suspicion) = self.suspicion.as_mut().filter(|_| ping) {
             suspicion.ping = Some(exchange);

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::Connection;
-use super::control::{Doubt, Finding};
+use super::control::Finding;
 use super::exchange::{Purpose, answered};
 use super::stream::Ending;
 use crate::error::{Delivery, Error, Refused, RpcError};
@@ -109,8 +109,9 @@ impl Connection {
                 );
             }
             Verdict::Suspect => {
-                let doubt = Doubt::BadRequest(refusal.code());
-                self.suspect(Some(doubt)).calls.push(call);
+                let suspicion = self.suspect();
+                suspicion.codes.insert(refusal.code());
+                suspicion.calls.push(call);
                 self.suspend(call, refusal);
             }
         }

@@ -153,8 +153,7 @@ impl Connection {
         let stream = source.and_then(|source| self.stream_of(source));
         let known = stream.map(|stream| stream.opens(now));
         if known.is_some() {
-            let silence = self.config.clocks.silence;
-            self.timers.set_within(Timer::Silence(id), now, silence);
+            self.watch(id);
         }
         let feed = Feed::new(status, &self.config.limits, known.unwrap_or_default());
         self.read(id, Reading::Stream(Box::new(feed)));

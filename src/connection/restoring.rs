@@ -16,6 +16,9 @@ use crate::wire::jsonrpc::{self, Members};
 use crate::{Event, RawJson};
 
 pub(super) const SUBSCRIBE: &str = "resources/subscribe";
+/// So many requests that restore something are on their way at a time: a part of
+/// [`Limits::control_exchanges`](crate::Limits::control_exchanges).
+const AT_ONCE: usize = 16;
 const SET_LEVEL: &str = "logging/setLevel";
 
 /// What the application asked for and the server granted.
@@ -26,6 +29,8 @@ pub(super) struct Restoring {
     level: Option<RawJson>,
     /// What is to be asked for in this session.
     pub(super) due: VecDeque<Restore>,
+    /// How many of these are on their way.
+    pub(super) under_way: usize,
 }
 
 /// One request that restores something.
@@ -48,6 +53,24 @@ impl Restore {
 }
 
 impl Restoring {
+    pub(super) fn began(&mut self, purpose: &Purpose) {
+        if matches!(purpose, Purpose::Restore(_)) {
+            self.under_way = self.under_way.saturating_add(1);
+        }
+    }
+
+    pub(super) fn ended(&mut self, purpose: &Purpose) {
+        if matches!(purpose, Purpose::Restore(_)) {
+            self.under_way = self.under_way.saturating_sub(1);
+        }
+    }
+
+    /// Whether something is to be asked for, and others are not in the way of control
+    /// traffic.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty() && self.under_way < AT_ONCE
+    }
+
     /// How many subscriptions there are to other resources, with those that are
     /// `asked` for.
     pub(super) fn others<'a>(

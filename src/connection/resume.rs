@@ -104,10 +104,10 @@ impl Connection {
         match purpose {
             Purpose::Listen => self.listening_refused(verdict, refusal, carried),
             Purpose::Resume(call) => {
-                self.resume_refused(call, generation, verdict, refusal);
                 if gone && carried == Carried::Current {
-                    self.doubt();
+                    self.doubt(&refusal);
                 }
+                self.resume_refused(call, generation, verdict, refusal);
             }
             _ => {}
         }

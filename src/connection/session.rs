@@ -1,11 +1,13 @@
 //! Sessions: what is known of the current one, how it is lost, and how doubt about
 //! it is settled.
 
-use http::Uri;
+use std::collections::BTreeSet;
+
+use http::{StatusCode, Uri};
 
 use super::Connection;
 use super::call::State;
-use super::control::{Doubt, Farewell, Finding, Suspicion};
+use super::control::{Farewell, Finding, Suspicion};
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
 use super::route::Route;
@@ -96,24 +98,24 @@ impl Connection {
     }
 
     /// Something is in doubt: one ping is to settle it.
-    pub(super) fn suspect(&mut self, doubt: Option<Doubt>) -> &mut Suspicion {
-        let suspicion = self.suspicion.get_or_insert_with(|| Suspicion {
-            doubt: None,
+    pub(super) fn suspect(&mut self) -> &mut Suspicion {
+        self.suspicion.get_or_insert_with(|| Suspicion {
+            codes: BTreeSet::new(),
             silent: Vec::new(),
             ping: None,
             route: Route::default(),
             calls: Vec::new(),
             control: Vec::new(),
-        });
-        suspicion.doubt = suspicion.doubt.or(doubt);
-        suspicion
+        })
     }
 
     /// A GET was answered as if the session were gone. For a GET the specification
     /// says that it is; but servers and proxies that answer 404 to every GET would
     /// then cost session after session.
-    pub(super) fn doubt(&mut self) {
-        self.suspect(Some(Doubt::NotFound));
+    pub(super) fn doubt(&mut self, refusal: &Refusal) {
+        let bad_request = refusal.answer.status == Some(StatusCode::BAD_REQUEST);
+        let code = bad_request.then(|| refusal.code());
+        self.suspect().codes.extend(code);
     }
 
     pub(super) fn suspend(&mut self, id: CallId, refusal: Refusal) {
@@ -126,13 +128,13 @@ impl Connection {
     /// What the refusal of the ping means: 404, or a 400 of the same kind, and the
     /// session is lost; everything else, and it is taken to live.
     pub(super) fn ping_refused(&mut self, verdict: &Verdict, refusal: &Refusal) {
-        let doubt = self
-            .suspicion
-            .as_ref()
-            .and_then(|suspicion| suspicion.doubt);
+        let known = |code| {
+            let suspicion = self.suspicion.as_ref();
+            suspicion.is_some_and(|suspicion| suspicion.codes.contains(&code))
+        };
         match verdict {
             Verdict::Lost => self.lose_session(LossCause::NotFound),
-            Verdict::Suspect if doubt == Some(Doubt::BadRequest(refusal.code())) => {
+            Verdict::Suspect if known(refusal.code()) => {
                 self.lose_session(LossCause::BadRequest);
             }
             Verdict::Follow(to) if self.redirect_ping(to) => {}

@@ -1,6 +1,8 @@
 //! Silence: connections that hang half-open are found out, by the clock where the
 //! server keeps a stream alive, else by a ping.
 
+use std::time::Duration;
+
 use super::Connection;
 use super::exchange::{Purpose, Reading, Whole};
 use super::feed::End;
@@ -9,11 +11,27 @@ use super::timers::Timer;
 use crate::ExchangeId;
 use crate::error::{Clock, Delivery, Error};
 
+/// Nothing shorter is silence: a clock of no time would wake for ever.
+const LEAST: Duration = Duration::from_secs(1);
+
 impl Connection {
     /// The clock of this exchange starts anew.
     pub(super) fn hear(&mut self, id: ExchangeId) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.heard = self.now;
+        }
+    }
+
+    /// Watches over the silence of an exchange, for so long from now on.
+    pub(super) fn watch(&mut self, id: ExchangeId) {
+        let due = self
+            .config
+            .clocks
+            .silence
+            .map(|silence| self.now + silence.max(LEAST));
+        match due.filter(|due| *due > self.now) {
+            Some(due) => self.timers.set(Timer::Silence(id), due),
+            None => drop(self.timers.clear(Timer::Silence(id))),
         }
     }
 
@@ -36,15 +54,15 @@ impl Connection {
             }
             _ => return,
         };
-        let due = exchange.heard + silence;
+        let due = exchange.heard + silence.max(LEAST);
         if self.now < due {
             self.timers.set(Timer::Silence(id), due);
         } else if paused {
-            self.timers.set(Timer::Silence(id), self.now + silence);
+            self.watch(id);
         } else if kept_alive || !self.is_current(exchange.generation) || !self.phase.is_open() {
             self.break_off(id);
         } else {
-            self.suspect(None).silent.push(id);
+            self.suspect().silent.push(id);
         }
     }
 
@@ -58,9 +76,7 @@ impl Connection {
                         || matches!(exchange.purpose, Purpose::Resume(_)) =>
                 {
                     exchange.heard = self.now;
-                    let silence = self.config.clocks.silence;
-                    self.timers
-                        .set_within(Timer::Silence(id), self.now, silence);
+                    self.watch(id);
                 }
                 Some(_) | None => {}
             }
@@ -106,12 +122,14 @@ impl Connection {
         }
         let generation = self.session.generation;
         let doubtful = self.exchanges.iter().filter(|(_, exchange)| {
+            let over = matches!(&exchange.reading, Reading::Stream(feed) if feed.has_ended());
             exchange.generation == generation
+                && !over
                 && matches!(exchange.purpose, Purpose::Call(_) | Purpose::Resume(_))
         });
         let doubtful: Vec<_> = doubtful.map(|(id, _)| *id).collect();
         if !doubtful.is_empty() && self.config.clocks.silence.is_some() {
-            let silent = &mut self.suspect(None).silent;
+            let silent = &mut self.suspect().silent;
             silent.extend(doubtful);
             silent.sort_unstable();
             silent.dedup();

@@ -11,7 +11,7 @@ use crate::wire::sse::EventId;
 
 /// So many failures in a row end a stream.
 const FAILURES: u32 = 5;
-/// A stream that was open as long as this was no failure of the server's.
+/// A stream that was open as long as this since its last failure is sound again.
 const LIVED: Duration = Duration::from_secs(5);
 /// After so many exchanges in a row without a message, polling slows down.
 const BARREN: u32 = 3;
@@ -28,6 +28,8 @@ pub(super) struct Stream {
     /// What the server's `retry` said last.
     pub(super) told: Option<Duration>,
     failures: u32,
+    /// How long it lived, all exchanges since the last failure together.
+    lived: Duration,
     /// Whether the delay before the next exchange is one that nobody asked for.
     backs_off: bool,
     barren: u32,
@@ -72,6 +74,11 @@ impl Stream {
     pub(super) fn opens(&mut self, now: Time) -> Vec<EventId> {
         self.opened = Some(now);
         std::mem::take(&mut self.known)
+    }
+
+    /// Whether its exchange was answered with a stream.
+    pub(super) fn is_open(&self) -> bool {
+        self.opened.is_some()
     }
 
     /// A message came: no reason to slow down.
@@ -140,7 +147,11 @@ impl Stream {
         jitter: &mut Jitter,
         now: Time,
     ) -> Option<Duration> {
-        if self.opened.is_some_and(|opened| now.since(opened) >= LIVED) {
+        let lived = self
+            .opened
+            .map_or(Duration::ZERO, |opened| now.since(opened));
+        self.lived = self.lived.saturating_add(lived);
+        if self.lived >= LIVED {
             self.failures = 0;
         }
         self.barren = if std::mem::take(&mut self.fruitful) {
@@ -156,6 +167,7 @@ impl Stream {
         self.backs_off = told.is_none();
         if !polling {
             self.failures = self.failures.saturating_add(1);
+            self.lived = Duration::ZERO;
         }
         let mut delay = jitter.told_or_growing(told, self.failures.saturating_sub(1));
         if polling && self.barren >= BARREN {

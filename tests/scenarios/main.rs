@@ -15,6 +15,7 @@
 mod answers;
 mod asks;
 mod between;
+mod breaks;
 mod cursor;
 mod errors;
 mod field;

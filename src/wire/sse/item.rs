@@ -75,6 +75,11 @@ pub struct EventId(pub(super) Bytes);
 pub struct Data(pub(super) Bytes);
 
 impl EventId {
+    /// Its length in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// An id from text, such as one that was stored. `None` if no stream can have set it: if it is
     /// empty or contains CR, LF or NUL.
     #[must_use]
