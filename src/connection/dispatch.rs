@@ -112,7 +112,10 @@ impl Connection {
         if let Some(stream) = self.stream_of(source).filter(|_| !repeated) {
             stream.bore();
         }
-        if let Some(event) = self.feed_of(id).and_then(Feed::passed) {
+        let told_nothing = self.events.told() == told;
+        let feed = self.feed_of(id);
+        let feed = feed.filter(|feed| !(told_nothing && feed.catches_up()));
+        if let Some(event) = feed.and_then(Feed::passed) {
             self.moved(source, event.as_ref());
         }
     }

@@ -22,8 +22,11 @@ pub(super) struct Feed {
     pub(super) need: Need,
     /// The id of the event in which they came, if it has one of its own.
     id: Option<Option<EventId>>,
-    /// Ids of events that may be repeated, for their messages are here already.
-    known: Vec<EventId>,
+    /// Ids of events that may be repeated, for their messages are here already: that
+    /// from which it was resumed, and those after it.
+    known: VecDeque<EventId>,
+    /// Whether one of them was.
+    has_repeated: bool,
     /// Whether the last event was one of these.
     pub(super) repeated: bool,
     /// The largest chunk that came: as much as a slice may keep alive.
@@ -80,7 +83,8 @@ impl Feed {
             commented: false,
             identified: false,
             decoder: Some(Decoder::resume(limits, known.first())),
-            known,
+            known: known.into(),
+            has_repeated: false,
             repeated: false,
             end: None,
         }
@@ -94,7 +98,8 @@ impl Feed {
             apart: batch,
             need: Need::default(),
             id: None,
-            known: Vec::new(),
+            known: VecDeque::new(),
+            has_repeated: false,
             repeated: false,
             largest: body.len(),
             commented: false,
@@ -183,17 +188,25 @@ impl Feed {
                     self.id = own;
                     return Some(Next::Data(data));
                 }
-                (None, Some(id)) => return Some(Next::Cursor(id)),
-                (None, None) => {}
+                (None, Some(id)) if !self.catches_up() => return Some(Next::Cursor(id)),
+                (None, _) => {}
             }
         }
     }
 
     /// Whether an event was here before the stream was resumed. Each is repeated
-    /// once at most.
+    /// once at most, in their order.
     fn is_known(&mut self, id: Option<&EventId>) -> bool {
         let known = self.known.iter().position(|known| Some(known) == id);
-        known.map(|at| self.known.swap_remove(at)).is_some()
+        let known = known.map(|at| self.known.drain(..=at).count());
+        self.has_repeated |= known.is_some();
+        known.is_some()
+    }
+
+    /// Whether the server has still to come to where the stream was before: what it
+    /// says until then without a message has its place before that.
+    pub(super) fn catches_up(&self) -> bool {
+        self.known.len() > usize::from(!self.has_repeated)
     }
 
     /// The event's own id, once all of its messages are through.

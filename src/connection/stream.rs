@@ -64,10 +64,11 @@ impl Stream {
     pub(super) fn begins(&mut self) {
         self.opened = None;
         self.fruitful = false;
-        self.known = self.resumes_from().map_or_else(Vec::new, |_| {
-            let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
-            self.cursor.iter().chain(ahead).cloned().collect()
-        });
+        if self.resumes_from().is_none() {
+            self.forget_cursor();
+        }
+        let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
+        self.known = self.cursor.iter().chain(ahead).cloned().collect();
     }
 
     /// Its exchange was answered with a stream. Gives the ids that may be repeated.

@@ -63,6 +63,11 @@ impl World {
                 return Err(format!("exchange {exchange} is never read on"));
             }
         }
+        for exchange in self.model.listening_streams() {
+            if !self.machine.wants_read(self.id(exchange)) {
+                return Err(format!("the listening stream {exchange} stands still"));
+            }
+        }
         self.model.settled()
     }
 
@@ -101,8 +106,9 @@ impl World {
             "time-out"
         });
         let at_rest = empty(&self.machine, now);
+        let paused = self.paused();
         self.machine.handle_timeout(to);
-        self.model.timed_out();
+        self.model.timed_out(&paused);
         self.look()?;
         let empty = empty(&self.machine, now);
         match self.machine.poll_timeout() {
@@ -115,6 +121,13 @@ impl World {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// The exchanges that the machine does not read on.
+    pub(super) fn paused(&self) -> Vec<u64> {
+        let under_way = self.model.under_way();
+        let paused = |number: &u64| !self.machine.wants_read(self.id(*number));
+        under_way.into_iter().filter(paused).collect()
     }
 
     /// Whether it wants to be woken at once although everything was polled.

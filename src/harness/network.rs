@@ -15,6 +15,9 @@ impl World {
 
     pub(super) fn respond(&mut self, exchange: u64, answer: &Answer, cut: Cut) -> Seen {
         self.story.count(format!("answer {}", answer.name));
+        if let Some(owed) = self.peer.owed(exchange) {
+            self.model.owes(exchange, owed.clone());
+        }
         self.tell(format_args!("<- {exchange} {answer:?}"));
         let (id, now) = (self.id(exchange), self.model.now);
         self.machine

@@ -282,7 +282,8 @@ impl Operation {
             Kind::Stray => {
                 let all: Vec<u64> = view.over.iter().chain(&view.begun).copied().collect();
                 let exchange = *source.pick(&all);
-                let answer = peer.answer(source, exchange);
+                // It is not to be remembered.
+                let answer = peer.clone().answer(source, exchange);
                 Self::Stray { exchange, answer }
             }
             Kind::Transmit => Self::Transmits(false),

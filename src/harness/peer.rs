@@ -1,5 +1,7 @@
 //! A server, as inventive as servers and proxies are.
 
+mod streams;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -8,6 +10,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use self::streams::Live;
 use super::operation::Source;
 
 /// An answer that is about to come.
@@ -38,24 +41,46 @@ pub(super) enum Request {
     #[default]
     Control,
     Initialize,
+    Listen,
     Ping,
+    /// A call's stream is to go on.
+    Resume,
+}
+
+impl Request {
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::Call { token } => token.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 struct Asked {
     request: Request,
     session: Option<String>,
+    cursor: Option<String>,
     redirected: bool,
 }
 
 /// The server: what it was asked, and counters that make all it says unique.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     requests: BTreeMap<u64, Asked>,
     /// The sessions that it has forgotten.
     forgotten: BTreeSet<String>,
     /// The revision that it prefers.
     revision: &'static str,
+    /// Whether it gives everybody who resumes what he missed, and nothing else.
+    honest: bool,
+    /// Whether it has a listening stream.
+    offers: bool,
+    /// The events of each stream, with their ids.
+    store: BTreeMap<String, Vec<String>>,
+    live: BTreeMap<u64, Live>,
+    /// What is to be read of a call's stream before its reply.
+    owed: BTreeMap<u64, Vec<u64>>,
     sessions: u64,
     said: u64,
     /// The kind of answer that it gave last, and likes to give again: refusals come
@@ -66,10 +91,15 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(revision: &'static str) -> Self {
+    pub(super) fn new(revision: &'static str, honest: bool, offers: bool) -> Self {
         Self {
             requests: BTreeMap::new(),
             revision,
+            honest,
+            offers,
+            store: BTreeMap::new(),
+            live: BTreeMap::new(),
+            owed: BTreeMap::new(),
             sessions: 0,
             said: 0,
             mood: None,
@@ -79,14 +109,21 @@ impl Peer {
     }
 
     pub(super) fn asked(&mut self, exchange: u64, request: Request, sent: &http::Request<Bytes>) {
-        let session = sent.headers().get("mcp-session-id");
-        let session = session.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let header = |name| {
+            let value = sent.headers().get(name);
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let session = header("mcp-session-id");
+        let cursor = header("last-event-id");
         let redirected = sent.uri().path() != "/mcp";
         self.requests.insert(
             exchange,
             Asked {
                 request,
                 session,
+                cursor,
                 redirected,
             },
         );
@@ -102,6 +139,7 @@ impl Peer {
         let Asked {
             request,
             session,
+            cursor,
             redirected,
         } = asked.unwrap_or_default();
         let unknown = session
@@ -112,6 +150,9 @@ impl Peer {
         }
         if redirected && source.chance(170) {
             return with_header(answer("redirect", 307, ""), "location", "/mcp2");
+        }
+        if matches!(request, Request::Listen | Request::Resume) {
+            return self.take_up(source, exchange, &request, cursor.as_deref());
         }
         // Without a session there is nothing to see.
         let moody = self.mood.is_some()
@@ -124,12 +165,16 @@ impl Peer {
                 Request::Call { .. } => 110,
                 Request::Control | Request::Ping => 180,
                 Request::Initialize => 210,
+                Request::Listen | Request::Resume => 0,
             });
+        let scripts = matches!(request, Request::Call { .. })
+            && source.chance(if self.honest { 170 } else { 60 });
         let mut answer = match &request {
             request if moody => self.any(source, exchange, request, self.mood),
             Request::Initialize if good || source.chance(96) => {
                 self.initialize(source, exchange, good)
             }
+            request if scripts && !moody => self.script(source, exchange, request),
             Request::Control if good => answer("accepted", 202, ""),
             Request::Call { .. } | Request::Ping if good => {
                 json_answer("reply", 200, &reply(exchange, self.next()))
@@ -162,7 +207,7 @@ impl Peer {
         }
         let mut result = json!({
             "protocolVersion": revision,
-            "capabilities": { "tools": {}, "n": self.sessions / 2 },
+            "capabilities": self.capabilities(),
             "serverInfo": { "name": "peer", "version": "1" },
         });
         self.sessions += 1;
@@ -206,6 +251,16 @@ impl Peer {
         made
     }
 
+    /// Some sessions offer neither subscriptions nor logging.
+    fn capabilities(&self) -> Value {
+        let mut capabilities = json!({ "tools": {}, "n": self.sessions / 2 });
+        if self.sessions % 5 != 3 {
+            capabilities["logging"] = json!({});
+            capabilities["resources"] = json!({ "subscribe": true });
+        }
+        capabilities
+    }
+
     /// An answer of any kind.
     fn any(
         &mut self,
@@ -215,7 +270,7 @@ impl Peer {
         mood: Option<usize>,
     ) -> Answer {
         let n = self.next();
-        let choice = mood.unwrap_or_else(|| source.below(56));
+        let choice = mood.unwrap_or_else(|| source.below(60));
         self.mood = Some(choice);
         match choice {
             0 => json_answer("error reply", 200, &error(json!(id), -32602)),
@@ -225,7 +280,8 @@ impl Peer {
             4 => with_type("nothing", "application/json", ""),
             5 => json_answer("a notification", 200, &self.notification()),
             40..=45 => self.asking(id),
-            6..=11 | 46.. => self.stream(source, id, request),
+            6..=11 | 46..=55 => self.stream(source, id, request),
+            56.. => self.script(source, id, request),
             12 => answer("accepted", 202, ""),
             13 => answer("no content", 204, ""),
             14 => with_type(
@@ -309,72 +365,72 @@ impl Peer {
         stream("stream that asks", event(&ask))
     }
 
-    /// What a stream that has asked has for later.
+    /// What a stream has for later.
     pub(super) fn later(&mut self, id: u64) -> Option<Bytes> {
-        let asked = self.asking.remove(&id);
-        asked.then(|| Bytes::from(event(&reply(id, self.next()))))
+        if self.asking.remove(&id) {
+            return Some(Bytes::from(event(&reply(id, self.next()))));
+        }
+        self.goes_on(id)
     }
 
     fn stream(&mut self, source: &mut Source<'_>, id: u64, request: &Request) -> Answer {
-        let mut text = String::new();
+        let mut events = Vec::new();
         for _ in 0..source.below(5) {
             let n = self.next();
             match source.below(12) {
-                0 | 1 => text.push_str(&event(&self.notification())),
-                2 | 3 => {
-                    let token = match request {
-                        Request::Call { token: Some(token) } => token.clone(),
-                        _ => "\"nobody's\"".to_owned(),
-                    };
-                    let token: Value = serde_json::from_str(&token).unwrap_or_default();
-                    text.push_str(&event(&json!({
-                        "jsonrpc": "2.0", "method": "notifications/progress",
-                        "params": { "progressToken": token, "progress": n, "m": n },
-                    })));
-                }
+                0 | 1 => events.push(event(&self.notification())),
+                2 | 3 => events.push(event(&self.progress(request))),
                 4..=6 => {
                     let id = if n % 2 == 0 {
                         json!(n)
                     } else {
                         json!(format!("ask-{n}"))
                     };
-                    text.push_str(&event(&json!({
+                    events.push(event(&json!({
                         "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": { "m": n },
                     })));
                     if source.chance(48) {
-                        text.push_str(&event(&json!({
+                        events.push(event(&json!({
                             "jsonrpc": "2.0", "method": "notifications/cancelled",
                             "params": { "requestId": id },
                         })));
                     }
                 }
-                7 => text.push_str(&event(
-                    &json!({"jsonrpc": "2.0", "id": n, "method": "ping"}),
-                )),
-                8 => text.push_str(&event(&json!({
+                7 => events.push(event(&json!({"jsonrpc": "2.0", "id": n, "method": "ping"}))),
+                8 => events.push(event(&json!({
                     "jsonrpc": "2.0", "id": n, "method": "roots/list", "params": {},
                 }))),
-                9 => text.push_str("data: not json\n\n"),
-                10 => text
-                    .push_str(": comment\nid: 7\nretry: 50\ndata:\n\nevent: other\ndata: {}\n\n"),
-                _ => text.push_str(&event(&reply(id + 1, n))),
+                9 => events.push("data: not json\n\n".to_owned()),
+                10 => events.push(
+                    ": comment\nid: 7\nretry: 50\ndata:\n\nevent: other\ndata: {}\n\n".to_owned(),
+                ),
+                _ if self.honest => events.push(event(&self.notification())),
+                _ => events.push(event(&reply(id + 1, n))),
             }
         }
-        if source.chance(8) {
-            text.push_str(&format!("data: {}", "z".repeat(400)));
-        }
+        let tail = if source.chance(8) {
+            format!("data: {}", "z".repeat(400))
+        } else {
+            String::new()
+        };
         let n = self.next();
+        let mut name = "stream with a reply";
         match source.byte() {
-            0..=149 => text.push_str(&event(&reply(id, n))),
-            150..=169 => text.push_str(&event(&error(json!(id), -32602))),
-            170..=189 => {
-                text.push_str(&event(&reply(id, n)));
-                text.push_str(&event(&reply(id, n + 10_000)));
-                text.push_str(&event(&self.notification()));
-            }
-            _ => return stream("stream without a reply", text),
+            0..=149 => events.push(event(&reply(id, n))),
+            150..=169 => events.push(event(&error(json!(id), -32602))),
+            170..=189 => events.extend([
+                event(&reply(id, n)),
+                event(&reply(id, n + 10_000)),
+                event(&self.notification()),
+            ]),
+            _ => name = "stream without a reply",
         }
-        stream("stream with a reply", text)
+        let text = if source.chance(100) {
+            self.keep(id.to_string(), events)
+        } else {
+            events.concat()
+        };
+        stream(name, text + &tail)
     }
 }
 

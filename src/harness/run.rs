@@ -10,7 +10,9 @@ use super::operation::{Operation, Source, Step};
 use super::peer::Peer;
 use super::setup::Setup;
 use super::story::{Story, Violation};
-use crate::{CallId, Connection, Error, LimitKind, Phase, Reason, RpcError, Status, Time};
+use crate::{
+    CallId, Connection, Error, LimitExceeded, LimitKind, Phase, Reason, RpcError, Status, Time,
+};
 
 /// Operations of one run: enough for several sessions, few enough to read.
 const MOST: usize = 300;
@@ -71,6 +73,7 @@ impl World {
                 "2024-11-05",
             ]),
         };
+        let offers = source.chance(190);
         let mut story = Story::default();
         story.tell(
             Time::ZERO,
@@ -81,7 +84,7 @@ impl World {
         Self {
             model: Model::new(setup.clone(), machine.status()),
             machine,
-            peer: Peer::new(revision),
+            peer: Peer::new(revision, setup.honest, offers),
             story,
             bodies: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -133,7 +136,7 @@ impl World {
                 let room = self.model.has_room_for_call();
                 let made =
                     self.machine
-                        .call(plan.method, &json!({ "n": mark }), plan.options(), now);
+                        .call(plan.method, &plan.params(mark), plan.options(mark), now);
                 self.tell(format_args!("call {mark}: {plan:?}: {}", outcome(&made)));
                 match made {
                     Ok(id) => {
@@ -143,6 +146,7 @@ impl World {
                         self.model.called(id.number(), mark, plan);
                         self.calls.insert(id.number(), id);
                     }
+                    Err(error) if self.is_for_subscriptions(&error) => {}
                     Err(error) => self.refused(&error, LimitKind::OpenCalls, room)?,
                 }
             }
@@ -172,8 +176,9 @@ impl World {
             Operation::More { exchange, cut } => self.more(exchange, cut.pieces)?,
             Operation::NetworkChanged => {
                 self.tell("the network changed");
+                let paused = self.paused();
                 self.machine.network_changed(now);
-                self.model.network_changed();
+                self.model.network_changed(&paused);
             }
             Operation::Notify => {
                 let room = self.model.has_room_for_note();
@@ -223,6 +228,12 @@ impl World {
         }
     }
 
+    fn is_for_subscriptions(&self, error: &Error) -> bool {
+        let of_kind = |limit: &LimitExceeded| limit.kind == LimitKind::Subscriptions;
+        let full = matches!(error.reason(), Reason::Limit(limit) if of_kind(limit));
+        full && self.model.is_subscribed()
+    }
+
     fn answer_ask(&mut self, ticket: crate::Ticket, error: bool) -> Seen {
         let result = json!({ "action": "accept", "t": ticket.number() });
         let outcome = if error {
@@ -265,6 +276,9 @@ impl World {
                 })?;
             }
             for exchange in self.model.under_way() {
+                if round > 8 && self.model.is_unheard(exchange) {
+                    continue;
+                }
                 // Some end as they should, for the sake of what comes after the end.
                 let began = self.model.exchange(exchange).head.is_some();
                 if began && round % 2 == 0 {
@@ -278,7 +292,8 @@ impl World {
             let waits = matches!(self.model.phase(), Phase::Held | Phase::Lost);
             let waits = waits || !self.model.open_tickets().is_empty();
             let idle = self.machine.poll_timeout().is_none() && !waits;
-            if idle && self.model.under_way().is_empty() {
+            let under_way = self.model.under_way();
+            if idle && under_way.iter().all(|it| self.model.is_unheard(*it)) {
                 let status: Status = self.machine.status();
                 if self.model.is_closed() && status.phase != Phase::Closed {
                     return Err(format!("law 12: it stays {:?}", status.phase));

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::operation::Source;
 use crate::{Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
+
+const LEVELS: [&str; 2] = ["info", "debug"];
 
 /// How the connection of a run is set up.
 #[derive(Clone, Debug)]
@@ -12,6 +16,9 @@ pub(super) struct Setup {
     pub(super) pinned: Option<Revision>,
     pub(super) limits: Limits,
     pub(super) clocks: Clocks,
+    pub(super) listen: bool,
+    /// Whether the server gives everybody who resumes a stream what he missed.
+    pub(super) honest: bool,
     /// Whether the adapter leaves in the socket what the machine does not want yet.
     pub(super) polite: bool,
     /// Whether the run ends with `close`.
@@ -40,7 +47,7 @@ impl Setup {
                 open_notifications: 1 + source.below(3),
                 control_exchanges: 1 + source.below(3),
                 open_asks: 1 + source.below(2),
-                subscriptions: 1024,
+                subscriptions: 1,
                 unread: 1 + source.below(3),
                 unread_bytes: 60 + source.below(200),
                 line: 300,
@@ -58,11 +65,23 @@ impl Setup {
         if source.chance(64) {
             clocks.call = None;
         }
+        if source.chance(64) {
+            clocks.progress = Some(Duration::from_secs(45));
+        }
+        clocks.silence = *source.pick(&[
+            clocks.silence,
+            clocks.silence,
+            Some(Duration::from_secs(3)),
+            Some(Duration::from_secs(20)),
+            None,
+        ]);
         Self {
             recovery,
             pinned,
             limits,
             clocks,
+            listen: source.chance(128),
+            honest: source.chance(100),
             polite: source.chance(128),
             closes: source.chance(128),
             seed: 7,
@@ -79,7 +98,7 @@ impl Setup {
         };
         config
             .recovery(self.recovery)
-            .listen(false)
+            .listen(self.listen)
             .limits(self.limits)
             .clocks(self.clocks)
             .budget(Budget::default())
@@ -96,6 +115,9 @@ pub(super) struct CallPlan {
     pub(super) patience: Option<Duration>,
     pub(super) time_out: Option<Option<Duration>>,
     pub(super) progress: bool,
+    pub(super) longest: Option<Duration>,
+    /// Which resource or log level a call is about that has one.
+    pub(super) topic: u8,
 }
 
 impl CallPlan {
@@ -103,10 +125,16 @@ impl CallPlan {
         let bits = source.byte();
         let more = source.byte();
         Self {
-            // The servers of these runs offer tools, and neither prompts nor resources.
+            // The servers of these runs offer tools, no prompts, and of resources
+            // subscriptions at most.
             method: match more % 16 {
                 0 => "prompts/get",
-                1..=4 => "tools/list",
+                1..=3 => "tools/list",
+                4 => "resources/subscribe",
+                5 => match more >> 4 {
+                    0..=5 => "resources/unsubscribe",
+                    _ => "logging/setLevel",
+                },
                 _ => "tools/call",
             },
             idempotent: bits & 3 == 0,
@@ -119,11 +147,26 @@ impl CallPlan {
                 _ => None,
             },
             progress: bits & 128 != 0,
+            longest: (more >> 4 == 9).then(|| Duration::from_secs(60)),
+            topic: bits & 1,
         }
     }
 
-    pub(super) fn options(&self) -> CallOptions {
-        let mut options = CallOptions::new();
+    pub(super) fn params(&self, mark: u64) -> Value {
+        match self.method {
+            "resources/subscribe" | "resources/unsubscribe" => {
+                json!({ "n": mark, "uri": format!("res://{}", self.topic) })
+            }
+            "logging/setLevel" => json!({ "n": mark, "level": LEVELS[usize::from(self.topic)] }),
+            _ => json!({ "n": mark }),
+        }
+    }
+
+    pub(super) fn options(&self, mark: u64) -> CallOptions {
+        // So that a GET shows whose stream it takes up.
+        let mut options = CallOptions::new()
+            .header("x-call", &mark.to_string())
+            .expect("a header");
         if self.idempotent {
             options = options.idempotent();
         }
@@ -140,6 +183,9 @@ impl CallPlan {
         }
         if self.progress {
             options = options.progress();
+        }
+        if let Some(longest) = self.longest {
+            options = options.extended_by_progress(longest);
         }
         options
     }

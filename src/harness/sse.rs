@@ -14,6 +14,8 @@ pub(super) enum Found {
         kind: String,
         data: String,
         id: Option<String>,
+        /// Whether the id is in the event itself.
+        own: bool,
     },
     Cursor(Option<String>),
     TooLong {
@@ -23,9 +25,17 @@ pub(super) enum Found {
 
 /// Everything in the stream, and the last `retry`.
 pub(super) fn naive(stream: &[u8], limits: Limits) -> (Vec<Found>, Option<Duration>) {
+    naive_from(None, stream, limits)
+}
+
+/// The same of a stream that is resumed after the event with this id.
+pub(super) fn naive_from(
+    mut last: Option<String>,
+    stream: &[u8],
+    limits: Limits,
+) -> (Vec<Found>, Option<Duration>) {
     let (mut found, mut retry) = (Vec::new(), None);
     let (mut data, mut kind, mut id) = (None::<Vec<u8>>, Vec::new(), None::<String>);
-    let mut last = None;
     let mut rest = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
     // Of what may become a byte order mark nothing is known yet.
     if stream.len() < 3 && b"\xEF\xBB\xBF".starts_with(stream) {
@@ -67,6 +77,7 @@ pub(super) fn naive(stream: &[u8], limits: Limits) -> (Vec<Found>, Option<Durati
                         kind,
                         data,
                         id: last.clone(),
+                        own: named,
                     });
                 }
                 None if named => found.push(Found::Cursor(last.clone())),
@@ -161,6 +172,7 @@ fn plain(item: Result<Item, LimitExceeded>) -> Result<Found, String> {
             kind: event.kind.as_str().to_owned(),
             data: event.data.as_str().to_owned(),
             id: own(event.id),
+            own: event.has_own_id,
         },
         Ok(Item::Cursor(id)) => Found::Cursor(own(id)),
         Err(LimitExceeded::Line { .. }) => Found::TooLong { line: true },

@@ -15,11 +15,18 @@ pub(in super::super) struct Call {
     /// What its params say, so that the wire shows which call it is.
     pub(super) mark: u64,
     pub(super) plan: CallPlan,
-    made: Time,
-    limit: Option<Duration>,
-    sendings: Vec<u64>,
+    pub(super) made: Time,
+    pub(super) limit: Option<Duration>,
+    pub(super) sendings: Vec<u64>,
+    /// The GETs that took up the stream of the last sending.
+    pub(super) gets: Vec<u64>,
+    pub(super) token: Option<Value>,
+    /// Progress that was read.
+    pub(super) progress: Vec<u64>,
+    /// Made while the application restores its state: nothing holds it.
+    restores: bool,
     /// In which turn the application gave it up.
-    cancelled: Option<u64>,
+    pub(super) cancelled: Option<u64>,
     pub(in super::super) ended: Option<&'static str>,
 }
 
@@ -64,6 +71,10 @@ impl Model {
             made: self.now,
             limit: plan.time_out.unwrap_or(self.setup.clocks.call),
             sendings: Vec::new(),
+            gets: Vec::new(),
+            token: None,
+            progress: Vec::new(),
+            restores: self.has_lost_sessions() && self.status.phase != Phase::Ready,
             cancelled: None,
             ended: None,
         };
@@ -89,8 +100,24 @@ impl Model {
         self.tickets.insert(ticket, Asked::Answered);
     }
 
-    pub(in super::super) fn network_changed(&mut self) {
-        self.network_changed = Some(self.turn);
+    /// `paused` are the exchanges that the machine does not read on.
+    pub(in super::super) fn network_changed(&mut self, paused: &[u64]) {
+        self.network_changes.push((self.turn, self.now));
+        let current = self.sessions.current.as_ref().map(|it| it.generation);
+        for exchange in self.exchanges.values_mut() {
+            let listens = exchange.carries == Carries::Listen && exchange.over.is_none();
+            let pending = exchange.outcome == Outcome::Pending;
+            if listens && pending && Some(exchange.generation) == current {
+                exchange.deserted = true;
+                exchange.counts.get_or_insert(exchange.body.len());
+            }
+        }
+        self.check_calls(paused);
+    }
+
+    /// In which turn the network changed last.
+    pub(super) fn last_change(&self) -> Option<u64> {
+        self.network_changes.last().map(|change| change.0)
     }
 
     pub(in super::super) fn reinitialized(&mut self) {
@@ -101,7 +128,7 @@ impl Model {
 /// # Sendings
 impl Model {
     /// Laws 4 and 5: a call leaves, perhaps again.
-    pub(super) fn call_sent(&mut self, number: u64, exchange: u64) -> Seen {
+    pub(super) fn call_sent(&mut self, number: u64, exchange: u64, token: Option<&Value>) -> Seen {
         let call = &self.calls[&number];
         let plan = call.plan;
         must(call.ended.is_none() && call.cancelled.is_none(), || {
@@ -119,10 +146,12 @@ impl Model {
             let waited = |told: Option<Duration>| {
                 let least = told.unwrap_or_default().max(Duration::from_millis(100));
                 // A change of the network forgives what the server did not ask for.
-                let forgiven = told.is_none() && self.network_changed >= Some(last.concluded.0);
+                let forgiven = told.is_none() && self.last_change() >= Some(last.concluded.0);
                 (after >= least || forgiven) && least <= Duration::from_secs(300)
             };
             let (right, in_time) = match &last.outcome {
+                // Nobody was at the other end, and nothing was heard.
+                Outcome::Pending if last.silent.is_some() => (plan.idempotent && !plan.never, true),
                 Outcome::Redirected => (true, true),
                 Outcome::NotSent => {
                     // The last time it is tried at the end of its patience.
@@ -137,7 +166,8 @@ impl Model {
                     (*again && plan.idempotent && !plan.never, waited(*after))
                 }
                 Outcome::Lost | Outcome::Suspicious { .. } => {
-                    (!plan.never && self.status.phase != Phase::Held, true)
+                    let held = self.status.phase == Phase::Held && !call.restores;
+                    (!plan.never && !held, true)
                 }
                 _ => (false, true),
             };
@@ -162,7 +192,10 @@ impl Model {
         must(again <= 2, || {
             format!("law 4: call {number} is sent again {again} times")
         })?;
-        self.calls.get_mut(&number).unwrap().sendings.push(exchange);
+        let call = self.calls.get_mut(&number).unwrap();
+        call.sendings.push(exchange);
+        call.gets.clear();
+        call.token = token.cloned();
         Ok(())
     }
 
@@ -235,17 +268,24 @@ impl Model {
                 })
             }
             Event::Fail { subject, error } => self.ended(*subject, Some(error)),
-            Event::Gap { missed } => Err(format!("law 8: {missed} events are lost")),
+            Event::Gap { .. } | Event::StreamDegraded { .. } | Event::StreamRestored => {
+                self.listening_event(event)
+            }
             Event::Message(message) => {
                 if let Some(call) = message.call {
                     self.about(call.number())?;
                 }
-                self.deliver(message.params.as_ref())
+                let mark = self.deliver(message.params.as_ref())?;
+                if let (Some(call), Some(mark)) = (message.call, mark) {
+                    if message.method == "notifications/progress" {
+                        let call = self.calls.get_mut(&call.number());
+                        call.unwrap().progress.push(mark);
+                    }
+                }
+                Ok(())
             }
-            Event::NotRestored { .. }
-            | Event::StreamDegraded { .. }
-            | Event::StreamNotOffered { .. }
-            | Event::StreamRestored => Err(format!("{event:?} although nobody listens")),
+            Event::NotRestored { method, params, .. } => self.not_restored(method, params),
+            Event::StreamNotOffered { .. } => self.told_not_offered(),
             Event::Ready(ready) => self.told_ready(ready),
             Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),
             Event::Reply { call, reply } => {
@@ -270,16 +310,23 @@ impl Model {
         })
     }
 
-    fn deliver(&mut self, params: Option<&crate::RawJson>) -> Seen {
+    fn deliver(&mut self, params: Option<&crate::RawJson>) -> Result<Option<u64>, String> {
         let params: Value = params
             .and_then(|it| it.deserialize().ok())
             .unwrap_or_default();
         let Some(n) = params.get("m").and_then(Value::as_u64) else {
-            return Ok(());
+            return Ok(None);
         };
-        must(self.delivered.insert(n), || {
-            format!("message {n} is given out twice")
-        })
+        let said = match self.setup.honest {
+            true => 1,
+            false => self.said.get(&n).copied().unwrap_or(1),
+        };
+        let times = self.delivered.entry(n).or_default();
+        *times += 1;
+        must(*times <= said, || {
+            format!("message {n} is given out {times} times, and was said {said} times")
+        })?;
+        Ok(Some(n))
     }
 
     fn replied(&mut self, number: u64, outcome: &Reply) -> Seen {
@@ -309,8 +356,23 @@ impl Model {
         must(own || foreign(), || {
             format!("call {number} gets a reply that nobody gave: {outcome:?}")
         })?;
+        self.all_was_read(number)?;
+        if outcome.is_ok() {
+            self.granted(number);
+        }
         self.calls.get_mut(&number).unwrap().ended = Some("reply");
         Ok(())
+    }
+
+    /// Nothing is lost that a server replays: what came before the reply was read.
+    fn all_was_read(&self, number: u64) -> Seen {
+        let owed = self.calls[&number].sendings.last();
+        let owed = owed.and_then(|sending| self.owed.get(sending));
+        let missing = |mark: &&u64| !self.delivered.contains_key(mark);
+        match owed.and_then(|owed| owed.iter().find(missing)) {
+            Some(mark) => Err(format!("message {mark} of call {number} is lost")),
+            None => Ok(()),
+        }
     }
 
     fn ended(&mut self, subject: Subject, error: Option<&Error>) -> Seen {
@@ -360,18 +422,19 @@ impl Model {
                 )
             })
         };
-        let last = call.sendings.last().map(|sending| &self.exchanges[sending]);
+        let last = call.last_exchange().map(|last| &self.exchanges[&last]);
         match error.reason() {
             Reason::Cancelled => {
                 let turn = call.cancelled.ok_or("cancelled by nobody")?;
                 return truth(self.delivery(call, turn));
             }
             Reason::Closed => {
-                let turn = self.closed.ok_or("closed by nobody")?;
+                let (turn, _) = self.closed.ok_or("closed by nobody")?;
                 return truth(self.delivery(call, turn));
             }
             Reason::Timeout(Clock::Call(_)) => {
-                must(call.is_out_of_time(self.timed), || {
+                let over = self.timed >= self.call_ends(call).0;
+                must(over && call.limit.is_some(), || {
                     format!("call {number} had time left")
                 })?;
                 return must(told >= now, || {
@@ -399,21 +462,37 @@ impl Model {
                 })?;
             }
             Reason::Lost(Lost::Session) => {
-                must(call.plan.never, || {
+                let cut = last.is_some_and(|last| {
+                    let ended = !matches!(last.outcome, Outcome::Pending);
+                    ended && (last.is_get() || last.is_stream())
+                });
+                must(call.plan.never || cut, || {
                     format!("call {number} could have been sent again")
                 })?;
+                if cut {
+                    return truth(Delivery::Unknown);
+                }
             }
             Reason::Misuse(misuse) => {
-                must(call.plan.method == "prompts/get", || {
+                must(self.sessions_without(call.plan.method) > 0, || {
                     format!("call {number} failed by {misuse}")
                 })?;
+            }
+            Reason::Timeout(Clock::Silence(_)) => {
+                must(last.is_some_and(|last| last.silent.is_some()), || {
+                    format!("call {number} failed for silence that was none")
+                })?;
+                return truth(Delivery::Unknown);
             }
             Reason::Refused(Refused::Rpc) if call.sendings.is_empty() => {}
             _ => {}
         }
         if let Some(last) = last {
+            must(last.resumes != Some(true), || {
+                format!("call {number} could have gone on ({error})")
+            })?;
             let fails = !matches!(last.outcome, Outcome::Pending | Outcome::Replied(_));
-            must(fails || last.strained, || {
+            must(fails || last.strained || last.silent.is_some(), || {
                 format!(
                     "law 7: call {number} failed although its exchange is {:?} ({error})",
                     last.outcome
@@ -449,7 +528,10 @@ impl Model {
             Some(Outcome::Lost | Outcome::Later(_)) => plan.never,
             _ => false,
         };
-        must(!over, || {
+        self.cut_settled(number, call)?;
+        // What came after it was taken for dead was dropped.
+        let deaf = last.is_some_and(|last| last.silent.is_some());
+        must(!over || deaf, || {
             let last = call
                 .sendings
                 .last()
@@ -459,15 +541,18 @@ impl Model {
         must(call.cancelled.is_none() && self.closed.is_none(), || {
             format!("law 2: call {number} should have ended: it was given up")
         })?;
-        must(self.asks(call) || !call.is_out_of_time(self.timed), || {
-            format!("law 2: call {number} should have ended: it is out of time")
-        })
+        let latest = self.call_ends(call).1;
+        must(
+            latest.is_none_or(|latest| self.timed < Some(latest)),
+            || format!("law 2: call {number} should have ended: it is out of time"),
+        )
     }
 
     /// Whether the server asked in its place, so that its clock may have stood still.
-    fn asks(&self, call: &Call) -> bool {
+    pub(super) fn asks(&self, call: &Call) -> bool {
         let limits = self.setup.limits;
-        let exchanges = call.sendings.iter().map(|sending| &self.exchanges[sending]);
+        let exchanges = call.sendings.iter().chain(&call.gets);
+        let exchanges = exchanges.map(|number| &self.exchanges[number]);
         let mut messages = exchanges.flat_map(|exchange| exchange.messages(&limits, true).0);
         messages.any(|message| {
             message
@@ -478,11 +563,11 @@ impl Model {
 
     pub(super) fn has_control_under_way(&self) -> bool {
         self.exchanges.values().any(|it| {
-            let ping = it.carries == Carries::Ping;
+            let ping = matches!(it.carries, Carries::Ping | Carries::Restored(..));
             let head = self.setup.clocks.head.unwrap_or(Duration::MAX);
             // One whose answer asks may wait for room itself, until its time is over.
             let stalls = ping && it.is_stream() && self.now < it.sent + head;
-            (ping || !it.is_request()) && it.outcome == Outcome::Pending || stalls
+            (ping || !it.is_request() && !it.is_get()) && it.outcome == Outcome::Pending || stalls
         })
     }
 

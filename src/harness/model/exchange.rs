@@ -4,7 +4,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::super::sse::{Found, naive};
-use super::{Model, Seen};
+use super::{Came, Model, Seen};
 use crate::{Clocks, Delivery, ExchangeId, Limits, Time, sse};
 use std::time::Duration;
 
@@ -16,10 +16,24 @@ pub(in super::super) enum Carries {
     Delete,
     Initialize,
     Initialized,
+    /// The GET of the listening stream.
+    Listen,
     Notification(u64),
     Ping,
+    /// What a session that was lost had is asked for anew: method, and what for.
+    Restored(String, String),
+    /// The GET that takes up a call's stream.
+    Resume(u64),
     /// The answer to the question with this id.
     Response(String),
+}
+
+/// Whether an exchange is among those about which a ping asks.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Quiet {
+    No,
+    Maybe,
+    Yes,
 }
 
 /// How an exchange came to its end.
@@ -29,6 +43,8 @@ pub(in super::super) enum Over {
     Broken,
     Ended,
     NotSent,
+    /// The machine took it for dead.
+    Silent,
     TimedOut,
 }
 
@@ -39,6 +55,10 @@ pub(super) type Reply = Result<Value, i64>;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
     Accepted,
+    /// A stream that ended before what it was there for.
+    Cut {
+        clean: bool,
+    },
     /// It may have been executed; idempotent calls may be sent again.
     Doubt {
         again: bool,
@@ -74,9 +94,11 @@ impl Outcome {
             | Self::Refused
             | Self::Suspicious { .. } => Delivery::Rejected,
             Self::Maybe(_, delivery) => *delivery,
-            Self::Accepted | Self::Doubt { .. } | Self::Pending | Self::Replied(_) => {
-                Delivery::Unknown
-            }
+            Self::Accepted
+            | Self::Cut { .. }
+            | Self::Doubt { .. }
+            | Self::Pending
+            | Self::Replied(_) => Delivery::Unknown,
         }
     }
 }
@@ -85,6 +107,11 @@ impl Outcome {
 pub(in super::super) struct Exchange {
     pub(in super::super) id: ExchangeId,
     pub(super) carries: Carries,
+    /// The JSON-RPC request whose reply it is to bring.
+    pub(super) request: Option<u64>,
+    /// Its `Last-Event-ID`, and the ids that a server may repeat after it.
+    pub(super) cursor: Option<String>,
+    pub(super) known: Vec<String>,
     pub(super) session: Option<String>,
     pub(super) generation: u64,
     pub(super) sent: Time,
@@ -96,18 +123,53 @@ pub(in super::super) struct Exchange {
     pub(super) concluded: (u64, Time),
     /// Whether a chunk of it may have filled all buffers.
     pub(super) strained: bool,
+    /// When something came last.
+    pub(super) heard: Time,
+    /// Whether a ping is to find out if anybody is still there.
+    pub(super) quiet: Quiet,
+    /// In which turn it was sent.
+    pub(super) turn: u64,
+    /// Whether the network changed under it, and another one takes its place.
+    pub(super) deserted: bool,
+    /// How much of its body counts: what comes later is dropped.
+    pub(super) counts: Option<usize>,
+    /// When the machine may have taken it for dead.
+    pub(super) silent: Option<Time>,
+    /// Whether the call goes on after it: known once it has ended.
+    pub(super) resumes: Option<bool>,
 }
 
 impl Exchange {
     /// Whether nothing more comes of it, and nothing is waited for.
     pub(in super::super) fn is_over(&self) -> bool {
-        !matches!(self.over, None | Some(Over::TimedOut))
+        !matches!(self.over, None | Some(Over::Silent | Over::TimedOut))
     }
 
     pub(super) fn is_request(&self) -> bool {
         matches!(
             self.carries,
-            Carries::Call(_) | Carries::Initialize | Carries::Ping
+            Carries::Call(_) | Carries::Initialize | Carries::Ping | Carries::Restored(..)
+        )
+    }
+
+    pub(super) fn is_get(&self) -> bool {
+        matches!(self.carries, Carries::Listen | Carries::Resume(_))
+    }
+
+    /// When its stream began.
+    pub(super) fn opened(&self) -> Option<Time> {
+        self.head
+            .as_ref()
+            .filter(|_| self.is_stream())
+            .map(|it| it.2)
+    }
+
+    /// When it ended, at the earliest and at the latest.
+    pub(super) fn ended(&self) -> (Time, Time) {
+        let latest = self.concluded.1;
+        (
+            self.silent.map_or(latest, |silent| silent.min(latest)),
+            latest,
         )
     }
 
@@ -115,7 +177,7 @@ impl Exchange {
         self.head.as_ref()?.1.get(name)?.to_str().ok()
     }
 
-    fn status(&self) -> Option<u16> {
+    pub(super) fn status(&self) -> Option<u16> {
         self.head.as_ref().map(|(status, ..)| status.as_u16())
     }
 
@@ -126,7 +188,8 @@ impl Exchange {
     }
 
     pub(super) fn is_stream(&self) -> bool {
-        self.status() == Some(200) && self.is_request() && self.media_type() == "text/event-stream"
+        let for_messages = self.is_request() || self.is_get();
+        self.status() == Some(200) && for_messages && self.media_type() == "text/event-stream"
     }
 
     /// When its clock runs out (section 8, head; and the bodies of refusals).
@@ -142,10 +205,15 @@ impl Exchange {
             {
                 Some(*at + head)
             }
-            (_, Carries::Call(_)) => None,
+            (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_)) => None,
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
             _ => Some(self.sent + head),
         }
+    }
+
+    /// What has come of the body, as far as it counts.
+    pub(super) fn counted(&self) -> &[u8] {
+        &self.body[..self.counts.unwrap_or(self.body.len())]
     }
 
     /// The messages of a stream or a batch so far, and whether it broke a limit then.
@@ -157,7 +225,7 @@ impl Exchange {
                 line: limits.line,
                 event: limits.event,
             };
-            for found in naive(&self.body, limits).0 {
+            for found in naive(self.counted(), limits).0 {
                 match found {
                     Found::Event { kind, data, .. } if kind == "message" => texts.push(data),
                     Found::TooLong { .. } => exceeded = true,
@@ -182,12 +250,18 @@ impl Exchange {
     /// numbers were given to requests.
     fn read(&self, limits: &Limits, batches: bool, issued: impl Fn(u64) -> bool) -> Outcome {
         let doubt = |again| Outcome::Doubt { again, after: None };
+        if self.is_get() {
+            return self.read_get(limits, batches);
+        }
         let Some(status) = self.status() else {
             return match self.over {
                 None => Outcome::Pending,
-                Some(Over::NotSent) => Outcome::NotSent,
+                Some(Over::NotSent) if self.silent.is_none() => Outcome::NotSent,
+                Some(Over::NotSent) => doubt(true),
                 Some(Over::Broken) => doubt(true),
-                Some(Over::Aborted | Over::Ended | Over::TimedOut) => doubt(false),
+                Some(Over::Aborted) => doubt(self.silent.is_some()),
+                Some(Over::Silent) => doubt(true),
+                Some(Over::Ended | Over::TimedOut) => doubt(false),
             };
         };
         match status {
@@ -207,24 +281,19 @@ impl Exchange {
         let doubt = |again| Outcome::Doubt { again, after: None };
         let over = self.over;
         let broken = matches!(over, Some(Over::Broken | Over::NotSent));
-        let number = self.id.number();
         let json = self.media_type() == "application/json";
         if json && self.body.len() > limits.json_body {
             return doubt(false);
         }
         if json || self.is_stream() {
-            let (messages, exceeded) = self.messages(limits, batches);
-            let replies = messages.iter().filter_map(reply);
-            let own = replies
-                .filter(|(id, _)| id.as_u64() == Some(number))
-                .map(|(_, it)| it)
-                .next();
+            let (own, exceeded) = self.own_reply(limits, batches);
+            let streams = self.is_stream() && matches!(self.carries, Carries::Call(_));
             return match own {
                 Some(reply) => Outcome::Replied(reply),
                 None if exceeded => doubt(false),
                 None if over.is_none() => Outcome::Pending,
-                // A stream that breaks may be taken for one that ends.
-                None => doubt(broken),
+                None if streams => self.cut(),
+                None => doubt(broken || self.silent.is_some()),
             };
         }
         let enough = over.is_some() || self.body.len() > limits.error_body;
@@ -233,6 +302,59 @@ impl Exchange {
         } else {
             Outcome::Pending
         }
+    }
+
+    /// The reply that it is there for, and whether it broke a limit.
+    fn own_reply(&self, limits: &Limits, batches: bool) -> (Option<Reply>, bool) {
+        let (messages, exceeded) = self.messages(limits, batches);
+        let mut replies = messages.iter().filter_map(reply);
+        let own = replies.find(|(id, _)| self.request.is_some() && id.as_u64() == self.request);
+        (own.map(|(_, it)| it), exceeded)
+    }
+
+    fn cut(&self) -> Outcome {
+        Outcome::Cut {
+            clean: self.over == Some(Over::Ended),
+        }
+    }
+
+    /// Section 6: what the answer to a GET means.
+    fn read_get(&self, limits: &Limits, batches: bool) -> Outcome {
+        let Some(status) = self.status() else {
+            return match self.over {
+                None => Outcome::Pending,
+                Some(_) => Outcome::Cut { clean: false },
+            };
+        };
+        if self.is_stream() {
+            return match self.own_reply(limits, batches) {
+                (Some(reply), _) => Outcome::Replied(reply),
+                (None, true) => Outcome::Doubt {
+                    again: false,
+                    after: None,
+                },
+                (None, false) if self.over.is_none() => Outcome::Pending,
+                (None, false) => self.cut(),
+            };
+        }
+        let whole = self.over.is_some() || self.body.len() > limits.error_body;
+        match status {
+            200..=299 => Outcome::Refused,
+            _ if !whole => Outcome::Pending,
+            307 | 308 if self.redirects_here() => Outcome::Redirected,
+            408 | 429 | 500..=599 => Outcome::Later(self.retry_after()),
+            _ => Outcome::Refused,
+        }
+    }
+
+    fn redirects_here(&self) -> bool {
+        let to = self.header("location").unwrap_or_default();
+        to.starts_with('/') || to.starts_with("https://example.com/")
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let after = self.header("retry-after")?.parse().ok()?;
+        Some(Duration::from_secs(after))
     }
 
     fn read_refusal(&self, status: u16, limits: &Limits, issued: impl Fn(u64) -> bool) -> Outcome {
@@ -254,10 +376,7 @@ impl Exchange {
             && !exact;
         let own = error.map(|(_, error)| error);
         let code = own.as_ref().and_then(|error| error.as_ref().err().copied());
-        let after = self
-            .header("retry-after")
-            .and_then(|after| after.parse().ok());
-        let after = after.map(Duration::from_secs);
+        let after = self.retry_after();
         let failed = match status {
             301 | 302 | 401 => return Outcome::Refused,
             303 => {
@@ -267,9 +386,7 @@ impl Exchange {
                 };
             }
             307 | 308 => {
-                let to = self.header("location").unwrap_or_default();
-                let same = to.starts_with('/') || to.starts_with("https://example.com/");
-                return if same {
+                return if self.redirects_here() {
                     Outcome::Redirected
                 } else {
                     Outcome::Refused
@@ -320,7 +437,9 @@ impl Model {
             return;
         };
         exchange.head = Some((status, headers.clone(), now));
+        exchange.heard = now;
         self.session_given(number);
+        self.listening_opened(number);
         self.conclude(number, None);
     }
 
@@ -332,8 +451,27 @@ impl Model {
         let Some(exchange) = self.exchanges.get_mut(&number).filter(|it| !it.is_over()) else {
             return;
         };
-        exchange.strained |= buffered > self.setup.limits.buffers;
+        let strains = buffered > self.setup.limits.buffers && !exchange.strained;
+        exchange.strained |= strains;
+        if strains {
+            exchange.silent.get_or_insert(self.now);
+        }
+        if strains && exchange.carries == Carries::Listen {
+            self.listener.may_have_failed();
+        }
+        exchange.heard = self.now;
+        let limits = self.setup.limits;
+        let before = exchange.marks(&limits).len();
         exchange.body.extend_from_slice(chunk);
+        for (mark, plain) in exchange.marks(&limits).split_off(before) {
+            let came = Came {
+                at: self.now,
+                exchange: number,
+                plain,
+            };
+            *self.said.entry(mark).or_default() += 1;
+            self.came.entry(mark).or_insert(came);
+        }
         self.conclude(number, None);
     }
 
@@ -352,6 +490,10 @@ impl Model {
         if !exchange.is_over() {
             exchange.over = over.or(exchange.over);
         }
+        if over == Some(Over::Silent) {
+            exchange.silent = Some(now);
+            exchange.counts = Some(exchange.body.len());
+        }
         let pending = exchange.outcome == Outcome::Pending;
         if pending {
             exchange.outcome = exchange.read(&limits, batches, |number| {
@@ -365,6 +507,7 @@ impl Model {
         self.exchanges.insert(number, exchange);
         if concluded {
             self.session_effects(number);
+            self.stream_effects(number);
         }
     }
 }

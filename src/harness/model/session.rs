@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::exchange::{Carries, Exchange, Outcome, Over, reply};
+use super::exchange::{Carries, Exchange, Outcome, Over, Quiet, reply};
 use super::{Model, Seen, must};
 use crate::event::{LossCause, Ready};
 use crate::{Phase, Recovery, Revision, Status, Time};
@@ -29,6 +29,11 @@ pub(super) struct Sessions {
     told_ready: BTreeSet<u64>,
     /// The kinds of 400 that made a session doubtful.
     suspicions: BTreeSet<(u64, Option<i64>)>,
+    /// In which turn something made a ping necessary last, and one left last; and
+    /// whether one has to.
+    doubted: Option<u64>,
+    pinged: Option<u64>,
+    owes_ping: bool,
     pub(super) failed_handshakes: u64,
 }
 
@@ -49,6 +54,8 @@ pub(super) struct Current {
     pub(super) revision: Revision,
     pub(super) generation: u64,
     pub(super) established: bool,
+    /// In which turn it was established.
+    pub(super) since: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +71,13 @@ pub(super) struct Excuse {
     forgotten: bool,
     /// It has to end, or else it only may.
     certain: bool,
+}
+
+impl Sessions {
+    /// Sessions of which nobody has read.
+    pub(super) fn unread(&self) -> usize {
+        self.established.len().saturating_sub(self.told_ready.len()) + 1
+    }
 }
 
 const WINDOW: Duration = Duration::from_secs(60);
@@ -139,27 +153,76 @@ impl Model {
             }
             (_, Outcome::Suspicious { code, .. }) if carries_current => {
                 sessions.suspicions.insert((current.generation, *code));
+                sessions.doubted = Some(self.turn);
+            }
+            (Carries::Listen | Carries::Resume(_), Outcome::Refused)
+                if carries_current && !exchange.deserted =>
+            {
+                let open = matches!(self.status.phase, Phase::Ready | Phase::Held);
+                let status = exchange.status();
+                if matches!(status, Some(400 | 404)) {
+                    sessions.doubted = Some(self.turn);
+                }
+                let asks =
+                    |it: &Exchange| it.carries == Carries::Ping && it.outcome == Outcome::Pending;
+                let asked = self.exchanges.values().any(asks);
+                sessions.owes_ping |= live && open && !asked && status == Some(404);
             }
             _ => {}
         }
     }
 
-    pub(super) fn is_suspected(&self) -> bool {
-        let generation = self
-            .sessions
-            .current
-            .as_ref()
-            .map(|current| current.generation);
-        self.sessions
-            .suspicions
-            .iter()
-            .any(|(doubted, _)| Some(*doubted) == generation)
+    /// Something makes a ping necessary.
+    pub(super) fn doubt(&mut self) {
+        self.sessions.doubted = Some(self.turn);
+    }
+
+    /// A ping leaves: one for each doubt at most.
+    pub(super) fn ping_sent(&mut self) -> Seen {
+        let mut pings = self
+            .exchanges
+            .values()
+            .filter(|it| it.carries == Carries::Ping);
+        let redirected = pings
+            .next_back()
+            .is_some_and(|it| it.outcome == Outcome::Redirected);
+        let sessions = &mut self.sessions;
+        let doubted = sessions.doubted > sessions.pinged;
+        must(doubted || redirected, || {
+            "a ping without a suspicion".to_owned()
+        })?;
+        sessions.pinged = Some(self.turn);
+        sessions.owes_ping = false;
+        Ok(())
+    }
+
+    /// How many sessions do not offer what this method needs.
+    pub(super) fn sessions_without(&self, method: &str) -> usize {
+        let capability = match method {
+            "prompts/get" => "prompts",
+            "logging/setLevel" => "logging",
+            "resources/subscribe" | "resources/unsubscribe" => "resources",
+            _ => "tools",
+        };
+        let lacks = |exchange: &&Exchange| match &exchange.outcome {
+            Outcome::Replied(Ok(result)) => result["capabilities"].get(capability).is_none(),
+            _ => false,
+        };
+        self.exchanges
+            .values()
+            .filter(|it| it.carries == Carries::Initialize)
+            .filter(lacks)
+            .count()
+    }
+
+    pub(super) fn has_lost_sessions(&self) -> bool {
+        !self.sessions.lost.is_empty()
     }
 
     /// Whether the machine has let go of the exchange: its call ended, perhaps by a
     /// reply on another stream.
     pub(super) fn is_given_up(&self, exchange: &Exchange) -> bool {
-        let number = Value::from(exchange.id.number());
+        let number = exchange.request.map(Value::from).unwrap_or_default();
         let answered = || {
             self.exchanges.values().any(|other| {
                 let messages = other.messages(&self.setup.limits, true).0;
@@ -169,8 +232,10 @@ impl Model {
             })
         };
         match exchange.carries {
-            Carries::Call(call) => self.calls[&call].may_be_over(self.timed) || answered(),
-            Carries::Ping => exchange.over.is_some() || answered(),
+            Carries::Call(call) | Carries::Resume(call) => {
+                self.calls[&call].may_be_over(self.timed) || answered()
+            }
+            Carries::Ping | Carries::Restored(..) => exchange.over.is_some() || answered(),
             _ => exchange.over.is_some(),
         }
     }
@@ -210,7 +275,10 @@ impl Model {
                 revision,
                 generation: status.generation,
                 established: false,
+                since: self.turn,
             });
+            self.sessions.doubted = None;
+            self.sessions.owes_ping = false;
             self.sessions.revision = Some(revision);
         }
         if let Some(current) = self.sessions.current.clone() {
@@ -251,6 +319,7 @@ impl Model {
             self.sessions.established.insert(current.generation);
             if let Some(current) = &mut self.sessions.current {
                 current.established = true;
+                current.since = self.turn;
             }
         }
         Ok(())
@@ -260,6 +329,13 @@ impl Model {
         let closed = self.is_closed();
         let sessions = &mut self.sessions;
         sessions.current = None;
+        sessions.owes_ping = false;
+        // With the session the doubt is over.
+        for exchange in self.exchanges.values_mut() {
+            if std::mem::replace(&mut exchange.quiet, Quiet::No) > Quiet::No {
+                exchange.heard = self.now;
+            }
+        }
         match sessions.excuse {
             Some(Excuse {
                 forgotten: true, ..
@@ -376,6 +452,9 @@ impl Model {
 
     pub(super) fn sessions_settled(&self) -> Seen {
         let sessions = &self.sessions;
+        must(!sessions.owes_ping || self.has_control_under_way(), || {
+            "a GET was answered 404, and no ping asks about the session".to_owned()
+        })?;
         must(sessions.lost == sessions.told_lost, || {
             "a loss was not told".to_owned()
         })?;
@@ -386,6 +465,9 @@ impl Model {
 
     pub(super) fn sessions_finished(&self) -> Seen {
         self.sessions_settled()?;
+        if self.is_past_closing() {
+            return Ok(());
+        }
         let current = self
             .sessions
             .current

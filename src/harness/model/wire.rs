@@ -5,7 +5,8 @@ use http::{Method, Request};
 use serde_json::Value;
 
 use super::super::peer;
-use super::exchange::{Carries, Exchange, Outcome, Over};
+use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
+use super::restoring::{LEVEL, SUBSCRIBE};
 use super::{Model, Seen, must};
 use crate::ExchangeId;
 
@@ -36,7 +37,30 @@ impl Model {
             || format!("law 11: a request to {uri}"),
         )?;
         let mut asked = peer::Request::Control;
-        let carries = if request.method() == Method::DELETE {
+        let cursor = request.headers().get("last-event-id");
+        let cursor = cursor.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        let mut known = Vec::new();
+        let mut token = None;
+        let carries = if request.method() == Method::GET {
+            let carries = self.get_sent(request)?;
+            self.check_headers(
+                &carries,
+                &Value::Null,
+                session.as_deref(),
+                revision.as_deref(),
+            )?;
+            (known, asked) = match carries {
+                Carries::Resume(call) => (
+                    self.resume_sent(call, cursor.as_ref())?,
+                    peer::Request::Resume,
+                ),
+                _ => (
+                    self.listen_sent(number, cursor.as_ref())?,
+                    peer::Request::Listen,
+                ),
+            };
+            carries
+        } else if request.method() == Method::DELETE {
             self.delete_sent(session.as_deref())?;
             Carries::Delete
         } else {
@@ -58,10 +82,10 @@ impl Model {
             must(message["jsonrpc"] == "2.0", || "no JSON-RPC".to_owned())?;
             let carries = self.sort(number, &message)?;
             match carries {
-                Carries::Call(_) => {
-                    let token = message.pointer("/params/_meta/progressToken");
+                Carries::Call(_) | Carries::Restored(..) => {
+                    token = message.pointer("/params/_meta/progressToken").cloned();
                     asked = peer::Request::Call {
-                        token: token.map(Value::to_string),
+                        token: token.as_ref().map(Value::to_string),
                     };
                 }
                 Carries::Initialize => asked = peer::Request::Initialize,
@@ -71,9 +95,19 @@ impl Model {
             self.check_headers(&carries, &message, session.as_deref(), revision.as_deref())?;
             carries
         };
+        let awaited = match carries {
+            Carries::Resume(call) => self.calls[&call].sendings.last().copied(),
+            Carries::Call(_) | Carries::Initialize | Carries::Ping | Carries::Restored(..) => {
+                Some(number)
+            }
+            _ => None,
+        };
         let exchange = Exchange {
             id,
             carries: carries.clone(),
+            request: awaited,
+            cursor,
+            known,
             session,
             generation: self
                 .sessions
@@ -87,10 +121,22 @@ impl Model {
             outcome: Outcome::Pending,
             concluded: (self.turn, self.now),
             strained: false,
+            heard: self.now,
+            quiet: Quiet::No,
+            turn: self.turn,
+            deserted: false,
+            counts: None,
+            silent: None,
+            resumes: None,
         };
         match carries {
             Carries::Initialize => self.initialize_sent(number)?,
-            Carries::Call(call) => self.call_sent(call, number)?,
+            Carries::Call(call) => self.call_sent(call, number, token.as_ref())?,
+            Carries::Resume(call) => {
+                let call = self.calls.get_mut(&call);
+                call.ok_or("a GET for nobody")?.gets.push(number);
+            }
+            Carries::Ping => self.ping_sent()?,
             Carries::Notification(note) => self.note_sent(note, number)?,
             Carries::Cancelled(_) | Carries::Initialized | Carries::Response(_) => {
                 let redirected = |it: &&Exchange| {
@@ -110,10 +156,45 @@ impl Model {
 
     /// The adapter is to end an exchange.
     pub(in super::super) fn aborted(&mut self, number: u64) -> Seen {
-        must(self.exchanges.contains_key(&number), || {
-            format!("exchange {number} was never sent")
+        let exchange = self.exchanges.get(&number);
+        let exchange = exchange.ok_or_else(|| format!("exchange {number} was never sent"))?;
+        // Law 7: nobody ends a stream that others wait for.
+        let current = self.sessions.current.as_ref().map(|it| it.generation);
+        let lives = !self.is_closed()
+            && exchange.outcome == Outcome::Pending
+            && exchange.over.is_none()
+            && !exchange.strained;
+        let due = match exchange.carries {
+            Carries::Call(_) | Carries::Resume(_) => {
+                self.is_given_up(exchange) || exchange.silent.is_some()
+            }
+            Carries::Listen => {
+                let lost = Some(exchange.generation) != current;
+                lost || exchange.deserted || exchange.silent.is_some()
+            }
+            _ => true,
+        };
+        must(!lives || due, || {
+            format!("law 7: exchange {number} is aborted for nothing")
         })?;
         self.over(number, Over::Aborted)
+    }
+
+    /// Whose stream a GET is for: the headers of its call tell.
+    fn get_sent(&self, request: &Request<Bytes>) -> Result<Carries, String> {
+        let headers = request.headers();
+        let accept = headers.get("accept");
+        must(accept.is_some_and(|it| it == "text/event-stream"), || {
+            "what a GET accepts".to_owned()
+        })?;
+        must(request.body().is_empty(), || "a GET with a body".to_owned())?;
+        let Some(mark) = headers.get("x-call") else {
+            return Ok(Carries::Listen);
+        };
+        let mark = mark.to_str().ok().and_then(|mark| mark.parse().ok());
+        let call = self.calls.iter().find(|(_, call)| Some(call.mark) == mark);
+        let (number, _) = call.ok_or("a GET for a call that nobody made")?;
+        Ok(Carries::Resume(*number))
     }
 
     fn sort(&self, number: u64, message: &Value) -> Result<Carries, String> {
@@ -143,6 +224,7 @@ impl Model {
                 Carries::Call(*number)
             }
             (_, None, Some(mark)) => Carries::Notification(mark),
+            (SUBSCRIBE | LEVEL, Some(_), None) => self.restored(method, message)?,
             _ => return Err(format!("nobody asked to send {message}")),
         })
     }
@@ -198,12 +280,11 @@ impl Model {
         })?;
         match carries {
             Carries::Initialized => must(!current.established, || "`initialized` twice".to_owned()),
-            Carries::Call(_) | Carries::Notification(_) => must(current.established, || {
-                format!("{carries:?} before the handshake is over")
-            }),
-            Carries::Ping => must(self.is_suspected(), || {
-                "a ping without a suspicion".to_owned()
-            }),
+            Carries::Call(_) | Carries::Notification(_) | Carries::Restored(..) => {
+                must(current.established, || {
+                    format!("{carries:?} before the handshake is over")
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -237,10 +318,17 @@ impl Model {
             .exchanges
             .values()
             .flat_map(|exchange| exchange.messages(&limits, true).0)
-            .any(|asked| asked.get("method").is_some() && asked.get("id") == Some(id));
-        must(asked, || format!("the server never asked {id}"))?;
-        let again = self.was_sent(&Carries::Response(id.to_string()));
-        must(!again, || format!("{id} is answered twice"))?;
+            .filter(|asked| asked.get("method").is_some() && asked.get("id") == Some(id))
+            .count();
+        must(asked > 0, || format!("the server never asked {id}"))?;
+        let carries = Carries::Response(id.to_string());
+        let before = self
+            .exchanges
+            .values()
+            .filter(|it| it.carries == carries && it.outcome != Outcome::Redirected);
+        must(before.count() < asked, || {
+            format!("{id} is answered more often than it was asked")
+        })?;
         Ok(id.to_string())
     }
 
@@ -278,6 +366,9 @@ impl Model {
 
     /// A DELETE: once for each session that is not needed any more, and not dead.
     fn delete_sent(&mut self, session: Option<&str>) -> Seen {
+        must(!self.is_past_closing(), || {
+            "law 12: a DELETE after the time to close".to_owned()
+        })?;
         let id = session.ok_or("a DELETE without a session id")?;
         let current = self
             .sessions

@@ -1,0 +1,405 @@
+//! Streams: what the server said on each over all its exchanges, how far the
+//! application has read, and when the next exchange may leave (behaviour, section 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::sse::{Found, naive_from};
+use super::exchange::{Exchange, Outcome, Over};
+use super::{Model, Seen, must};
+use crate::{Limits, Time, sse};
+
+pub(super) const FLOOR: Duration = Duration::from_millis(100);
+pub(super) const CEILING: Duration = Duration::from_secs(300);
+const FAILURES: u32 = 5;
+const LIVED: Duration = Duration::from_secs(5);
+const BARREN: u32 = 3;
+
+/// An event of a stream, and whether what it says was read.
+#[derive(Clone, Debug)]
+pub(super) struct Passed {
+    pub(super) id: Option<String>,
+    /// Whether the id is its own.
+    own: bool,
+    read: Read,
+}
+
+/// An event that is new.
+struct News {
+    /// Its own id, if it has one.
+    id: Option<Option<String>>,
+    /// The data of a message.
+    data: String,
+    /// Whether the server has still to repeat what comes after it.
+    early: bool,
+}
+
+/// Whether the messages of an event were polled.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Read {
+    /// There are none that have to be.
+    Nothing,
+    Yes,
+    Maybe,
+    No,
+}
+
+/// How fast a stream may go on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    /// At least and at most so many in a row.
+    failures: (u32, u32),
+    barren: u32,
+    /// Whether it is known for sure which messages were new.
+    sure: bool,
+    told: Option<Duration>,
+    /// What the server said about the time when it refused the last exchange.
+    after: Option<Duration>,
+    polling: bool,
+    redirects: u32,
+    /// The last answer was a redirect that is to be followed.
+    follows: bool,
+    /// One of them may have been taken for dead before it ended.
+    loose: bool,
+    /// When the last exchange ended, at the earliest and at the latest.
+    ended: (Time, Time),
+}
+
+impl Pace {
+    /// The delay: at least and at most this.
+    pub(super) fn delay(&self) -> (Duration, Duration) {
+        if self.follows {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        if self.loose {
+            return (FLOOR, CEILING);
+        }
+        let growing = 1_u64 << self.failures.1.saturating_sub(1).min(5);
+        let told = if self.polling {
+            self.told
+        } else {
+            self.after.or(self.told)
+        };
+        match told {
+            Some(told) => {
+                let slow = self.polling && self.barren >= BARREN;
+                let most = if slow { Duration::from_secs(1) } else { FLOOR };
+                let least = if self.sure { most } else { FLOOR };
+                (told.max(least), told.max(most))
+            }
+            None => (FLOOR, Duration::from_secs(growing.min(30))),
+        }
+    }
+
+    /// Whether no exchange follows soon: certainly, perhaps.
+    pub(super) fn gives_up(&self) -> (bool, bool) {
+        if self.loose {
+            return (false, true);
+        }
+        let far = self.delay().0 > CEILING;
+        let spent = |failures| failures >= FAILURES && !self.polling && !self.follows;
+        (far || spent(self.failures.0), far || spent(self.failures.1))
+    }
+
+    /// The next exchange is due between these.
+    pub(super) fn due(&self) -> (Time, Time) {
+        let (least, most) = self.delay();
+        (self.ended.0 + least, self.ended.1 + most)
+    }
+
+    pub(super) fn ended(&self) -> (Time, Time) {
+        self.ended
+    }
+
+    pub(super) fn is_loose(&self) -> bool {
+        self.loose
+    }
+
+    pub(super) fn is_polling(&self) -> bool {
+        self.polling
+    }
+
+    pub(super) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// The application told of a change of the network: the failures are forgiven.
+    pub(super) fn forgive(&mut self) {
+        self.failures = (0, 0);
+    }
+
+    /// One more exchange has ended. `loose`: when is not known for sure.
+    pub(super) fn ended_one(&mut self, exchange: &Exchange, limits: &Limits, loose: bool) {
+        self.loose |= exchange.silent.is_some() && exchange.over != Some(Over::Silent);
+        let (_, told) = exchange.found(limits);
+        self.told = told.or(self.told);
+        let opened = exchange.opened();
+        self.ended = exchange.ended();
+        let lived = |end: Time| opened.is_some_and(|opened| end.since(opened) >= LIVED);
+        if exchange.outcome == Outcome::Redirected && self.redirects < 3 {
+            self.redirects += 1;
+            self.follows = true;
+            return;
+        }
+        self.follows = false;
+        self.redirects = 0;
+        if lived(self.ended.1) || loose {
+            self.failures.0 = 0;
+        }
+        if lived(self.ended.0) && !loose {
+            self.failures.1 = 0;
+        }
+        self.sure = !loose && exchange.known.len() < 2;
+        self.barren = if exchange.brought_a_message(limits) {
+            0
+        } else {
+            self.barren + 1
+        };
+        let clean = exchange.outcome == Outcome::Cut { clean: true };
+        self.after = match exchange.outcome {
+            Outcome::Later(after) => after,
+            _ => None,
+        };
+        self.polling = clean && self.told.is_some();
+        if !self.polling {
+            self.failures = (self.failures.0 + 1, self.failures.1 + 1);
+        }
+    }
+}
+
+impl Exchange {
+    fn found(&self, limits: &Limits) -> (Vec<Found>, Option<Duration>) {
+        if !self.is_stream() {
+            return (Vec::new(), None);
+        }
+        let limits = sse::Limits {
+            line: limits.line,
+            event: limits.event,
+        };
+        naive_from(self.cursor.clone(), self.counted(), limits)
+    }
+
+    fn brought_a_message(&self, limits: &Limits) -> bool {
+        self.news(limits).iter().any(|it| !it.data.is_empty())
+    }
+
+    /// What came on it. What a server that resumes repeats, although it is here, is not
+    /// new.
+    fn news(&self, limits: &Limits) -> Vec<News> {
+        let mut known = self.known.clone();
+        let mut repeated = false;
+        let mut news = Vec::new();
+        for found in self.found(limits).0 {
+            let (id, data) = match found {
+                Found::Event {
+                    kind,
+                    data,
+                    id,
+                    own,
+                } if kind == "message" => (own.then_some(id), data),
+                Found::Event { id, own, .. } => (own.then_some(id), String::new()),
+                Found::Cursor(id) => (Some(id), String::new()),
+                Found::TooLong { .. } => continue,
+            };
+            let repeats = known
+                .iter()
+                .position(|known| id == Some(Some(known.clone())));
+            match repeats {
+                Some(at) => {
+                    known.drain(..=at);
+                    repeated = true;
+                }
+                None => news.push(News {
+                    id,
+                    data,
+                    early: known.len() > usize::from(!repeated),
+                }),
+            }
+        }
+        news
+    }
+
+    /// Whether the server has shown that it keeps the stream alive: certainly, perhaps.
+    pub(super) fn is_lively(&self, limits: &Limits) -> (bool, bool) {
+        let named = |found: &Found| match found {
+            Found::Event { id, own, .. } => *own && id.is_some(),
+            Found::Cursor(id) => id.is_some(),
+            Found::TooLong { .. } => false,
+        };
+        let found = self.found(limits).0;
+        let certain = found.iter().any(named);
+        let commented = self.body.contains(&b':');
+        (certain, certain || self.is_stream() && commented)
+    }
+
+    /// The messages that came on it, in the order in which they did, and whether
+    /// they are always told.
+    pub(super) fn marks(&self, limits: &Limits) -> Vec<(u64, bool)> {
+        let texts = self.found(limits).0.into_iter().filter_map(|it| match it {
+            Found::Event { kind, data, .. } if kind == "message" => Some(data),
+            _ => None,
+        });
+        texts
+            .flat_map(|text| elements(&text))
+            .filter_map(|message| {
+                let plain = message.get("method")? == "notifications/message";
+                Some((message.pointer("/params/m")?.as_u64()?, plain))
+            })
+            .collect()
+    }
+}
+
+fn elements(text: &str) -> Vec<Value> {
+    match serde_json::from_str(text) {
+        Ok(Value::Array(batch)) => batch,
+        Ok(message) => vec![message],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Whether a header can carry this id.
+fn carriable(id: &str) -> bool {
+    let visible = id
+        .bytes()
+        .all(|byte| byte == b'\t' || byte >= 32 && byte != 127);
+    visible && id.len() <= 4096 && id.trim_matches([' ', '\t']) == id
+}
+
+/// # What was said and read
+impl Model {
+    /// Whether streams may stand still for want of room, or lose messages.
+    pub(super) fn is_tight(&self) -> bool {
+        self.setup.limits.unread < Limits::default().unread
+    }
+
+    /// The events of a stream. The place of one without an id is that of the one before.
+    pub(super) fn trace(&self, exchanges: &[u64], token: Option<&Value>) -> Vec<Passed> {
+        let mut trace: Vec<Passed> = Vec::new();
+        for number in exchanges {
+            let exchange = &self.exchanges[number];
+            let listens = exchange.request.is_none();
+            for News { id, data, early } in exchange.news(&self.setup.limits) {
+                let own = id.is_some();
+                let before = || trace.last().and_then(|last| last.id.clone());
+                let id = id.unwrap_or_else(before).filter(|id| carriable(id));
+                let read = elements(&data)
+                    .iter()
+                    .map(|message| self.was_read(message, token, listens))
+                    .max();
+                if early && read.is_none_or(|read| read == Read::Nothing) {
+                    continue;
+                }
+                trace.push(Passed {
+                    id,
+                    own,
+                    read: read.unwrap_or(Read::Nothing),
+                });
+            }
+        }
+        trace
+    }
+
+    fn was_read(&self, message: &Value, token: Option<&Value>, listens: bool) -> Read {
+        let Some(mark) = message.pointer("/params/m").and_then(Value::as_u64) else {
+            return Read::Nothing;
+        };
+        let given = self.delivered.get(&mark).copied().unwrap_or_default();
+        let said = match self.setup.honest {
+            true => 1,
+            false => self.said.get(&mark).copied().unwrap_or_default(),
+        };
+        if given >= said.max(1) {
+            return Read::Yes;
+        }
+        let own = message.pointer("/params/progressToken");
+        let waits = match message.get("method").and_then(Value::as_str) {
+            Some("notifications/message") => true,
+            Some("notifications/progress") => own.is_some() && own == token,
+            _ => false,
+        };
+        let gives_way = listens && self.is_tight();
+        if waits && given == 0 && !gives_way {
+            Read::No
+        } else {
+            Read::Maybe
+        }
+    }
+
+    /// Where a stream may be taken up: after the last event of which all was read;
+    /// before any was, after the first, whose message is here.
+    pub(super) fn cursors(trace: &[Passed]) -> BTreeMap<Option<String>, usize> {
+        let read = trace.iter().rposition(|it| it.read == Read::Yes);
+        let mut at = read.map_or(0, |read| read + 1);
+        let mut all = BTreeMap::new();
+        let runs = trace.chunk_by(|one, next| one.id == next.id);
+        let ids: Vec<_> = runs.filter_map(|run| run[0].id.as_ref()).collect();
+        if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+            // From a server that says an id twice no more can be asked for than that.
+            all.extend(ids.iter().map(|id| (Some((*id).clone()), 0)));
+            all.insert(None, 0);
+        }
+        loop {
+            let place = |at: usize| Some((trace.get(at)?.id.clone()?, at));
+            let here = at.checked_sub(1).and_then(place);
+            let ahead = || {
+                trace.last()?.id.as_ref()?;
+                (at..trace.len()).find_map(place)
+            };
+            let (id, place) = here.or_else(ahead).unzip();
+            all.entry(id).or_insert(place.unwrap_or(trace.len()));
+            match trace.get(at) {
+                Some(next) if next.read != Read::No => at += 1,
+                _ => return all,
+            }
+        }
+    }
+
+    /// What a server may repeat to one who resumes there: the ids from the cursor on.
+    pub(super) fn known(trace: &[Passed], from: usize) -> Vec<String> {
+        // That from which it is taken up may have come with an event before.
+        let first = trace.get(from).and_then(|passed| passed.id.clone());
+        let ahead = trace.get(from + 1..).unwrap_or_default().iter();
+        let ahead = ahead
+            .filter(|passed| passed.own)
+            .filter_map(|passed| passed.id.clone());
+        first.into_iter().chain(ahead).collect()
+    }
+
+    /// Whether it can be taken up now, and however much of it is read.
+    pub(super) fn is_resumable(trace: &[Passed]) -> (bool, bool) {
+        let cursors = Self::cursors(trace);
+        let last = trace.last().is_some_and(|last| last.id.is_some());
+        let any = cursors.keys().any(Option::is_some);
+        (any, cursors.keys().all(Option::is_some) && last)
+    }
+
+    /// Law 4: in any 3 s a stream sends a handful of GETs, and such as follow a
+    /// message.
+    pub(super) fn paced(&self, exchanges: &[u64], forgiven: usize) -> Seen {
+        let recent =
+            |number: &&u64| self.now.since(self.exchanges[*number].sent) < Duration::from_secs(3);
+        let recent: Vec<&u64> = exchanges.iter().filter(recent).collect();
+        let gets = recent
+            .iter()
+            .filter(|number| self.exchanges[**number].is_get());
+        let fruitful = exchanges
+            .iter()
+            .map(|number| &self.exchanges[number])
+            .filter(|it| self.now.since(it.concluded.1) < Duration::from_secs(4))
+            .filter(|it| it.brought_a_message(&self.setup.limits))
+            .count();
+        let redirects = recent
+            .iter()
+            .filter(|number| self.exchanges[**number].outcome == Outcome::Redirected)
+            .count();
+        let (gets, most) = (
+            gets.count(),
+            9 + 3 * fruitful + redirects.min(6) + 6 * forgiven,
+        );
+        must(gets <= most, || {
+            format!("law 4: {gets} GETs of one stream within 3 s")
+        })
+    }
+}
