@@ -6,8 +6,8 @@ use mcp_http::{CallOptions, Clocks, Event, Listening, Phase, Subject};
 use serde_json::json;
 
 use crate::world::{
-    Sent, World, config, event, event_with_id, initialized, log, refused_connection,
-    request, reset, result, secs,
+    Sent, World, config, event, event_with_id, initialized, log, refused_connection, request,
+    reset, result, secs,
 };
 
 fn listening() -> (World, Sent) {

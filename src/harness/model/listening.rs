@@ -70,7 +70,7 @@ impl Model {
             }
         }
         if changes.next().is_some() {
-            pace.forgive();
+            pace.hurry();
         }
         pace
     }
@@ -126,7 +126,10 @@ impl Model {
             })?;
             let trace = self.trace(&exchanges[self.listener.from..], None);
             let mut cursors = Self::cursors(&trace);
-            let unknown = last.outcome == Outcome::Refused && !last.deserted;
+            let status = last.status().unwrap_or_default();
+            let unknown = matches!(last.outcome, Outcome::Refused | Outcome::Later(_))
+                && matches!(status, 200..=299 | 400 | 404 | 405 | 409)
+                && !last.deserted;
             if unknown {
                 cursors.clear();
             }
@@ -184,10 +187,12 @@ impl Model {
         let pace = self.listening_pace();
         let generation = exchange.generation;
         // With its budget its cursor may be gone.
-        let resumes = (!pace.gives_up().1).then_some(true).or(Some(false));
+        let resumes = Some(!pace.gives_up().1 || exchange.opened().is_none());
         self.exchanges.get_mut(&number).unwrap().resumes = resumes;
         if absent && !self.listener.opened {
             self.listener.refused.insert(generation);
+            self.listener.degraded = Some(false);
+            self.listener.told_degraded = false;
             self.listener.overtaken += usize::from(self.sessions.excuse.is_some());
         } else if pace.is_loose()
             || self
@@ -211,7 +216,7 @@ impl Model {
         match event {
             Event::Gap { missed } => {
                 listener.missed += missed;
-                must(self.setup.listen && self.is_tight(), || {
+                must(self.is_tight(), || {
                     format!("law 8: {missed} events are lost")
                 })?;
                 self.missed()
@@ -249,13 +254,13 @@ impl Model {
 
     /// No more is said to be lost than there was.
     fn missed(&self) -> Seen {
-        let of_listening = |number: &u64| self.exchanges[number].carries == Carries::Listen;
+        // What the machine itself asked for waits for nobody either.
+        let gives_way = |exchange: &Exchange| {
+            !matches!(exchange.carries, Carries::Call(_) | Carries::Resume(_))
+        };
+        let of_listening = |number: &u64| gives_way(&self.exchanges[number]);
         let (mut came, mut given) = (0, 0);
-        for exchange in self
-            .exchanges
-            .values()
-            .filter(|it| it.carries == Carries::Listen)
-        {
+        for exchange in self.exchanges.values().filter(|it| gives_way(it)) {
             came += exchange.messages(&self.setup.limits, false).0.len();
             came += String::from_utf8_lossy(&exchange.body)
                 .matches("not json")

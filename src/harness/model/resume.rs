@@ -24,12 +24,23 @@ impl Call {
 impl Model {
     pub(super) fn pace_of_call(&self, call: &Call) -> Pace {
         let mut pace = Pace::default();
+        let mut changes = self.network_changes.iter().map(|it| it.0).peekable();
         for number in call.stream() {
             let exchange = &self.exchanges[&number];
+            // What was under way then had not failed yet.
+            while changes
+                .next_if(|turn| *turn <= exchange.concluded.0)
+                .is_some()
+            {
+                pace.forgive();
+            }
             // A POST without a stream has none to go on with.
             if exchange.is_get() || exchange.is_stream() {
                 pace.ended_one(exchange, &self.setup.limits, self.is_tight());
             }
+        }
+        if changes.next().is_some() {
+            pace.hurry();
         }
         pace
     }

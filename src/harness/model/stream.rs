@@ -63,6 +63,10 @@ pub(super) struct Pace {
     follows: bool,
     /// One of them may have been taken for dead before it ended.
     loose: bool,
+    /// The delay is forgiven.
+    hurries: bool,
+    /// How long it lived since its last failure, at least and at most.
+    lived: (Duration, Duration),
     /// When the last exchange ended, at the earliest and at the latest.
     ended: (Time, Time),
 }
@@ -72,6 +76,9 @@ impl Pace {
     pub(super) fn delay(&self) -> (Duration, Duration) {
         if self.follows {
             return (Duration::ZERO, Duration::ZERO);
+        }
+        if self.hurries {
+            return (Duration::ZERO, CEILING);
         }
         if self.loose {
             return (FLOOR, CEILING);
@@ -130,6 +137,12 @@ impl Pace {
         self.failures = (0, 0);
     }
 
+    /// The same while its delay runs, which nobody waits for unless the server asked.
+    pub(super) fn hurry(&mut self) {
+        self.forgive();
+        self.hurries = self.after.or(self.told).is_none() || self.loose;
+    }
+
     /// One more exchange has ended. `loose`: when is not known for sure.
     pub(super) fn ended_one(&mut self, exchange: &Exchange, limits: &Limits, loose: bool) {
         self.loose |= exchange.silent.is_some() && exchange.over != Some(Over::Silent);
@@ -137,7 +150,13 @@ impl Pace {
         self.told = told.or(self.told);
         let opened = exchange.opened();
         self.ended = exchange.ended();
-        let lived = |end: Time| opened.is_some_and(|opened| end.since(opened) >= LIVED);
+        let lived = |end: Time| opened.map_or(Duration::ZERO, |opened| end.since(opened));
+        self.lived.0 += if loose {
+            Duration::ZERO
+        } else {
+            lived(self.ended.0)
+        };
+        self.lived.1 += if loose { LIVED } else { lived(self.ended.1) };
         if exchange.outcome == Outcome::Redirected && self.redirects < 3 {
             self.redirects += 1;
             self.follows = true;
@@ -145,10 +164,10 @@ impl Pace {
         }
         self.follows = false;
         self.redirects = 0;
-        if lived(self.ended.1) || loose {
+        if self.lived.1 >= LIVED {
             self.failures.0 = 0;
         }
-        if lived(self.ended.0) && !loose {
+        if self.lived.0 >= LIVED {
             self.failures.1 = 0;
         }
         self.sure = !loose && exchange.known.len() < 2;
@@ -165,6 +184,7 @@ impl Pace {
         self.polling = clean && self.told.is_some();
         if !self.polling {
             self.failures = (self.failures.0 + 1, self.failures.1 + 1);
+            self.lived = (Duration::ZERO, Duration::ZERO);
         }
     }
 }
