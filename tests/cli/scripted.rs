@@ -227,6 +227,93 @@ fn secrets_are_sent_and_never_printed() {
     }
 }
 
+/// Repeats the header's value in all that it says.
+fn parrot(header: &'static str, text: impl Fn(&str) -> String + Send + Sync + 'static) -> Scripted {
+    Scripted::start(move |arrived| {
+        let value = arrived.headers.iter().find(|(name, _)| name == header)?;
+        let said = text(&value.1);
+        match arrived.calls() {
+            "initialize" => Some(Act::Answer(reply(
+                arrived,
+                &json!({
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": { "tools": {}, "experimental": { "x": { said.as_str(): 1 } } },
+                    "serverInfo": { "name": said, "version": "1" },
+                }),
+            ))),
+            "tools/call" => {
+                let ask = json!({
+                    "jsonrpc": "2.0", "id": "e", "method": "elicitation/create",
+                    "params": { "message": said, "requestedSchema": { "properties": {} } },
+                });
+                let error = json!({
+                    "jsonrpc": "2.0", "id": arrived.message["id"],
+                    "error": { "code": 1, "message": said, "data": { "k": said, "j": json!(said).to_string() } },
+                });
+                Some(Act::Close(format!(
+                    "{STREAM}data: {ask}\n\ndata: {error}\n\n"
+                )))
+            }
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn a_secret_is_hidden_in_whatever_shape_it_comes_back() {
+    let whole = |value: &str| value.to_owned();
+    let quoted = format!("a\"b\\{SECRET}");
+    for (header, value, text) in [
+        (
+            "authorization",
+            format!("Bearer {SECRET}"),
+            (|value: &str| value.split(' ').next_back().unwrap().to_owned()) as fn(&str) -> String,
+        ),
+        ("cookie", format!("a=1; sid={SECRET}; b=2"), |value| {
+            value.split(['=', ';']).nth(3).unwrap().to_owned()
+        }),
+        ("x-key", quoted, whole),
+    ] {
+        let served = parrot(header, text);
+        let argument = format!("{header}=HIDDEN");
+        for more in ["--verbose", "--json"] {
+            let url = served.script.url();
+            let mut command = call(&[&url, "tools/call", "--header-env", &argument, more]);
+            command.env("HIDDEN", &value);
+            let ran = Running::start(command).end();
+            assert_eq!(ran.code, Some(3), "{ran:?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!said.contains("a\\\"b"), "{ran:?}");
+            // The handshake's name and capabilities, the question, message and data.
+            assert!(said.matches("[secret]").count() >= 6, "{ran:?}");
+            if more == "--json" {
+                let records = ran.records();
+                assert_eq!(records[0]["server"]["name"], "[secret]", "{ran:?}");
+                assert_eq!(records[1]["params"]["message"], "[secret]", "{ran:?}");
+                assert_eq!(records[2]["rpc"]["data"]["k"], "[secret]", "{ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_hidden_where_an_excerpt_cuts_it() {
+    let served = Scripted::answering(|arrived| {
+        let key = arrived.headers.iter().find(|(name, _)| name == "x-key");
+        let body = "x".repeat(1015) + &key.unwrap().1;
+        status("403 Forbidden", "content-type: text/plain\r\n", &body)
+    });
+    for more in ["--verbose", "--json"] {
+        let url = served.script.url();
+        let mut command = call(&[&url, "tools/call", "--header-env", "x-key=HIDDEN", more]);
+        command.env("HIDDEN", SECRET);
+        let ran = Running::start(command).end();
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("xx[secret]"), "{ran:?}");
+        assert!(!said.contains("marker"), "{ran:?}");
+    }
+}
+
 #[test]
 fn plain_headers_are_sent_too() {
     let served = Scripted::start(|_| None);

@@ -22,9 +22,9 @@ progress go to stderr, and so does what went wrong: what happened, whether the s
 executed the call, what to do. A tool that reports a failure of its own (`isError`) has
 answered.
 
-Secrets come from the environment or from files, without the end of line behind them,
-and are never printed: what the server repeats of them is shown as [secret], except in
-results and messages on stdout, which are left as they are.
+Secrets come from the environment or from files, without the end of line behind them.
+Where the server repeats one, [secret] is printed, except in results and messages on
+stdout, which are left as they are. Values of less than 6 characters are not hidden.
 
 What the server asks for meanwhile (elicitation) is put to you if stdin and stderr are a
 terminal; otherwise, and if stdin holds the params, it is declined.

@@ -9,30 +9,12 @@ use http::{HeaderName, header};
 use mcp_http::{Config, Reason};
 
 use crate::arguments::{CallArguments, Usage};
+use crate::secrets::Secrets;
 
 /// A header that is sent with every request.
 struct Header {
     name: HeaderName,
     value: String,
-}
-
-/// Shorter ones, such as `1`, are no credentials, and are in every text.
-const SHORTEST_SECRET: usize = 6;
-
-/// What must be printed nowhere.
-#[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// The text without any of them: a server may repeat what it was sent.
-    pub(crate) fn hidden(&self, mut text: String) -> String {
-        for secret in &self.0 {
-            if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
-                text = text.replace(secret, "[secret]");
-            }
-        }
-        text
-    }
 }
 
 /// Adds the headers of the command line to the configuration.
@@ -46,15 +28,16 @@ pub(crate) fn add(
     }
     let mut secrets = Secrets::default();
     for header in secret_ones(arguments)? {
-        secrets.0.push(header.value.clone());
+        secrets.add(&header.name, &header.value);
         headers.push(header);
     }
     if let Some(token) = bearer(arguments)? {
-        headers.push(Header {
+        let header = Header {
             name: header::AUTHORIZATION,
             value: format!("Bearer {token}"),
-        });
-        secrets.0.push(token);
+        };
+        secrets.add(&header.name, &header.value);
+        headers.push(header);
     }
     let credentials = headers
         .iter()
@@ -170,16 +153,4 @@ fn trimmed(option: &str, value: &str) -> Result<String, Usage> {
         return Err(Usage(format!("{option}: the value is empty")));
     }
     Ok(value.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_server_repeats_is_hidden() {
-        let secrets = Secrets(vec!["s3cr3t".to_owned(), "1".to_owned()]);
-        let said = "no s3cr3t, s3cr3t 1!".to_owned();
-        assert_eq!(secrets.hidden(said), "no [secret], [secret] 1!");
-    }
 }

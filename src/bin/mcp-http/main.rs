@@ -13,6 +13,7 @@ mod layout;
 mod output;
 mod params;
 mod record;
+mod secrets;
 mod story;
 
 use std::process::ExitCode;

@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use mcp_http::{Error, Event, RawJson};
 
-use crate::credentials::Secrets;
 use crate::exit::Exit;
 use crate::layout::Layout;
 use crate::record::Record;
+use crate::secrets::Secrets;
 use crate::story::{self, Told};
 
 pub(crate) struct Output {
@@ -93,16 +93,16 @@ impl Output {
         let Ok(text) = serde_json::to_string(record) else {
             return;
         };
+        let text = match record {
+            // The server's data is what was asked for; all else is what this command says.
+            Record::Message { .. } | Record::Result { .. } => text,
+            _ => self.secrets.hidden_in_json(text),
+        };
         let layout = Layout {
             pretty: false,
             escaped: self.terminal,
         };
-        let line = layout.of(&text);
-        self.print(match record {
-            // The server's data is what was asked for; what this command says of it is not.
-            Record::Error { .. } | Record::Failure { .. } => self.secrets.hidden(line),
-            _ => line,
-        });
+        self.print(layout.of(&text));
     }
 
     fn print(&self, mut line: String) {
