@@ -1,7 +1,7 @@
 //! The command as a child process, and what it says.
 
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,6 +55,15 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     Running::start(call(arguments)).end()
 }
 
+/// Waits until this is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "not so: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn spawn(mut command: Command) -> Child {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(Stdio::piped()).spawn().unwrap()
@@ -84,6 +93,13 @@ impl Running {
         let mut child = spawn(command);
         drop(child.stdout.take());
         Self::of(child)
+    }
+
+    /// With somebody who holds stderr and does not read it.
+    pub(crate) fn start_with_unread_stderr(command: Command) -> (Self, ChildStderr) {
+        let mut child = spawn(command);
+        let stderr = child.stderr.take().unwrap();
+        (Self::of(child), stderr)
     }
 
     fn of(mut child: Child) -> Self {

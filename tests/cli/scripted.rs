@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
-use crate::command::{Ran, Running, SECRET, call, run};
+use crate::command::{Ran, Running, SECRET, call, eventually, run};
 use crate::script::{Act, Arrived, STREAM, Script, reply, usual};
 
 /// The server, on a runtime of its own.
@@ -229,7 +230,11 @@ fn secrets_are_sent_and_never_printed() {
 
 /// Repeats the header's value in all that it says.
 fn parrot(header: &'static str, text: impl Fn(&str) -> String + Send + Sync + 'static) -> Scripted {
+    let answered = Arc::new(Notify::new());
     Scripted::start(move |arrived| {
+        if arrived.message.get("result").is_some() {
+            answered.notify_one();
+        }
         let value = arrived.headers.iter().find(|(name, _)| name == header)?;
         let said = text(&value.1);
         match arrived.calls() {
@@ -250,9 +255,12 @@ fn parrot(header: &'static str, text: impl Fn(&str) -> String + Send + Sync + 's
                     "jsonrpc": "2.0", "id": arrived.message["id"],
                     "error": { "code": 1, "message": said, "data": { "k": said, "j": json!(said).to_string() } },
                 });
-                Some(Act::Close(format!(
-                    "{STREAM}data: {ask}\n\ndata: {error}\n\n"
-                )))
+                let is_answered = Arc::clone(&answered).notified_owned();
+                Some(Act::Wait(
+                    format!("{STREAM}data: {ask}\n\n"),
+                    Box::pin(is_answered),
+                    Box::new(Act::Close(format!("data: {error}\n\n"))),
+                ))
             }
             _ => None,
         }
@@ -284,13 +292,14 @@ fn a_secret_is_hidden_in_whatever_shape_it_comes_back() {
             assert_eq!(ran.code, Some(3), "{ran:?}");
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert!(!said.contains("a\\\"b"), "{ran:?}");
-            // The handshake's name and capabilities, the question, message and data.
+            // The handshake's name and capabilities, the question, message and data twice.
             assert!(said.matches("[secret]").count() >= 6, "{ran:?}");
             if more == "--json" {
                 let records = ran.records();
-                assert_eq!(records[0]["server"]["name"], "[secret]", "{ran:?}");
-                assert_eq!(records[1]["params"]["message"], "[secret]", "{ran:?}");
-                assert_eq!(records[2]["rpc"]["data"]["k"], "[secret]", "{ran:?}");
+                let record = |event| records.iter().find(|one| one["event"] == event).unwrap();
+                assert_eq!(record("ready")["server"]["name"], "[secret]");
+                assert_eq!(record("ask")["params"]["message"], "[secret]");
+                assert_eq!(record("error")["rpc"]["data"]["k"], "[secret]");
             }
         }
     }
@@ -340,6 +349,66 @@ fn a_second_ctrl_c_leaves_at_once() {
     running.interrupt();
     assert_eq!(running.end().code, Some(130));
     assert_eq!(served.script.arrived("notifications/cancelled"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_works_while_stderr_takes_nothing() {
+    let served = Scripted::answering(|_| {
+        let log = json!({ "jsonrpc": "2.0", "method": "notifications/x", "params": { "a": "x".repeat(1000) } });
+        Act::Flood(STREAM.to_owned(), format!("data: {log}\n\n").repeat(64))
+    });
+    let (running, _stderr) =
+        Running::start_with_unread_stderr(call(&[&served.script.url(), "tools/call"]));
+    // Until nothing is read any more: stderr, all queues and the socket are full.
+    let mut before = 0;
+    eventually("it blocks", || {
+        thread::sleep(Duration::from_millis(200));
+        let now = served.script.written.load(Ordering::SeqCst);
+        let is_full = now > 0 && now == before;
+        before = now;
+        is_full
+    });
+    running.interrupt();
+    eventually("it is cancelled", || {
+        served.script.arrived("notifications/cancelled") == 1
+    });
+    running.interrupt();
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
+fn a_server_that_hangs_holds_nobody_up() {
+    let served = Scripted::start(|arrived| {
+        (arrived.calls() == "initialize").then(|| Act::Hang(String::new()))
+    });
+    let ran = served.run(&["--time-out", "100ms"]);
+    assert_eq!(ran.code, Some(7), "{ran:?}");
+    let served =
+        Scripted::start(|arrived| (arrived.method == "DELETE").then(|| Act::Hang(String::new())));
+    let ran = served.run(&[]);
+    assert_eq!(ran.result()["method"], "tools/call");
+    assert_eq!(ran.stderr, "* ending the session; Ctrl-C leaves at once\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_after_the_result_takes_nothing_from_it() {
+    let served =
+        Scripted::start(|arrived| (arrived.method == "DELETE").then(|| Act::Hang(String::new())));
+    let mut running = Running::start(call(&[&served.script.url(), "tools/call"]));
+    running.says("* ending the session");
+    running.interrupt();
+    running.end().result();
+}
+
+#[test]
+fn a_call_whose_result_nobody_reads_is_cancelled() {
+    let log = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
+    let served = Scripted::answering(move |_| Act::Hang(format!("{STREAM}data: {log}\n\n")));
+    let url = served.script.url();
+    let ran = Running::start_with_closed_stdout(call(&[&url, "tools/call", "--json"])).end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""));
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_http::blocking::{Call, Client, Events};
-use mcp_http::{CallId, CallOptions, Config, Delivery, Error, Event, RawJson, Reason};
+use mcp_http::{CallId, CallOptions, Clocks, Config, Delivery, Error, Event, RawJson, Reason};
 use serde_json::json;
 
 use crate::arguments::{CallArguments, Usage};
@@ -22,9 +22,13 @@ use crate::{credentials, params};
 /// waits for either, not for both.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long the server has for taking notice of a cancellation: as long as the
-/// machine gives it (`Clocks::linger`).
-const NOTICE: Duration = Duration::from_secs(5);
+/// How long the server has for taking notice of a cancellation, and then for the end of
+/// the session: people wait meanwhile. The machine gives it no less (`Clocks::linger`).
+const NOTICE: Duration = Duration::from_secs(2);
+const DELETE: Duration = Duration::from_secs(3);
+
+/// After this a person wonders what the command still does.
+const WONDER: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     let config = endpoint(&arguments.url)?;
@@ -32,7 +36,8 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     let params = params::read(arguments.params.as_deref())?;
     let config = config
         .capabilities(&json!({ "elicitation": { "form": {}, "url": {} } }))
-        .map_err(|error| Usage(error.to_string()))?;
+        .map_err(|error| Usage(error.to_string()))?
+        .clocks(clocks());
 
     let output = Arc::new(Output::new(arguments.json, arguments.verbose, secrets));
     let client = Client::spawn(config);
@@ -49,21 +54,25 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     let events = client.events();
     let options = options(arguments, params.as_ref());
     let started = client.start(&arguments.method, params, options);
+    let interrupts = Arc::new(Interrupts::default());
     let outcome = started.and_then(|call| {
-        let open = Arc::new(AtomicBool::new(true));
         if let Some(id) = call.id() {
-            heed_interrupts(&client, id, &open, &output);
+            interrupts.heed(&client, id, &output);
         }
-        let outcome = wait(call, events, &output, asker);
-        open.store(false, Ordering::SeqCst);
-        outcome
+        wait(call, events, &output, asker, &interrupts)
     });
     output.outcome(&arguments.method, outcome.as_ref());
-    if let Err(error) = &outcome {
-        await_notice(&client, error);
-    }
-    client.close();
-    Ok(output.end(Exit::of(outcome.as_ref().map(|_| ()))))
+    let exit = output.end(Exit::of(outcome.as_ref().map(|_| ())));
+    interrupts.leave_with(exit);
+    end(&client, outcome.as_ref().err(), &output);
+    Ok(exit)
+}
+
+fn clocks() -> Clocks {
+    let mut clocks = Clocks::default();
+    clocks.linger = NOTICE;
+    clocks.delete = DELETE;
+    clocks
 }
 
 fn options(arguments: &CallArguments, params: Option<&RawJson>) -> CallOptions {
@@ -82,13 +91,27 @@ fn options(arguments: &CallArguments, params: Option<&RawJson>) -> CallOptions {
 }
 
 /// Waits for the end of the call, and tells meanwhile what happens.
-fn wait(call: Call, events: Events, output: &Output, asker: Asker) -> Result<RawJson, Error> {
+fn wait(
+    call: Call,
+    events: Events,
+    output: &Output,
+    asker: Asker,
+    interrupts: &Interrupts,
+) -> Result<RawJson, Error> {
     let over = AtomicBool::new(false);
     let (asks, asked) = mpsc::channel();
+    let teller = Teller {
+        client: asker.client.clone(),
+        call: call.id(),
+        output,
+        asks,
+        over: &over,
+        interrupts,
+    };
     // Not waited for: a person may still think when nobody needs the answer any more.
     thread::spawn(move || asker.run(&asked));
     thread::scope(|scope| {
-        scope.spawn(|| tell(events, output, &asks, &over));
+        scope.spawn(|| teller.run(events));
         let outcome = call.wait();
         over.store(true, Ordering::SeqCst);
         outcome
@@ -96,48 +119,114 @@ fn wait(call: Call, events: Events, output: &Output, asker: Asker) -> Result<Raw
 }
 
 /// Tells all events that come before the call is over.
-fn tell(mut events: Events, output: &Output, asks: &Sender<Asked>, over: &AtomicBool) {
-    let mut server = Initialize::default();
-    loop {
-        // Looked at first: what came before the end is there to be taken.
-        let is_over = over.load(Ordering::SeqCst);
-        let patience = if is_over { Duration::ZERO } else { TICK };
-        let Some(event) = events.next_within(patience) else {
-            if is_over {
-                return;
+struct Teller<'a> {
+    client: Client,
+    call: Option<CallId>,
+    output: &'a Output,
+    asks: Sender<Asked>,
+    over: &'a AtomicBool,
+    interrupts: &'a Interrupts,
+}
+
+impl Teller<'_> {
+    fn run(self, mut events: Events) {
+        let mut server = Initialize::default();
+        let mut is_cancelling = false;
+        loop {
+            // Looked at first: what came before the end is there to be taken.
+            let is_over = self.over.load(Ordering::SeqCst);
+            let patience = if is_over { Duration::ZERO } else { TICK };
+            let event = events.next_within(patience);
+            if !is_cancelling && self.interrupts.first.load(Ordering::SeqCst) {
+                is_cancelling = true;
+                self.output.say("* cancelling; Ctrl-C again leaves at once");
             }
-            continue;
-        };
-        output.event(&event);
-        match event {
-            Event::Ready(ready) => server = Initialize::of(&ready),
-            Event::Ask(ask) => {
-                // It is gone only if it panicked, which is on stderr then.
-                let _ = asks.send(Asked {
-                    ask,
-                    server: server.name(),
-                });
+            let Some(event) = event else {
+                if is_over {
+                    return;
+                }
+                continue;
+            };
+            self.output.event(&event);
+            self.cancel_if_unread();
+            match event {
+                Event::Ready(ready) => server = Initialize::of(&ready),
+                Event::Ask(ask) => {
+                    // It is gone only if it panicked, which is on stderr then.
+                    let _ = self.asks.send(Asked {
+                        ask,
+                        server: server.name(),
+                    });
+                }
+                _ => {}
             }
-            _ => {}
+        }
+    }
+
+    /// Where stdout takes no more, nobody gets the result.
+    fn cancel_if_unread(&self) {
+        if let Some(call) = self.call.filter(|_| self.output.has_failed()) {
+            // The id is this connection's own.
+            let _ = self.client.cancel(call);
         }
     }
 }
 
-/// Ctrl-C cancels the call as long as it is open, and leaves at once otherwise.
-fn heed_interrupts(client: &Client, call: CallId, open: &Arc<AtomicBool>, output: &Arc<Output>) {
-    let (client, open, told) = (client.clone(), Arc::clone(open), Arc::clone(output));
-    let installed = ctrlc::set_handler(move || {
-        if open.swap(false, Ordering::SeqCst) {
-            told.say("* cancelling; Ctrl-C again leaves at once");
+/// What Ctrl-C does.
+struct Interrupts {
+    /// Whether the first has come, which cancels the call.
+    first: AtomicBool,
+    /// What a further one leaves with.
+    code: AtomicU8,
+}
+
+impl Default for Interrupts {
+    fn default() -> Self {
+        Self {
+            first: AtomicBool::new(false),
+            code: AtomicU8::new(Exit::Cancelled.code()),
+        }
+    }
+}
+
+impl Interrupts {
+    fn heed(self: &Arc<Self>, client: &Client, call: CallId, output: &Output) {
+        let (interrupts, client) = (Arc::clone(self), client.clone());
+        // It prints nothing: it would wait for a stderr that takes nothing.
+        let installed = ctrlc::set_handler(move || {
+            if interrupts.first.swap(true, Ordering::SeqCst) {
+                std::process::exit(interrupts.code.load(Ordering::SeqCst).into());
+            }
             // The id is this connection's own.
             let _ = client.cancel(call);
-        } else {
-            std::process::exit(Exit::Cancelled.code().into());
+        });
+        if let Err(error) = installed {
+            output.say(&format!("* Ctrl-C will not cancel the call: {error}"));
+        }
+    }
+
+    /// From now on each leaves at once: there is nothing left to cancel.
+    fn leave_with(&self, exit: Exit) {
+        self.code.store(exit.code(), Ordering::SeqCst);
+        self.first.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Ends the session in order.
+fn end(client: &Client, error: Option<&Error>, output: &Arc<Output>) {
+    let (ended, waits) = mpsc::channel::<()>();
+    let told = Arc::clone(output);
+    // Not waited for: stderr may take nothing.
+    thread::spawn(move || {
+        if waits.recv_timeout(WONDER) == Err(RecvTimeoutError::Timeout) {
+            told.say("* ending the session; Ctrl-C leaves at once");
         }
     });
-    if let Err(error) = installed {
-        output.say(&format!("* Ctrl-C will not cancel the call: {error}"));
+    if let Some(error) = error {
+        await_notice(client, error);
     }
+    client.close();
+    drop(ended);
 }
 
 /// Waits until the server has taken notice that a call is not waited for any more:

@@ -115,6 +115,12 @@ impl Output {
         }
     }
 
+    /// Whether stdout takes no more.
+    pub(crate) fn has_failed(&self) -> bool {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.is_some()
+    }
+
     /// The exit code, and a last word if stdout failed. Whoever closes a pipe has what
     /// was wanted.
     pub(crate) fn end(&self, exit: Exit) -> Exit {
@@ -125,6 +131,8 @@ impl Output {
                 let _ = io::stderr().lock().write_all(line.as_bytes());
                 Exit::Other
             }
+            // Not with Ctrl-C.
+            Some(_) if exit == Exit::Cancelled => Exit::Other,
             _ => exit,
         }
     }
