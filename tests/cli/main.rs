@@ -18,8 +18,10 @@ mod script;
 mod server;
 
 mod command;
+mod ending;
 mod real;
 mod scripted;
+mod secrets;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;
