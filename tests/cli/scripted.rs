@@ -183,3 +183,28 @@ fn only_an_idempotent_call_is_sent_again_when_in_doubt() {
         assert_eq!(served.script.arrived("tools/call"), sent, "{ran:?}");
     }
 }
+
+#[test]
+fn a_failed_handshake_is_said_once() {
+    let served = Scripted::start(|arrived| {
+        (arrived.calls() == "initialize").then(|| status("403 Forbidden", "", "no entry"))
+    });
+    let ran = served.run(&["--verbose"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert_eq!(ran.stderr.matches("no entry").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_said_once() {
+    let served = Scripted::answering(|arrived| {
+        let reply = json!({ "jsonrpc": "2.0", "id": arrived.message["id"], "result": {} });
+        Act::Close(format!("{STREAM}data: {{\n\ndata: {reply}\n\n"))
+    });
+    let ran = served.run(&[]);
+    ran.result();
+    assert_eq!(ran.stderr.matches("cannot be read").count(), 1, "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("* the server sent a message"),
+        "{ran:?}"
+    );
+}

@@ -12,7 +12,7 @@ use crate::script::{Act, STREAM, reply};
 use crate::scripted::{Scripted, status};
 
 /// A file of this content.
-fn file(name: &str, content: &str) -> PathBuf {
+pub(crate) fn file(name: &str, content: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, content).unwrap();
     path

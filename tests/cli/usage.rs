@@ -1,6 +1,7 @@
 //! The command line, its mistakes, and what the README says of it.
 
 use crate::command::{Ran, Running, SECRET, call, mcp_http, run};
+use crate::secrets::file;
 
 const URL: &str = "http://127.0.0.1:9/mcp";
 
@@ -28,6 +29,9 @@ fn mistakes_are_named_with_their_cure() {
     let user = format!("http://me:{SECRET}@127.0.0.1/");
     let user_only = format!("me:{SECRET}@localhost/");
     let secret_name = format!("X-Key={SECRET}");
+    let large = file("large", &"x".repeat((64 << 10) + 1));
+    let large = large.to_str().unwrap();
+    let large_key = format!("X-Key={large}");
     for (arguments, cure) in [
         (
             &["localhost:8000/mcp", "x"][..],
@@ -50,6 +54,17 @@ fn mistakes_are_named_with_their_cure() {
             "line 1 column 7\n  {\"a\": }\n        ^\n",
         ),
         (&[URL, "x", "[]"], "a JSON object"),
+        (&[URL, "x", SECRET], "a JSON object"),
+        (&[URL, "x", "{\"_meta\": 1}"], "`_meta` in the params"),
+        (&["/mcp", "x"], "the URL begins with http:// or https://\n"),
+        (
+            &[URL, "x", "--bearer-file", large],
+            "--bearer-file: that file is larger than 64 KiB",
+        ),
+        (
+            &[URL, "x", "--header-file", &large_key],
+            "that file is larger than 64 KiB",
+        ),
         (&[URL, "x", "-"], "the params are no JSON: EOF"),
         (&[URL, "x", "--time-out", "soon"], "the unit is one of"),
         (
@@ -144,6 +159,9 @@ fn help_and_the_readme_tell_the_same_exit_codes() {
         "--header-env",
         "--bearer-file",
         "--time-out",
+        "`not-sent`",
+        "`time-out`, `lost`",
+        "less than 6 characters",
         "Ctrl-C",
         "Examples:",
     ] {

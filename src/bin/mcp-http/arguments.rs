@@ -32,7 +32,9 @@ terminal; otherwise, and if stdin holds the params, it is declined.
 Ctrl-C cancels the call and ends the session; a second one leaves at once.
 ";
 
-const JSON: &str = "\
+fn json_help() -> String {
+    format!(
+        "\
 Print a line of JSON on stdout for each thing that happens, for programs
 
 Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `gap`,
@@ -40,7 +42,14 @@ Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `ga
 `stream-not-offered`, `stream-restored`; the last one is `result` or `error`. An error has
 `exit`, `blame`, `text`, `remedy`, `delivery` (`not-sent` and `rejected`: not executed;
 `unknown`), and where they exist `status`, `retry_after` (seconds) and `rpc` (`code`,
-`message`, `data`). Nothing but questions and mistakes of usage goes to stderr.";
+`message`, `data`). To stderr go only questions on a terminal, mistakes of usage, and that
+stdout cannot be written.
+
+`blame` is, in the order of the exit codes:
+{}",
+        Exit::blames()
+    )
+}
 
 /// The client side of MCP over HTTP, for terminals and scripts.
 #[derive(Parser)]
@@ -84,14 +93,14 @@ pub(crate) struct CallArguments {
     /// Send the bearer token that a file holds
     #[arg(long, value_name = "FILE")]
     pub(crate) bearer_file: Option<PathBuf>,
-    /// The time for the whole call: 500ms, 30s or 30, 2m, 1h [default: 10m]
+    /// The time for the call: 500ms, 30s or 30, 2m [default: 10m]; it stops while you are asked
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time_out: Option<Duration>,
     /// Executing the call twice does no harm: send it again when in doubt
     #[arg(long)]
     pub(crate) idempotent: bool,
     /// Print a line of JSON on stdout for each thing that happens, for programs
-    #[arg(long, long_help = JSON)]
+    #[arg(long, long_help = json_help())]
     pub(crate) json: bool,
     /// Say what the connection goes through: sessions made, lost, made anew
     #[arg(long, short)]

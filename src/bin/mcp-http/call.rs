@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_http::blocking::{Call, Client, Events};
-use mcp_http::{CallId, CallOptions, Clocks, Config, Delivery, Error, Event, RawJson, Reason};
+use mcp_http::{
+    CallId, CallOptions, Clocks, Config, Delivery, Error, Event, RawJson, Reason, Subject,
+};
 use serde_json::json;
 
 use crate::arguments::{CallArguments, Usage};
@@ -147,7 +149,9 @@ impl Teller<'_> {
                 }
                 continue;
             };
-            self.output.event(&event);
+            if !self.is_of_outcome(&event) {
+                self.output.event(&event);
+            }
             self.cancel_if_unread();
             match event {
                 Event::Ready(ready) => server = Initialize::of(&ready),
@@ -161,6 +165,18 @@ impl Teller<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the call's own error says the same.
+    fn is_of_outcome(&self, event: &Event) -> bool {
+        let of_connection = matches!(
+            event,
+            Event::Fail {
+                subject: Subject::Connection,
+                ..
+            }
+        );
+        of_connection && self.client.status().open_calls == 0
     }
 
     /// Where stdout takes no more, nobody gets the result.
@@ -252,9 +268,9 @@ fn endpoint(url: &str) -> Result<Config, Usage> {
         };
         return Err(Usage(format!(
             "the URL begins with http:// or https://{}",
-            match shown(url) {
-                "" => String::new(),
-                url => format!("; is it {scheme}://{url}?"),
+            match format!("{scheme}://{}", shown(url)) {
+                url if Config::new(&url).is_ok() => format!("; is it {url}?"),
+                _ => String::new(),
             }
         )));
     }

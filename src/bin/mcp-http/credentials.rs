@@ -1,8 +1,10 @@
 //! Headers, and where the secret ones come from. No text made here holds a value, nor
-//! the name of a variable or file: who mistakes the options puts a secret there.
+//! the name of a variable or file: who mistakes the options puts a secret there. (What
+//! clap says of words that it does not expect does hold them.)
 
 use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use http::{HeaderName, header};
@@ -16,6 +18,9 @@ struct Header {
     name: HeaderName,
     value: String,
 }
+
+/// No server takes a header of this size, and no secret needs it.
+const LARGEST_KIB: u64 = 64;
 
 /// Adds the headers of the command line to the configuration.
 pub(crate) fn add(
@@ -141,8 +146,16 @@ fn from_environment(option: &str, variable: &str) -> Result<String, Usage> {
 }
 
 fn from_file(option: &str, path: &Path) -> Result<String, Usage> {
-    let value = fs::read_to_string(path)
+    let largest = LARGEST_KIB << 10;
+    let mut value = String::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(largest + 1).read_to_string(&mut value))
         .map_err(|error| Usage(format!("{option}: that file cannot be read: {error}")))?;
+    if read as u64 > largest {
+        return Err(Usage(format!(
+            "{option}: that file is larger than {LARGEST_KIB} KiB"
+        )));
+    }
     trimmed(option, &value)
 }
 

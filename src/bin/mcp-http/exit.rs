@@ -60,6 +60,13 @@ impl Exit {
         self.row().1
     }
 
+    /// The words of all that is an error, for `--help`.
+    pub(crate) fn blames() -> String {
+        let errors = Self::ALL.iter().filter(|exit| **exit != Self::Answered);
+        let words: Vec<String> = errors.map(|exit| format!("`{}`", exit.blame())).collect();
+        words.join(", ")
+    }
+
     fn row(self) -> (u8, &'static str, &'static str) {
         match self {
             Self::Answered => (0, "nobody", "the call was answered with a result"),

@@ -8,6 +8,9 @@ use serde::de::IgnoredAny;
 
 use crate::arguments::Usage;
 
+/// Far more than servers take.
+const LARGEST_MIB: u64 = 64;
+
 /// How much of a line is shown on each side of a mistake.
 const SHOWN: usize = 30;
 
@@ -15,10 +18,7 @@ pub(crate) fn read(argument: Option<&str>) -> Result<Option<RawJson>, Usage> {
     match argument {
         None => Ok(None),
         Some("-") => {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|error| Usage(format!("the params cannot be read from stdin: {error}")))?;
+            let text = from(std::io::stdin().lock())?;
             // What comes from elsewhere may be confidential: its mistakes are named, not shown.
             object(&text)
                 .map(Some)
@@ -31,20 +31,41 @@ pub(crate) fn read(argument: Option<&str>) -> Result<Option<RawJson>, Usage> {
     }
 }
 
+fn from(stdin: impl Read) -> Result<String, Usage> {
+    let largest = LARGEST_MIB << 20;
+    let mut text = String::new();
+    let read = stdin
+        .take(largest + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| Usage(format!("the params cannot be read from stdin: {error}")))?;
+    match read as u64 > largest {
+        true => Err(Usage(format!(
+            "the params are larger than {LARGEST_MIB} MiB"
+        ))),
+        false => Ok(text),
+    }
+}
+
 /// Whether the params ask for progress with a token of their own.
 pub(crate) fn has_progress_token(params: &RawJson) -> bool {
-    #[derive(Deserialize)]
-    struct Params {
-        #[serde(rename = "_meta")]
-        meta: Meta,
-    }
     #[derive(Deserialize)]
     struct Meta {
         #[serde(rename = "progressToken")]
         token: Option<IgnoredAny>,
     }
+    let meta = meta(params).and_then(|meta| meta.deserialize::<Meta>().ok());
+    meta.is_some_and(|meta| meta.token.is_some())
+}
+
+fn meta(params: &RawJson) -> Option<RawJson> {
+    #[derive(Deserialize)]
+    struct Params {
+        // `null` is there, too, as an `Option` would not say.
+        #[serde(rename = "_meta")]
+        meta: RawJson,
+    }
     let params = params.deserialize::<Params>();
-    params.is_ok_and(|params| params.meta.token.is_some())
+    params.ok().map(|params| params.meta)
 }
 
 struct Mistake {
@@ -54,17 +75,25 @@ struct Mistake {
 }
 
 fn object(text: &str) -> Result<RawJson, Mistake> {
+    let mistake = |what: &str| Mistake {
+        what: what.to_owned(),
+        place: None,
+    };
+    // Whatever else stands here, a secret in the wrong place perhaps, is not shown.
+    if !matches!(text.trim_start().chars().next(), Some('{') | None) {
+        return Err(mistake("the params have to be a JSON object: {…}"));
+    }
     let raw = RawJson::from_text(text).map_err(|error| Mistake {
         what: format!("the params are no JSON: {error}"),
         place: Some((error.line(), error.column())),
     })?;
-    if raw.as_str().starts_with('{') {
-        return Ok(raw);
+    // The protocol puts its own members there.
+    if meta(&raw).is_some_and(|meta| !meta.as_str().starts_with('{')) {
+        return Err(mistake(
+            "`_meta` in the params has to be a JSON object: {…}",
+        ));
     }
-    Err(Mistake {
-        what: "the params have to be a JSON object: {…}".to_owned(),
-        place: None,
-    })
+    Ok(raw)
 }
 
 /// The line with the mistake, and a mark below it.
@@ -112,9 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_will_do() {
-        for text in ["[]", "1", "null", "\"{}\""] {
-            assert!(mistake(text).contains("JSON object"), "{text}");
+    fn only_an_object_will_do_and_nothing_else_is_shown() {
+        for text in ["[]", "12345", "null", "\"{}\"", " tok3n", "tok3n\": {"] {
+            assert_eq!(mistake(text), "the params have to be a JSON object: {…}");
         }
+        for meta in ["1", "[]", "null", "\"\""] {
+            let mistake = mistake(&format!("{{\"_meta\": {meta}}}"));
+            assert_eq!(
+                mistake,
+                "`_meta` in the params has to be a JSON object: {…}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_stdin_is_left_in_time() {
+        assert_eq!(
+            from(std::io::repeat(b' ')).unwrap_err().0,
+            "the params are larger than 64 MiB"
+        );
+        assert_eq!(from(&b"{}"[..]).unwrap(), "{}");
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
             subject: Subject::Stream(_),
             error,
         } => Told::Always(format!(
-            "* a message cannot be read: {}",
+            "* {}; the call goes on",
             plain(&error.reason().to_string())
         )),
         Event::Gap { missed } => Told::Always(format!("* {missed} messages were lost unread")),
