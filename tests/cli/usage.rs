@@ -160,7 +160,7 @@ fn help_and_the_readme_tell_the_same_exit_codes() {
         "--bearer-file",
         "--time-out",
         "`not-sent`",
-        "`time-out`, `lost`",
+        "time-out, lost",
         "less than 6 characters",
         "Ctrl-C",
         "Examples:",

@@ -63,7 +63,7 @@ impl Exit {
     /// The words of all that is an error, for `--help`.
     pub(crate) fn blames() -> String {
         let errors = Self::ALL.iter().filter(|exit| **exit != Self::Answered);
-        let words: Vec<String> = errors.map(|exit| format!("`{}`", exit.blame())).collect();
+        let words: Vec<&str> = errors.map(|exit| exit.blame()).collect();
         words.join(", ")
     }
 
