@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::arguments::{CallArguments, Usage};
 use crate::ask::{Asked, Asker};
 use crate::exit::Exit;
+use crate::interrupts::Interrupts;
 use crate::output::Output;
 use crate::story::Initialize;
 use crate::{credentials, params};
@@ -139,7 +140,7 @@ impl Teller<'_> {
             let is_over = self.over.load(Ordering::SeqCst);
             let patience = if is_over { Duration::ZERO } else { TICK };
             let event = events.next_within(patience);
-            if !is_cancelling && self.interrupts.first.load(Ordering::SeqCst) {
+            if !is_cancelling && self.interrupts.has_come() {
                 is_cancelling = true;
                 self.output.say("* cancelling; Ctrl-C again leaves at once");
             }
@@ -185,46 +186,6 @@ impl Teller<'_> {
             // The id is this connection's own.
             let _ = self.client.cancel(call);
         }
-    }
-}
-
-/// What Ctrl-C does.
-struct Interrupts {
-    /// Whether the first has come, which cancels the call.
-    first: AtomicBool,
-    /// What a further one leaves with.
-    code: AtomicU8,
-}
-
-impl Default for Interrupts {
-    fn default() -> Self {
-        Self {
-            first: AtomicBool::new(false),
-            code: AtomicU8::new(Exit::Cancelled.code()),
-        }
-    }
-}
-
-impl Interrupts {
-    fn heed(self: &Arc<Self>, client: &Client, call: CallId, output: &Output) {
-        let (interrupts, client) = (Arc::clone(self), client.clone());
-        // It prints nothing: it would wait for a stderr that takes nothing.
-        let installed = ctrlc::set_handler(move || {
-            if interrupts.first.swap(true, Ordering::SeqCst) {
-                std::process::exit(interrupts.code.load(Ordering::SeqCst).into());
-            }
-            // The id is this connection's own.
-            let _ = client.cancel(call);
-        });
-        if let Err(error) = installed {
-            output.say(&format!("* Ctrl-C will not cancel the call: {error}"));
-        }
-    }
-
-    /// From now on each leaves at once: there is nothing left to cancel.
-    fn leave_with(&self, exit: Exit) {
-        self.code.store(exit.code(), Ordering::SeqCst);
-        self.first.store(true, Ordering::SeqCst);
     }
 }
 

@@ -9,6 +9,7 @@ mod call;
 mod credentials;
 mod escape;
 mod exit;
+mod interrupts;
 mod layout;
 mod output;
 mod params;
