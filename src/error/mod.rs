@@ -22,7 +22,8 @@ use crate::{Challenge, RawJson};
 ///
 /// Who is to blame comes first ([`Error::reason`]); every error also says
 /// whether the server may have executed the call ([`Error::delivery`]) and what
-/// to do next ([`Error::remedy`]). `Display` gives all three as one sentence:
+/// to do next ([`Error::remedy`]). `Display` gives all three as one sentence, and so
+/// does `Debug`, for that is what a `main` that returns the error prints:
 ///
 /// ```
 /// use mcp_http::{CallOptions, Config, Connection, Time};
@@ -39,12 +40,12 @@ use crate::{Challenge, RawJson};
 /// );
 /// # Ok::<(), mcp_http::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error {
     inner: Box<Inner>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Inner {
     reason: Reason,
     delivery: Delivery,
@@ -54,7 +55,7 @@ struct Inner {
 }
 
 /// What it is that failed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Scope {
     /// The handshake; what fails with this only waited for it.
     Handshake,
@@ -265,6 +266,12 @@ fn without_values(why: &str, line: usize, column: usize) -> String {
 }
 
 impl std::error::Error for Error {}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

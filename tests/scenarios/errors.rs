@@ -16,6 +16,10 @@ fn says(error: &Error, delivery: Delivery, remedy: Remedy, sentence: &str) {
     assert_eq!(error.delivery(), delivery);
     assert_eq!(error.remedy(), remedy);
     assert_eq!(error.to_string(), sentence);
+    // What `main` prints that returns it, bare or in a box.
+    assert_eq!(format!("{error:?}"), sentence);
+    let boxed: Box<dyn std::error::Error> = error.clone().into();
+    assert_eq!(format!("{boxed:?}"), sentence);
 }
 
 /// The error of a `tools/call` in session `s1` that the server answered like this.
