@@ -36,10 +36,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // These comments in its streams go by the system's clock.
         StreamableHttpServerConfig::default().with_sse_keep_alive(None),
     );
-    let config = Config::new("http://localhost/mcp")?;
+    // A listening stream would find out by itself that its session is gone, and make a new
+    // one, again and again; this is about calls.
+    let config = Config::new("http://localhost/mcp")?.listen(false);
     let (client, driver) = Client::new::<_, _, Full<Bytes>, _>(config, server, Clock::new());
     tokio::spawn(driver);
     let mut events = client.events();
+    let told = tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            println!("{event:?}");
+        }
+    });
 
     let greet = |whom| json!({ "name": "greet", "arguments": { "whom": whom } });
     let reply: Value = client.call_as("tools/call", greet("Ada")).await?;
@@ -61,9 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     client.close().await;
     println!("sessions left: {}", sessions.sessions.read().await.len());
-    while let Some(event) = events.next().await {
-        println!("{event:?}");
-    }
+    told.await?;
     Ok(())
 }
 
