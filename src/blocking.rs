@@ -9,11 +9,15 @@
 //! An exchange that is under way has a thread, `mcp-http-exchange`; at most as many
 //! as [`Limits::open_calls`](crate::Limits::open_calls) twice (those that were
 //! cancelled linger) and [`Limits::control_exchanges`](crate::Limits::control_exchanges)
-//! together. While anything has a clock, one thread, `mcp-http-timer`, watches it.
-//! Both kinds serve whatever comes next and end after a second without work: an idle
-//! connection has no thread, unless a listening stream is open
-//! ([`Config::listen`], and the server offers it): then one reads it, and the timer
-//! watches over its silence. [`Client::close`] joins them all.
+//! together, and two more: the handshake's and the listening stream's. While anything
+//! has a clock, one thread, `mcp-http-timer`, watches it. Both kinds serve whatever
+//! comes next and end after a second without work: an idle connection has no thread,
+//! unless a listening stream is open ([`Config::listen`], and the server offers it):
+//! then one reads it, and the timer watches over its silence. [`Client::close`] joins
+//! them all.
+//!
+//! [`Http`] adds a third kind, `mcp-http-resolve`, at most 4 that look up names;
+//! `close` does not wait for those, for nothing can interrupt them.
 //!
 //! Where no thread can be started, an exchange that needs one fails as
 //! [`NotSent`](crate::Delivery::NotSent), and those who wait for something watch the
