@@ -8,12 +8,7 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
-const { positionals, values: options } = parseArgs({
-  allowPositionals: true,
-  options: { "lose-session": { type: "boolean" }, "time-out": { type: "string" } },
-});
-const [module, url, method, params] = positionals;
-
+const { module, order, ...options } = commandLine();
 /** The exchanges under way, each with what aborts it. */
 const exchanges = new Map();
 /** Those who wait for the next turn. */
@@ -45,8 +40,26 @@ const guest = instance.exports;
 // Unless the module says that all is well.
 process.exitCode = 1;
 const [seed] = crypto.getRandomValues(new Uint32Array(1));
-const timeOut = options["time-out"] && Number(options["time-out"]);
-turn("begin", ...write(JSON.stringify({ url, method, params: JSON.parse(params ?? "null"), timeOut, seed })));
+turn("begin", ...write(JSON.stringify({ ...order, seed })));
+
+function commandLine() {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { "lose-session": { type: "boolean" }, "time-out": { type: "string" } },
+    });
+    const [module, url, method, params = "null", ...more] = positionals;
+    if (!method || more.length) throw new Error("MODULE, URL and METHOD are needed, and PARAMS are one word");
+    const timeOut = values["time-out"];
+    if (timeOut !== undefined && !/^\d{1,15}$/.test(timeOut)) throw new Error("--time-out takes milliseconds");
+    const order = { url, method, params: JSON.parse(params), timeOut: timeOut && Number(timeOut) };
+    return { module, order, loseSession: values["lose-session"] };
+  } catch (error) {
+    console.error(`error: ${error.message}`);
+    console.error("usage: node host.mjs MODULE URL METHOD [PARAMS] [--time-out MILLISECONDS] [--lose-session]");
+    process.exit(2);
+  }
+}
 
 /** Reports something to the machine. */
 function turn(report, ...what) {
@@ -54,19 +67,21 @@ function turn(report, ...what) {
   for (const resume of waiting.splice(0)) resume();
 }
 
-async function carry(exchange, { url, ...target }, body) {
+async function carry(exchange, { url, headers: own, ...target }, body) {
   const controller = new AbortController();
   exchanges.set(exchange, controller);
   const { signal } = controller;
   try {
-    if (options["lose-session"] && body && JSON.parse(body).method === method) {
-      options["lose-session"] = false;
-      await fetch(url, { method: "DELETE", headers: target.headers });
+    if (options.loseSession && body && JSON.parse(body).method === order.method) {
+      options.loseSession = false;
+      await fetch(url, { method: "DELETE", headers: own });
     }
+    // fetch would ask for compression, which holds events back.
+    const headers = [...own, ["accept-encoding", "identity"]];
     // Redirects are the machine's to follow. Node's fetch gives up after 5 min without a byte.
-    const response = await fetch(url, { ...target, body: body || undefined, redirect: "manual", signal });
-    const { status, headers } = response;
-    turn("head", exchange, ...write(JSON.stringify({ status, headers: [...headers] })));
+    const response = await fetch(url, { ...target, headers, body: body || undefined, redirect: "manual", signal });
+    const head = { status: response.status, headers: [...response.headers] };
+    turn("head", exchange, ...write(JSON.stringify(head)));
     for await (const chunk of response.body ?? []) {
       turn("body", exchange, ...write(chunk));
       while (!signal.aborted && !guest.wants_read(exchange)) {

@@ -39,6 +39,7 @@ fn turn(now: Time, report: impl FnOnce(&mut App) -> Done) {
     if let Some(app) = app.as_mut() {
         if let Err(error) = report(app) {
             shim::end(Err(&error.to_string()));
+            app.connection.close(now);
         }
         app.act(now);
     }
