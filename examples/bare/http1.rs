@@ -1,14 +1,16 @@
 //! As much of HTTP/1.1 (RFC 9112) as a client needs that makes a connection for each
-//! exchange. Nothing blocks but looking up a name and, for 3 s at most, connecting.
+//! exchange. Nothing blocks but looking up a name and, for 3 s at most, connecting:
+//! meanwhile the whole loop stands still. Who cannot have that connects elsewhere.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, StatusCode};
 
+/// For all addresses of a name together.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Bytes of a head. What is chunked has no longer lines.
@@ -72,7 +74,6 @@ impl Exchange {
     /// The next part of the answer. While there is none this is
     /// [`ErrorKind::WouldBlock`].
     pub(crate) fn poll(&mut self) -> io::Result<Piece> {
-        self.write();
         loop {
             match self.expected {
                 Expected::Head => {
@@ -109,7 +110,8 @@ impl Exchange {
         }
     }
 
-    fn write(&mut self) {
+    /// Sends what the socket takes of the request.
+    pub(crate) fn write(&mut self) {
         while !self.unsent.is_empty() {
             match self.socket.write(&self.unsent) {
                 Ok(sent) => self.unsent.advance(sent),
@@ -165,8 +167,14 @@ impl Exchange {
 
 fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut failed = io::Error::other("the name has no address");
-    for address in format!("{host}:{port}").to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT) {
+    let addresses = format!("{host}:{port}").to_socket_addrs()?;
+    let until = Instant::now() + CONNECT;
+    for address in addresses {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
             Ok(socket) => return Ok(socket),
             Err(error) => failed = error,
         }

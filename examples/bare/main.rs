@@ -105,6 +105,8 @@ fn report(
     exchange: &mut Exchange,
     now: Time,
 ) -> Result<bool, mcp_http::Error> {
+    // Whether or not its answer is to be read.
+    exchange.write();
     for _ in 0..TURN {
         if !connection.wants_read(id) {
             break;
