@@ -6,7 +6,7 @@
 //! be answered. The server is a process of its own, so that its memory does not count.
 //! Linux only: the figures come from `/proc/self/status`.
 
-#![allow(clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::print_stderr, clippy::print_stdout)]
 
 use std::convert::Infallible;
 use std::io::BufRead as _;
@@ -44,7 +44,14 @@ async fn main() -> ExitCode {
         let bytes = std::env::args().nth(2).and_then(|bytes| bytes.parse().ok());
         return serve(bytes.unwrap_or_default()).await;
     }
-    let gigabytes: f64 = argument.parse().expect("gigabytes, a number");
+    let Ok(gigabytes) = argument.parse() else {
+        eprintln!("usage: flood [GIGABYTES]");
+        return ExitCode::FAILURE;
+    };
+    if memory().is_none() {
+        eprintln!("error: /proc/self/status does not say how much memory this takes");
+        return ExitCode::FAILURE;
+    }
     let mut kept = true;
     for adapter in [
         "asynchronous http=1",
@@ -87,7 +94,7 @@ async fn measure(adapter: &str, stream: &str, url: &str) -> Result<bool, Error> 
     };
     // Somebody who could read, and does not.
     let _events = client.events();
-    let before = memory();
+    let before = memory().unwrap_or_default();
     let peak = Peak::begin();
     let flood = (stream == "call").then(|| client.start("tools/call"));
     let mut answered = 0;
@@ -206,7 +213,8 @@ impl Peak {
         let watch = std::thread::spawn(move || {
             let mut most = 0;
             while !seen.load(Ordering::SeqCst) {
-                most = most.max(memory());
+                // What cannot be read any more is no little.
+                most = most.max(memory().unwrap_or(u64::MAX));
                 std::thread::sleep(Duration::from_millis(2));
             }
             most
@@ -221,13 +229,11 @@ impl Peak {
 }
 
 /// Resident memory of this process, in bytes.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.and_then(|kib| kib.parse::<u64>().ok())
-        .unwrap_or_default()
-        << 10
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib << 10)
 }
 
 /// The server, in a process of its own.
