@@ -260,6 +260,7 @@ fn an_end_behind_a_full_queue_is_not_silent_either() {
     w.drive();
     assert_eq!(w.logs().len(), 300);
     w.reply(call);
+    assert_eq!(w.count("ping"), 0, "nobody needs to be there any more");
 }
 
 #[test]
