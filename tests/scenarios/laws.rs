@@ -405,6 +405,7 @@ fn law_4_whatever_the_server_does_gets_stay_within_their_budget() {
         let mut w = cut();
         let end = w.now + secs(1800);
         loop {
+            assert!(w.sent.len() < 50_000, "a storm");
             w.answer_all("ping", 200);
             while w.has("GET") {
                 let get = w.take("GET");

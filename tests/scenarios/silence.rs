@@ -252,6 +252,7 @@ fn an_end_behind_a_full_queue_is_not_silent_either() {
     }
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.end(&sent);
+    assert_eq!(w.connection.poll_timeout(), None, "nothing is waited for");
     w.advance(secs(3600));
     w.connection.network_changed(w.now);
     w.drive();
@@ -276,6 +277,26 @@ fn what_is_here_is_not_lost_when_nobody_is_there() {
     let ping = w.take("ping");
     w.fail(&ping, reset());
     assert!(w.aborted.contains(&sent.exchange));
+    w.reading = true;
+    w.drive();
+    assert_eq!(w.logs().len(), 300);
+    w.reply(call);
+}
+
+#[test]
+fn what_ends_while_the_ping_is_under_way_is_not_broken_off() {
+    let (mut w, call, sent) = endless();
+    w.reading = false;
+    for _ in 0..300 {
+        w.event(&sent, &log("x"));
+    }
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.connection.network_changed(w.now);
+    w.drive();
+    let ping = w.take("ping");
+    w.end(&sent);
+    w.fail(&ping, reset());
+    assert!(w.aborted.is_empty());
     w.reading = true;
     w.drive();
     assert_eq!(w.logs().len(), 300);
@@ -428,6 +449,18 @@ fn the_network_changed_and_a_cut_call_waits_no_longer() {
     w.advance(secs(1));
     assert_eq!(w.count("tools/call"), 1);
     w.answer(&get, 200).stream(&[]);
+}
+
+#[test]
+fn the_network_changed_while_a_get_waits_to_be_polled() {
+    let (mut w, _, sent) = World::primed();
+    w.fail(&sent, reset());
+    w.now = w.connection.poll_timeout().unwrap();
+    w.connection.handle_timeout(w.now);
+    w.connection.network_changed(w.now);
+    w.drive();
+    w.advance(secs(1));
+    assert_eq!((w.count("GET"), w.count("tools/call")), (1, 1));
 }
 
 #[test]
