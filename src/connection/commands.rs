@@ -281,8 +281,9 @@ impl Connection {
         self.check_streams();
         let mut hurried = Vec::new();
         for (id, call) in &mut self.calls {
+            let forgiven = call.stream.forgive();
             let hurries = match call.state {
-                State::Cut => call.stream.forgive(),
+                State::Cut => forgiven,
                 State::Delayed => call.waits_for_server(),
                 _ => false,
             };

@@ -220,7 +220,9 @@ impl Model {
                 Carries::Listen => None,
                 _ => continue,
             };
-            let quiet = exchange.opened().is_some() && exchange.heard + silence <= now;
+            let resumes = matches!(exchange.carries, Carries::Resume(_));
+            let heard = exchange.heard.max(exchange.sent);
+            let quiet = (exchange.opened().is_some() || resumes) && heard + silence <= now;
             if !waits || !quiet || paused.contains(&number) {
                 continue;
             }
@@ -270,9 +272,9 @@ impl Model {
         };
         for (number, exchange) in &mut self.exchanges {
             let of_call = matches!(exchange.carries, Carries::Call(_) | Carries::Resume(_));
-            let under_way = exchange.over.is_none() && !paused.contains(number);
+            let under_way = exchange.over.is_none();
             if of_call && Some(exchange.generation) == current && under_way {
-                let quiet = if exchange.strained {
+                let quiet = if exchange.strained || paused.contains(number) {
                     Quiet::Maybe
                 } else {
                     quiet

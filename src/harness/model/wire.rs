@@ -139,8 +139,13 @@ impl Model {
             Carries::Ping => self.ping_sent()?,
             Carries::Notification(note) => self.note_sent(note, number)?,
             Carries::Cancelled(_) | Carries::Initialized | Carries::Response(_) => {
+                let handshakes = self.exchanges.values();
+                let handshakes = handshakes.filter(|it| it.carries == Carries::Initialize);
+                let handshake = handshakes.map(|it| it.id.number()).max();
                 let redirected = |it: &&Exchange| {
-                    let same = it.carries == exchange.carries && it.session == exchange.session;
+                    let same = it.carries == exchange.carries
+                        && it.session == exchange.session
+                        && (carries != Carries::Initialized || Some(it.id.number()) > handshake);
                     same && it.outcome == Outcome::Redirected
                 };
                 let redirects = self.exchanges.values().filter(redirected).count();
