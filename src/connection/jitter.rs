@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The shortest delay before anything is tried again.
-const FLOOR: Duration = Duration::from_millis(100);
+pub(super) const FLOOR: Duration = Duration::from_millis(100);
 /// The longest time that a server may ask to wait; beyond it, it is not waited for.
 pub(super) const CEILING: Duration = Duration::from_secs(300);
 

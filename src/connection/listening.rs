@@ -9,6 +9,7 @@ use http::{Request, StatusCode};
 use super::Connection;
 use super::events::Source;
 use super::exchange::Purpose;
+use super::jitter::FLOOR;
 use super::route::Route;
 use super::stream::{Ending, Stream};
 use super::timers::Timer;
@@ -152,7 +153,8 @@ impl Connection {
             }
             match verdict {
                 Verdict::Follow(to) if self.listening.route.follow(to.clone()) => {
-                    self.listening.state = State::Due;
+                    self.listening.state = State::Waiting;
+                    self.timers.set(Timer::Listen, self.now + FLOOR);
                 }
                 Verdict::Follow(_) => {
                     let error = failed(refusal.redirected().into());

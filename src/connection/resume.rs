@@ -10,6 +10,7 @@ use super::Connection;
 use super::call::State;
 use super::events::Source;
 use super::exchange::{Exchange, Purpose};
+use super::jitter::FLOOR;
 use super::route::Route;
 use super::stream::Ending;
 use super::timers::Timer;
@@ -131,8 +132,9 @@ impl Connection {
                     return;
                 };
                 if call.route.follow(to) {
+                    // Each hop costs the floor, else redirects make a storm.
                     call.state = State::Cut;
-                    self.resumes.insert(id);
+                    self.timers.set(Timer::Delay(id), self.now + FLOOR);
                 } else {
                     self.fail_call(id, failed(refusal.redirected().into()));
                 }

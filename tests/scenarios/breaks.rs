@@ -392,7 +392,7 @@ fn each_get_of_a_call_may_be_redirected() {
         let get = w.wait_for("GET");
         w.answer(&get, 307).header("location", "/mcp/").empty();
         assert!(!w.ended(call), "turn {turn}: {:?}", w.events.last());
-        last = w.take("GET");
+        last = w.wait_for("GET");
         w.answer(&last, 200).stream(&[]);
         w.chunk(&last, event_with_id(&turn.to_string(), &log("x")));
     }
@@ -796,4 +796,19 @@ fn primed() -> (World, mcp_http::CallId, Sent) {
     w.answer(&sent, 200).stream(&[]);
     w.chunk(&sent, "id: p\ndata:\n\n");
     (w, call, sent)
+}
+
+#[test]
+fn redirects_do_not_multiply_the_gets() {
+    let gets = gets_in_3s(|w, get, turn| {
+        if turn % 4 != 3 {
+            w.answer(get, 307).header("location", "/mcp/").empty();
+            return;
+        }
+        w.answer(get, 200).stream(&[]);
+        w.chunk(get, "retry: 0\n\n");
+        w.chunk(get, event_with_id(&turn.to_string(), &log("x")));
+        w.end(get);
+    });
+    assert!(gets < 40, "{gets} GETs in 3 s");
 }

@@ -36,6 +36,7 @@ mod resume;
 mod secrets;
 mod sessions;
 mod silence;
+mod storms;
 mod streams;
 mod time;
 mod unread;

@@ -132,7 +132,7 @@ fn redirects_of_a_get_are_followed_on_the_same_origin() {
     for status in [307, 308] {
         let (mut w, call, get) = World::resuming();
         w.answer(&get, status).header("location", "/mcp/").empty();
-        let get = w.take("GET");
+        let get = w.wait_for("GET");
         assert_eq!(get.request.uri().path(), "/mcp/");
         assert_eq!((get.session(), get.cursor()), (Some("s1"), Some("p")));
         w.answer(&get, 200).stream(&[]);
@@ -151,8 +151,8 @@ fn redirects_in_a_circle_end() {
     let (mut w, call, mut get) = World::resuming();
     while !w.ended(call) {
         w.answer(&get, 307).header("location", "/mcp").empty();
-        if w.has("GET") {
-            get = w.take("GET");
+        if !w.ended(call) {
+            get = w.wait_for("GET");
         }
     }
     let error = w.error(call);

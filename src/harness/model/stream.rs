@@ -75,7 +75,7 @@ impl Pace {
     /// The delay: at least and at most this.
     pub(super) fn delay(&self) -> (Duration, Duration) {
         if self.follows {
-            return (Duration::ZERO, Duration::ZERO);
+            return (FLOOR, FLOOR);
         }
         if self.hurries {
             return (Duration::ZERO, CEILING);
