@@ -278,7 +278,7 @@ pub struct Limits {
     /// these ends polled. Default: 1024.
     pub open_notifications: usize,
     /// Exchanges of control traffic (notifications, answers, cancellations,
-    /// pings, DELETEs) at a time; more wait their turn. Default: 64.
+    /// pings, DELETEs, what is restored) at a time; more wait their turn. Default: 64.
     pub control_exchanges: usize,
     /// Asks that the application has not answered, and answers that wait to
     /// leave; at this number streams are not read on. Default: 256.
@@ -432,7 +432,8 @@ impl CallOptions {
     }
 
     /// Declares that executing the call twice does no harm: it may then be sent
-    /// again (at most twice) when the server failed or the connection broke.
+    /// again (at most twice) when the server failed or the connection broke; but not when
+    /// its event stream did, which is resumed if it can be.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;

@@ -333,6 +333,8 @@ impl Layer {
             self.count(|counts| counts.initialize += 1);
         }
         if self.shared.refuse.load(Ordering::SeqCst) {
+            // Calls that are made at once are all made by then.
+            tokio::time::sleep(Duration::from_millis(300)).await;
             return Ok(not_an_endpoint());
         }
         if method.as_deref() == Some("tools/call") {
