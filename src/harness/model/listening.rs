@@ -324,7 +324,7 @@ impl Model {
             true => pace.ended().1 + ALONE,
             false => pace.due().1,
         };
-        let overdue = self.timed.is_some_and(|timed| latest < timed) || pace.follows();
+        let overdue = self.timed.is_some_and(|timed| latest < timed);
         must(!overdue || self.is_tight(), || {
             format!("the GET for the listening stream is overdue: {pace:?}")
         })

@@ -74,11 +74,11 @@ pub(super) struct Pace {
 impl Pace {
     /// The delay: at least and at most this.
     pub(super) fn delay(&self) -> (Duration, Duration) {
-        if self.follows {
-            return (FLOOR, FLOOR);
-        }
         if self.hurries {
             return (Duration::ZERO, CEILING);
+        }
+        if self.follows {
+            return (FLOOR, FLOOR);
         }
         if self.loose {
             return (FLOOR, CEILING);
@@ -140,7 +140,7 @@ impl Pace {
     /// The same while its delay runs, which nobody waits for unless the server asked.
     pub(super) fn hurry(&mut self) {
         self.forgive();
-        self.hurries = self.after.or(self.told).is_none() || self.loose;
+        self.hurries = self.after.or(self.told).is_none() || self.loose || self.follows;
     }
 
     /// One more exchange has ended. `loose`: when is not known for sure.
