@@ -15,7 +15,7 @@ use crate::tls::{BOTH, Tls, server, trusted, url};
 fn call_through_both(url: &str) -> [(&'static str, Result<RawJson, Error>); 2] {
     let mut clocks = Clocks::default();
     clocks.head = Some(Duration::from_secs(20));
-    let config = || Config::new(url).unwrap().clocks(clocks);
+    let config = || Config::new(url).unwrap().clocks(clocks).listen(false);
 
     let client = blocking::Client::spawn(config());
     let from_blocking = client.call("tools/list", ());
@@ -156,7 +156,10 @@ fn one_who_is_silent_is_let_go() {
     let config = || {
         let mut clocks = Clocks::default();
         clocks.delete = Duration::from_millis(100);
-        Config::new(&url(&server)).unwrap().clocks(clocks)
+        Config::new(&url(&server))
+            .unwrap()
+            .clocks(clocks)
+            .listen(false)
     };
 
     let client = blocking::Client::spawn(config());
