@@ -1,14 +1,9 @@
 //! Asks: questions of the server, answered with a ticket.
 
-use serde::Serialize;
-
 use super::Connection;
-use super::control::{Answering, Origin, Prompt};
 use super::events::Source;
-use super::route::Route;
-use crate::error::{Error, Mistake, RpcError};
 use crate::event::{Ask as AskEvent, Withdrawal};
-use crate::wire::jsonrpc::{self, Members};
+use crate::wire::jsonrpc::Members;
 use crate::{CallId, Event, RawJson, Ticket};
 
 /// A question that was not answered yet.
@@ -74,24 +69,6 @@ impl Connection {
         self.events.push_from(ask, source);
     }
 
-    /// Answers a ping, or a question that is not for the application.
-    pub(super) fn answer_itself(
-        &mut self,
-        id: &str,
-        outcome: Result<RawJson, RpcError>,
-        origin: Origin,
-    ) {
-        let id = id.to_owned();
-        let route = Route::default();
-        self.answers.push_back(Prompt::Answer(Answering {
-            ticket: None,
-            id,
-            outcome,
-            origin,
-            route,
-        }));
-    }
-
     /// Withdraws the asks that fit.
     pub(super) fn withdraw_asks(&mut self, cause: Withdrawal, fits: impl Fn(&Ask) -> bool) {
         let void: Vec<Ticket> = self
@@ -107,45 +84,5 @@ impl Connection {
             }
             self.events.withdraw(ticket, cause);
         }
-    }
-
-    pub(super) fn answer_ask<T: Serialize + ?Sized>(
-        &mut self,
-        ticket: Ticket,
-        outcome: Result<&T, RpcError>,
-    ) -> Result<(), Error> {
-        let call = "answer";
-        self.own(call, &ticket)?;
-        if !self.asks.contains_key(&ticket) {
-            return Err(self.misuse(call, Mistake::TicketNotOpen));
-        }
-        let outcome = match outcome {
-            Ok(result) => Ok(jsonrpc::object(result)
-                .and_then(|result| result.ok_or_else(|| "must be a JSON object".to_owned()))
-                .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
-            Err(error) => Err(error),
-        };
-        if let Some(Ask {
-            id,
-            generation,
-            call,
-        }) = self.asks.remove(&ticket)
-        {
-            if let Some(call) = call {
-                self.resume_clock(call);
-            }
-            let origin = Origin::Session(generation);
-            let ticket = Some(ticket);
-            let route = Route::default();
-            self.answers.push_back(Prompt::Answer(Answering {
-                ticket,
-                id,
-                outcome,
-                origin,
-                route,
-            }));
-            self.room = true;
-        }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Connection;
 use super::call::{NewCall, State};
-use super::control::Notice;
+use super::notice::Notice;
 use super::phase::{self, Input, Phase, Step};
 use super::restoring::SUBSCRIBE;
 use super::timers::Timer;

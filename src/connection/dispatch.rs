@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::Connection;
-use super::control::Origin;
+use super::answer::Origin;
 use super::events::Source;
 use super::exchange::{Purpose, Reading};
 use super::feed::{End, Feed, Need, Next, elements};

@@ -5,11 +5,14 @@ use std::time::Duration;
 use http::{StatusCode, Uri};
 
 use super::Connection;
-use super::control::{Answering, Cancelling, Finding, Notice};
+use super::answer::Answering;
+use super::cancel::Cancelling;
 use super::events::Source;
 use super::feed::Feed;
+use super::notice::Notice;
 use super::reading::Body;
 use super::restoring::Restore;
+use super::suspicion::Finding;
 use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, LimitExceeded, LimitKind};
 use crate::wire::headers::SessionId;

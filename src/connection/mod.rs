@@ -1,8 +1,12 @@
 //! The machine: one client talking to one MCP endpoint.
 
+mod again;
+mod answer;
 mod ask;
 mod budget;
 mod call;
+mod cancel;
+mod clock;
 mod close;
 mod commands;
 mod control;
@@ -13,6 +17,7 @@ mod feed;
 mod handshake;
 mod jitter;
 mod listening;
+mod notice;
 mod outbox;
 mod outcome;
 mod phase;
@@ -23,6 +28,7 @@ mod route;
 mod session;
 mod silence;
 mod stream;
+mod suspicion;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,14 +41,16 @@ pub use self::phase::Phase;
 
 use self::ask::Ask;
 use self::call::Call;
-use self::control::{Farewell, Notice, Prompt, Suspicion};
+use self::control::{Farewell, Prompt};
 use self::events::Events;
 use self::exchange::Exchange;
 use self::handshake::Handshake;
 use self::jitter::Jitter;
 use self::listening::Listener;
+use self::notice::Notice;
 use self::restoring::Restoring;
 use self::session::Session;
+use self::suspicion::Suspicion;
 use self::timers::{Timer, Timers};
 use crate::error::{Error, Failure, Mistake, Misuse};
 use crate::id::{Tag, Tagged};

@@ -3,9 +3,9 @@
 use http::StatusCode;
 
 use super::Connection;
-use super::control::Finding;
 use super::exchange::{Purpose, answered};
 use super::stream::Ending;
+use super::suspicion::Finding;
 use crate::error::{Delivery, Error, Refused, RpcError};
 use crate::event::{LossCause, Reply};
 use crate::wire::response::{Carried, Refusal, Verdict};

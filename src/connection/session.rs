@@ -1,21 +1,14 @@
-//! Sessions: what is known of the current one, how it is lost, and how doubt about
-//! it is settled.
-
-use std::collections::BTreeSet;
-
-use http::{StatusCode, Uri};
+//! Sessions: what is known of the current one, and how it is lost.
 
 use super::Connection;
-use super::call::State;
-use super::control::{Farewell, Finding, Suspicion};
+use super::control::Farewell;
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
-use super::route::Route;
+use super::suspicion::Finding;
 use crate::error::{Delivery, Error, Lost};
 use crate::event::{LossCause, Withdrawal};
 use crate::wire::headers::SessionId;
-use crate::wire::response::{Refusal, Verdict};
-use crate::{CallId, Event, RawJson, Recovery, Revision};
+use crate::{Event, RawJson, Recovery, Revision};
 
 /// The current session, or the last one.
 #[derive(Clone, Debug, Default)]
@@ -95,93 +88,6 @@ impl Connection {
         if let Some(id) = stale.map(|(id, _)| *id) {
             self.abort(id);
         }
-    }
-
-    /// Something is in doubt: one ping is to settle it.
-    pub(super) fn suspect(&mut self) -> &mut Suspicion {
-        self.suspicion.get_or_insert_with(|| Suspicion {
-            codes: BTreeSet::new(),
-            silent: Vec::new(),
-            ping: None,
-            route: Route::default(),
-            calls: Vec::new(),
-            control: Vec::new(),
-        })
-    }
-
-    /// A GET was answered as if the session were gone. For a GET the specification
-    /// says that it is; but servers and proxies that answer 404 to every GET would
-    /// then cost session after session.
-    pub(super) fn doubt(&mut self, refusal: &Refusal) {
-        let bad_request = refusal.answer.status == Some(StatusCode::BAD_REQUEST);
-        let code = bad_request.then(|| refusal.code());
-        self.suspect().codes.extend(code);
-    }
-
-    pub(super) fn suspend(&mut self, id: CallId, refusal: Refusal) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.delivery = call.delivery.max(Delivery::Rejected);
-            call.state = State::Suspended(Box::new(refusal));
-        }
-    }
-
-    /// What the refusal of the ping means: 404, or a 400 of the same kind, and the
-    /// session is lost; everything else, and it is taken to live.
-    pub(super) fn ping_refused(&mut self, verdict: &Verdict, refusal: &Refusal) {
-        let known = |code| {
-            let suspicion = self.suspicion.as_ref();
-            suspicion.is_some_and(|suspicion| suspicion.codes.contains(&code))
-        };
-        match verdict {
-            Verdict::Lost => self.lose_session(LossCause::NotFound),
-            Verdict::Suspect if known(refusal.code()) => {
-                self.lose_session(LossCause::BadRequest);
-            }
-            Verdict::Follow(to) if self.redirect_ping(to) => {}
-            Verdict::Again { .. }
-            | Verdict::Fail { .. }
-            | Verdict::Follow(_)
-            | Verdict::Older
-            | Verdict::Reply { .. }
-            | Verdict::Suspect => self.settle(Finding::Alive),
-        }
-    }
-
-    /// Pings again where a redirect leads.
-    fn redirect_ping(&mut self, to: &Uri) -> bool {
-        self.suspicion.as_mut().is_some_and(|suspicion| {
-            let follows = suspicion.route.follow(to.clone());
-            if follows {
-                suspicion.ping = None;
-            }
-            follows
-        })
-    }
-
-    /// The doubt is over. What waited for that goes on in the session's successor,
-    /// or takes the refusal for its own.
-    pub(super) fn settle(&mut self, finding: Finding) {
-        let Some(suspicion) = self.suspicion.take() else {
-            return;
-        };
-        let lost = finding == Finding::Lost;
-        if let Some(ping) = suspicion.ping {
-            if matches!(self.exchanges.get(&ping), Some(ping) if matches!(ping.purpose, Purpose::Ping))
-            {
-                self.abort(ping);
-            }
-        }
-        for call in suspicion.calls {
-            self.settle_call(call, lost);
-        }
-        for (purpose, error) in suspicion.control {
-            if lost {
-                self.control_lost(purpose);
-            } else {
-                self.control_failed(&purpose, error);
-            }
-        }
-        self.settle_silence(suspicion.silent, finding != Finding::Nothing);
     }
 
     /// Ends a session that nobody needs any more.

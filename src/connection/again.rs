@@ -1,0 +1,202 @@
+//! Calls that are sent again: those that the server certainly did not execute, and
+//! idempotent ones.
+
+use std::time::Duration;
+
+use http::Uri;
+
+use super::Connection;
+use super::call::State;
+use super::jitter::CEILING;
+use super::phase::Phase;
+use super::timers::Timer;
+use crate::error::{Answer, Delivery, Error, Lost, Reason};
+use crate::wire::response::Refusal;
+use crate::{CallId, Recovery, Resend, Time};
+
+/// How often a call is sent again after 408, 429, or, if it is idempotent, after
+/// a failure of the server or the connection.
+const RESENDS: u8 = 2;
+
+impl Connection {
+    /// Sends a call again that the server certainly did not execute: in its
+    /// session's successor, or after its own 404 in an older one.
+    pub(super) fn send_again(&mut self, id: CallId) {
+        let phase = self.phase;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.delivery = call.delivery.max(Delivery::Rejected);
+        if call.resend == Resend::Never {
+            return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
+        }
+        if call.losses >= self.config.budget.resends {
+            let sessions = call.losses.saturating_add(1);
+            let lost = Lost::EachSession { sessions };
+            return self.fail_call(id, Error::new(lost, Delivery::Rejected));
+        }
+        call.losses = call.losses.saturating_add(1);
+        call.refused = !call.restores;
+        match phase {
+            Phase::Held if call.refused => call.state = State::Held,
+            // A session that is long gone brings no new one (law 3).
+            Phase::Idle => match self.refusal() {
+                Some(refusal) => self.fail_unsent(id, &refusal.in_handshake()),
+                None => self.queue(id),
+            },
+            _ => self.queue(id),
+        }
+    }
+
+    /// Puts a call among those that wait to be sent.
+    fn queue(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.state = State::Waiting;
+            self.waiting.insert(id);
+            let patient = self.patience(id).is_some();
+            self.want_session(patient);
+            self.fail_if_hopeless(id);
+        }
+    }
+
+    /// With `Hold`, from the loss of a session to `resume`.
+    pub(super) fn is_restoring(&self) -> bool {
+        let lost = self.phase == Phase::Held || self.handshake.replaces;
+        self.config.recovery == Recovery::Hold && lost
+    }
+
+    /// Holds the calls that were refused with their session, until `resume`; others,
+    /// which may be there to restore the application's state, pass.
+    pub(super) fn hold_refused(&mut self) {
+        for (id, call) in &mut self.calls {
+            if call.refused && matches!(call.state, State::Waiting) {
+                call.state = State::Held;
+                self.waiting.remove(id);
+            }
+        }
+    }
+
+    pub(super) fn release_held(&mut self) {
+        for (id, call) in &mut self.calls {
+            call.refused = false;
+            if matches!(call.state, State::Held) {
+                call.state = State::Waiting;
+                self.waiting.insert(*id);
+            }
+        }
+    }
+
+    /// A redirect to an address of the same origin.
+    pub(super) fn follow(&mut self, id: CallId, to: Uri, refusal: &Refusal) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.delivery = call.delivery.max(Delivery::Rejected);
+        if !call.route.follow(to) {
+            let error = Error::new(refusal.redirected(), Delivery::Rejected);
+            return self.fail_call(id, error.with_answer(refusal.answer.clone()));
+        }
+        self.queue(id);
+    }
+
+    /// 408, 429 and 5xx: sent again later if the rules allow it.
+    pub(super) fn refuse_for_now(
+        &mut self,
+        id: CallId,
+        reason: Reason,
+        delivery: Delivery,
+        answer: Answer,
+    ) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let allowed = delivery != Delivery::Unknown || call.idempotent;
+        let wait = answer.retry_after;
+        let error = Error::new(reason, delivery).with_answer(answer);
+        self.try_later(id, error, wait, allowed);
+    }
+
+    /// A connection that broke while the server may have been at work.
+    pub(super) fn broken(&mut self, id: CallId, error: Error) {
+        let allowed = self.calls.get(&id).is_some_and(|call| call.idempotent);
+        self.try_later(id, error, None, allowed);
+    }
+
+    fn try_later(&mut self, id: CallId, error: Error, wait: Option<Duration>, allowed: bool) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let resends = call.resends;
+        let delay = self.jitter.told_or_growing(wait, u32::from(resends));
+        let fits = self
+            .timers
+            .due(Timer::Call(id))
+            .is_none_or(|end| self.now + delay < end);
+        let again = allowed
+            && call.resend == Resend::Allowed
+            && resends < RESENDS
+            && delay <= CEILING
+            && fits;
+        if !again {
+            return self.fail_call(id, error);
+        }
+        call.delivery = call.delivery.max(error.delivery());
+        call.resends = resends.saturating_add(1);
+        // It was reached: this delay is not one that a change of the network forgives.
+        call.unreached = 0;
+        call.state = State::Delayed;
+        self.timers.set(Timer::Delay(id), self.now + delay);
+    }
+
+    /// The server could not be reached for this call.
+    pub(super) fn unreached(&mut self, id: CallId, error: Error) {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        match call.patience {
+            Some(end) if now < end => {
+                let delay = self.jitter.growing(call.unreached);
+                call.unreached = call.unreached.saturating_add(1);
+                call.state = State::Delayed;
+                self.timers.set(Timer::Delay(id), (now + delay).min(end));
+            }
+            _ => self.fail_call(id, error),
+        }
+    }
+
+    /// Until when a call waits for the server; none if it does not, or no longer.
+    pub(super) fn patience(&self, id: CallId) -> Option<Time> {
+        self.calls.get(&id)?.patience.filter(|end| self.now < *end)
+    }
+
+    /// What a ping found out about the session of a suspended call.
+    pub(super) fn settle_call(&mut self, id: CallId, lost: bool) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let State::Suspended(refusal) = std::mem::replace(&mut call.state, State::Waiting) else {
+            return;
+        };
+        if lost {
+            self.send_again(id);
+        } else {
+            self.refused_for_good(id, *refusal);
+        }
+    }
+
+    /// A 400 of a living session: the error is the call's own, without one it fails.
+    fn refused_for_good(&mut self, id: CallId, refusal: Refusal) {
+        match refusal.into_outcome() {
+            Ok(reply) => self.reply(id, reply),
+            Err(error) => self.fail_call(id, error),
+        }
+    }
+
+    pub(super) fn delay_over(&mut self, id: CallId) {
+        match self.calls.get(&id).map(|call| &call.state) {
+            Some(State::Cut) => drop(self.resumes.insert(id)),
+            _ => self.queue(id),
+        }
+    }
+}
