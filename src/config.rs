@@ -283,6 +283,10 @@ pub struct Limits {
     /// Asks that the application has not answered, and answers that wait to
     /// leave; at this number streams are not read on. Default: 256.
     pub open_asks: usize,
+    /// Rounds of one call: how often the server may ask for input before it answers
+    /// (2026-07-28, patterns: multi round-trip requests). Default: 10, more than a person
+    /// would put up with.
+    pub rounds: usize,
     /// Resources subscribed to, which are remembered for the next session.
     /// Default: 1024.
     pub subscriptions: usize,
@@ -321,6 +325,7 @@ impl Default for Limits {
             open_notifications: 1024,
             control_exchanges: 64,
             open_asks: 256,
+            rounds: 10,
             subscriptions: 1024,
             unread: 256,
             unread_bytes: 1 << 20,

@@ -5,7 +5,8 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::error::{Error, RpcError};
-use crate::{CallId, NotificationId, RawJson, Revision, Ticket};
+use crate::wire::jsonrpc::Members;
+use crate::{CallId, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket};
 
 /// What the machine wants the application to know: taken from
 /// [`Connection::poll_event`](crate::Connection::poll_event).
@@ -36,24 +37,33 @@ pub enum Event {
         /// Why, whether the server executed it, and what to do.
         error: Error,
     },
-    /// Events that nobody read gave way to later ones.
+    /// Something was missed.
     Gap {
-        /// How many, since the last event that was read.
-        missed: u64,
+        /// How many events gave way to later ones because nobody read them; absent for
+        /// what the server may have said while the listening stream was broken off, where
+        /// streams cannot be taken up again (2026-07-28).
+        missed: Option<u64>,
+    },
+    /// What the application will hear about: the part of what it asked for by
+    /// [`listen`](crate::Connection::listen) that the server agrees to tell
+    /// (2026-07-28, patterns: subscriptions). Said anew for each new session or stream.
+    Listening {
+        /// That part.
+        granted: SubscriptionFilter,
     },
     /// A notification of the server.
     Message(Message),
-    /// Something that the lost session had could not be asked for anew in the new one:
-    /// a resource subscription or the log level.
+    /// Something that the application asked for, once for all sessions, could not be had
+    /// in this one: a resource subscription or the log level.
     NotRestored {
-        /// `resources/subscribe` or `logging/setLevel`.
+        /// `resources/subscribe`, `resources/unsubscribe` or `logging/setLevel`.
         method: &'static str,
         /// What was asked for.
         params: RawJson,
         /// Why it could not be had.
         error: Error,
     },
-    /// A session is established.
+    /// A session is established, or none is needed: calls go out.
     Ready(Ready),
     /// The session is gone. Unless recovery is manual, a new one is on its way.
     Reinitialize {
@@ -75,6 +85,10 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// The server ended the listening stream in good order: it has no more to say
+    /// (2026-07-28, patterns: subscriptions). Say [`listen`](crate::Connection::listen)
+    /// again to hear more.
+    StreamEnded,
     /// The server offers no listening stream in this session, which is its right: what
     /// it has to say comes with the answers to calls. Said once.
     StreamNotOffered {
@@ -170,21 +184,44 @@ pub struct Reply {
     pub status: StatusCode,
 }
 
-/// A session that was established (lifecycle: initialization).
+/// A session that was established (lifecycle: initialization), or a server that needs
+/// none and said what it can do (2026-07-28, server/discover).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Ready {
-    /// Counts the sessions that the server opened, those too that died before they
+    /// Counts the handshakes that succeeded, those too whose sessions died before they
     /// were ready.
     pub generation: u64,
     /// The revision that was negotiated.
     pub revision: Revision,
     /// The server's capabilities.
     pub capabilities: RawJson,
-    /// The whole result of `initialize`: server info and instructions too.
-    pub initialize: RawJson,
+    /// The whole result of `initialize` or `server/discover`: server info and
+    /// instructions too.
+    pub result: RawJson,
     /// What differs from the session of the `Ready` before; nothing in the first one.
     pub changed: Changed,
+}
+
+impl Ready {
+    /// What the server calls itself: an object with `name` and `version`. In 2026-07-28
+    /// servers may leave it out, and it is for display alone (basic: `_meta`).
+    #[must_use]
+    pub fn server_info(&self) -> Option<RawJson> {
+        let members = Members::of(self.result.as_str());
+        let info = members.get("serverInfo").or_else(|| {
+            let meta = Members::of(members.get("_meta")?.get());
+            meta.get("io.modelcontextprotocol/serverInfo")
+        });
+        Some(self.result.part(info?))
+    }
+
+    /// How to use the server, in words for a language model, if it says so.
+    #[must_use]
+    pub fn instructions(&self) -> Option<String> {
+        let members = Members::of(self.result.as_str());
+        serde_json::from_str(members.get("instructions")?.get()).ok()
+    }
 }
 
 /// What differs between two sessions.

@@ -100,6 +100,7 @@ mod config;
 mod connection;
 mod error;
 mod event;
+mod filter;
 #[cfg(feature = "harness")]
 #[doc(hidden)]
 pub mod harness;
@@ -122,10 +123,12 @@ pub use error::{
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
 };
 pub use event::{Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal};
+pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
 pub use time::Time;
 pub use transmit::Transmit;
+pub use wire::binding::Binding;
 pub use wire::challenge::Challenge;
 pub use wire::revision::Revision;
 

@@ -54,6 +54,16 @@ impl RawJson {
         }
     }
 
+    /// A part of this value, kept on its own.
+    pub(crate) fn part(&self, part: &RawValue) -> Self {
+        Self::keep(&self.0, part, self.0.len())
+    }
+
+    /// Text that is known to be JSON.
+    pub(crate) fn trusted(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+
     /// `null`.
     #[cfg(any(feature = "asynchronous", feature = "blocking"))]
     pub(crate) fn null() -> Self {

@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// Puts a call among those that wait to be sent.
-    fn queue(&mut self, id: CallId) {
+    pub(super) fn queue(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.state = State::Waiting;
             self.waiting.insert(id);

@@ -5,7 +5,7 @@ use http::Request;
 use serde::Serialize;
 
 use super::Connection;
-use super::ask::Ask;
+use super::ask::{Ask, Asker};
 use super::control::Prompt;
 use super::exchange::Purpose;
 use super::route::Route;
@@ -70,26 +70,24 @@ impl Connection {
                 .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
             Err(error) => Err(error),
         };
-        if let Some(Ask {
-            id,
-            generation,
-            call,
-        }) = self.asks.remove(&ticket)
-        {
-            if let Some(call) = call {
-                self.resume_clock(call);
+        let Some(Ask { asker, call }) = self.asks.remove(&ticket) else {
+            return Ok(());
+        };
+        self.room = true;
+        if let Some(call) = call {
+            self.resume_clock(call);
+        }
+        match asker {
+            Asker::Request { id, generation } => {
+                self.answers.push_back(Prompt::Answer(Answering {
+                    ticket: Some(ticket),
+                    id,
+                    outcome,
+                    origin: Origin::Session(generation),
+                    route: Route::default(),
+                }));
             }
-            let origin = Origin::Session(generation);
-            let ticket = Some(ticket);
-            let route = Route::default();
-            self.answers.push_back(Prompt::Answer(Answering {
-                ticket,
-                id,
-                outcome,
-                origin,
-                route,
-            }));
-            self.room = true;
+            Asker::Round { call, key } => self.answer_in_round(call, ticket, key, outcome),
         }
         Ok(())
     }

@@ -9,10 +9,29 @@ use crate::{CallId, Event, RawJson, Ticket};
 /// A question that was not answered yet.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
-    /// The id that the server gave it, to the letter.
-    pub(super) id: String,
-    pub(super) generation: u64,
+    pub(super) asker: Asker,
     pub(super) call: Option<CallId>,
+}
+
+/// What asks, and so how it is answered.
+#[derive(Clone, Debug)]
+pub(super) enum Asker {
+    /// A request of the server, in this session, with its id to the letter.
+    Request { id: String, generation: u64 },
+    /// An answer to this call that requires input, under this key.
+    Round { call: CallId, key: String },
+}
+
+impl Ask {
+    /// Whether a request of this session asks.
+    pub(super) fn is_of(&self, session: u64) -> bool {
+        matches!(self.asker, Asker::Request { generation, .. } if generation == session)
+    }
+
+    /// Whether the request with this id asks.
+    pub(super) fn has_id(&self, request: &str) -> bool {
+        matches!(&self.asker, Asker::Request { id, .. } if id == request)
+    }
 }
 
 /// The client capability under which a method is announced (lifecycle: capability
@@ -41,21 +60,13 @@ impl Connection {
 
     pub(super) fn open_ask(
         &mut self,
-        id: &str,
+        asker: Asker,
         (method, params, call): (&str, Option<RawJson>, Option<CallId>),
-        generation: u64,
         source: Option<Source>,
     ) {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket::new(self.tag, self.last_ticket);
-        self.asks.insert(
-            ticket,
-            Ask {
-                id: id.to_owned(),
-                generation,
-                call,
-            },
-        );
+        self.asks.insert(ticket, Ask { asker, call });
         if let Some(call) = call {
             self.pause_clock(call);
         }

@@ -4,6 +4,7 @@ use http::HeaderMap;
 
 use super::Connection;
 use super::clock::CallClock;
+use super::rounds::Rounds;
 use super::route::Route;
 use super::stream::Stream;
 use super::timers::Timer;
@@ -28,6 +29,10 @@ pub(super) struct Call {
     pub(super) generation: u64,
     /// What is known of the stream that answers it.
     pub(super) stream: Stream,
+    /// What the server asked before it answers.
+    pub(super) rounds: Rounds,
+    /// Whether the server named other revisions once already.
+    pub(super) renegotiated: bool,
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     pub(super) idempotent: bool,
@@ -56,6 +61,8 @@ pub(super) enum State {
     Held,
     /// On its way, in this exchange.
     Sent(ExchangeId),
+    /// The server asks something before it goes on; waits for the answers.
+    Asked,
     /// Its stream broke off; to be resumed, now or after a delay.
     Cut,
     /// Refused with a suspicious 400; waits for what a ping finds out.
@@ -116,6 +123,8 @@ impl Connection {
                 request: 0,
                 generation: 0,
                 stream: Stream::default(),
+                rounds: Rounds::default(),
+                renegotiated: false,
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
                 restores: self.is_restoring(),
@@ -147,6 +156,7 @@ impl Connection {
                 self.restoring
                     .remember(&ended.method, ended.params.as_ref(), lives);
             }
+            self.settle_answers(ended.rounds, None);
             self.events.push(Event::Reply { call, reply });
         }
     }
@@ -155,6 +165,7 @@ impl Connection {
     pub(super) fn fail_call(&mut self, id: CallId, error: Error) {
         if let Some(call) = self.close_call(id) {
             let error = error.at_least(call.delivery).for_method(&call.method);
+            self.settle_answers(call.rounds, Some(&error));
             self.events.push(Event::Fail {
                 subject: Subject::Call(id),
                 error,

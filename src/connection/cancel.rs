@@ -36,10 +36,12 @@ impl Connection {
         let sent = match call.state {
             State::Sent(exchange) => Some(Some(exchange)),
             State::Cut => Some(None),
-            State::Waiting | State::Delayed | State::Held | State::Suspended(_) => None,
+            State::Asked | State::Waiting | State::Delayed | State::Held | State::Suspended(_) => {
+                None
+            }
         };
         let (request, generation) = (call.request, call.generation);
-        let resumes = call.stream.resumes_from().is_some();
+        let resumes = self.binding().resumes() && call.stream.resumes_from().is_some();
         let delivery = if sent.is_some() {
             Delivery::Unknown
         } else {
@@ -74,14 +76,18 @@ impl Connection {
     }
 
     /// Lets go of the exchange of a call that has ended for the application: the
-    /// server is told (utilities: cancellation), and the exchange ends soon after.
-    /// Says whether it was still under way.
+    /// server is told (utilities: cancellation), and the exchange ends soon after; or
+    /// at once, where that is how the server is told. Says whether it goes on.
     fn abandon(&mut self, id: ExchangeId) -> bool {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return false;
         };
         if matches!(&exchange.reading, Reading::Stream(feed) if feed.has_ended()) {
             drop(self.end_exchange(id));
+            return false;
+        }
+        if exchange.revision.usual_binding().cancels_by_closing() {
+            self.abort(id);
             return false;
         }
         exchange.purpose = Purpose::Cancelled;

@@ -45,7 +45,7 @@ impl Connection {
             return;
         };
         let delivery = match call.state {
-            State::Sent(_) | State::Cut => Delivery::Unknown,
+            State::Asked | State::Sent(_) | State::Cut => Delivery::Unknown,
             State::Suspended(_) => Delivery::Rejected,
             State::Waiting | State::Delayed | State::Held => Delivery::NotSent,
         };
@@ -76,13 +76,15 @@ impl Connection {
             Purpose::Call(_)
             | Purpose::Cancel(_)
             | Purpose::Cancelled
+            | Purpose::Discover
             | Purpose::Finished
             | Purpose::Initialize(None)
             | Purpose::Initialized
             | Purpose::Listen
             | Purpose::Ping
             | Purpose::Restore(_)
-            | Purpose::Resume(_) => self.abort(id),
+            | Purpose::Resume(_)
+            | Purpose::Subscribe => self.abort(id),
         }
     }
 

@@ -12,7 +12,8 @@ use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Reason, RpcError};
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, ProgressToken};
-use crate::{CallId, CallOptions, NotificationId, RawJson, Ticket, Time};
+use crate::wire::meta::{self, BadMeta};
+use crate::{CallId, CallOptions, NotificationId, RawJson, SubscriptionFilter, Ticket, Time};
 
 /// # Commands
 impl Connection {
@@ -39,7 +40,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
-    /// `initialize`, [`Mistake::ProgressToken`] if params ask progress with a token
+    /// `initialize` and `subscriptions/listen` (see [`listen`](Self::listen)),
+    /// [`Mistake::OwnedMeta`], [`Mistake::ProgressToken`] if params ask progress with a token
     /// that an open call uses, and [`LimitKind::OpenCalls`].
     pub fn call<P: Serialize + ?Sized>(
         &mut self,
@@ -50,7 +52,7 @@ impl Connection {
     ) -> Result<CallId, Error> {
         self.begin(now);
         self.require_open("call")?;
-        if method == "initialize" {
+        if matches!(method, "initialize" | "subscriptions/listen") {
             return Err(self.misuse("call", Mistake::OwnedMethod(method.to_owned())));
         }
         let open = self.calls.len().saturating_add(self.events.ended_calls);
@@ -61,6 +63,17 @@ impl Connection {
             method,
         )?;
         let params = self.params("call", params)?;
+        if let Some(params) = &params {
+            meta::check(params).map_err(|bad| {
+                let mistake = match bad {
+                    BadMeta::NoObject => {
+                        Mistake::Params("have a `_meta` that is no object".to_owned())
+                    }
+                    BadMeta::Owned(name) => Mistake::OwnedMeta(name),
+                };
+                self.misuse("call", mistake)
+            })?;
+        }
         let limit = self.config.limits.subscriptions;
         if method == SUBSCRIBE {
             let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
@@ -127,6 +140,30 @@ impl Connection {
         self.want_session(false);
         self.end();
         Ok(id)
+    }
+
+    /// Says what the application wants to hear about between calls, in place of all that
+    /// it said before: once, for this session and all that follow. The server's answer
+    /// comes as [`Event::Listening`](crate::Event::Listening), what it has to tell as
+    /// [`Event::Message`](crate::Event::Message).
+    ///
+    /// In 2026-07-28 this is `subscriptions/listen` (patterns: subscriptions); before, it
+    /// is the listening stream, whatever [`Config::listen`](crate::Config::listen) says,
+    /// and `resources/subscribe` (server/resources: subscriptions). The empty filter
+    /// ends it.
+    ///
+    /// # Errors
+    /// [`Mistake::Closed`], and [`LimitKind::Subscriptions`].
+    pub fn listen(&mut self, filter: SubscriptionFilter, now: Time) -> Result<(), Error> {
+        self.begin(now);
+        self.require_open("listen")?;
+        let resources = self.restoring.with(&filter);
+        let limit = self.config.limits.subscriptions;
+        let over = resources.saturating_sub(1);
+        within(over, limit, LimitKind::Subscriptions, "listen")?;
+        self.hear_about(filter);
+        self.end();
+        Ok(())
     }
 
     /// Answers an [`Ask`](crate::Event::Ask), once: with a result, which is a JSON

@@ -55,12 +55,14 @@ impl Connection {
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
+            | Purpose::Discover
             | Purpose::Finished
             | Purpose::Initialize(_)
             | Purpose::Listen
             | Purpose::Ping
             | Purpose::Restore(_)
-            | Purpose::Resume(_) => {}
+            | Purpose::Resume(_)
+            | Purpose::Subscribe => {}
         }
     }
 
@@ -99,10 +101,12 @@ impl Connection {
             | Purpose::Call(_)
             | Purpose::Cancelled
             | Purpose::Delete
+            | Purpose::Discover
             | Purpose::Finished
             | Purpose::Initialize(_)
             | Purpose::Listen
-            | Purpose::Resume(_) => {}
+            | Purpose::Resume(_)
+            | Purpose::Subscribe => {}
         }
     }
 

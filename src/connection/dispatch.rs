@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::Connection;
 use super::answer::Origin;
+use super::ask::Asker;
 use super::events::Source;
 use super::exchange::{Purpose, Reading};
 use super::feed::{End, Feed, Need, Next, elements};
@@ -200,15 +201,27 @@ impl Connection {
                 Dispatched::Done
             }
             Ok(Message::Response { .. }) => {
-                self.unreadable(source, "it replies to no request of ours")
+                let why = "it replies to no request of ours";
+                self.unreadable(source, Peer::Message(why))
             }
             Ok(_) if repeated => Dispatched::Done,
             Ok(Message::Notification { method, params }) => match &*method {
+                "notifications/cancelled" if self.is_subscription(id) => {
+                    self.subscription_cancelled(id, params);
+                    Dispatched::Done
+                }
+                "notifications/subscriptions/acknowledged" if self.is_subscription(id) => {
+                    match self.acknowledged(params) {
+                        Ok(()) => Dispatched::Done,
+                        Err(why) => self.unreadable(source, why),
+                    }
+                }
                 "notifications/cancelled" => {
                     let request = params.and_then(jsonrpc::cancelled_request);
                     let asked_in = self.exchanges.get(&id).map(|exchange| exchange.generation);
                     self.withdraw_asks(Withdrawal::Cancelled, |ask| {
-                        Some(&*ask.id) == request && Some(ask.generation) == asked_in
+                        request.is_some_and(|id| ask.has_id(id))
+                            && asked_in.is_some_and(|session| ask.is_of(session))
                     });
                     Dispatched::Done
                 }
@@ -229,6 +242,9 @@ impl Connection {
                     self.message(&method, params, call, source)
                 }
             },
+            Ok(Message::Request { .. }) if !self.answers_requests(id) => {
+                self.unreadable(source, Peer::Request)
+            }
             Ok(Message::Request {
                 id: request,
                 method,
@@ -237,8 +253,14 @@ impl Connection {
                 let params = params.map(|params| RawJson::keep(text, params, pinned));
                 self.question(id, request.get(), &method, params, call)
             }
-            Err(why) => self.unreadable(source, why),
+            Err(why) => self.unreadable(source, Peer::Message(why)),
         }
+    }
+
+    /// Whether what the server asks on this exchange can be answered.
+    fn answers_requests(&self, id: ExchangeId) -> bool {
+        let exchange = self.exchanges.get(&id);
+        exchange.is_some_and(|exchange| exchange.revision.usual_binding().takes_responses())
     }
 
     /// A response, on whatever stream it came: the id says which request it answers.
@@ -251,18 +273,19 @@ impl Connection {
         let Some(exchange) = self.exchanges.get(&id) else {
             return;
         };
+        let revision = exchange.revision;
         let status = match &exchange.reading {
             Reading::Stream(stream) => stream.status,
             _ => StatusCode::OK,
         };
         let expected = match exchange.purpose {
-            Purpose::Call(_) | Purpose::Ping | Purpose::Restore(_) => true,
-            Purpose::Initialize(_) => stream == id,
+            Purpose::Call(_) | Purpose::Ping | Purpose::Restore(_) | Purpose::Subscribe => true,
+            Purpose::Discover | Purpose::Initialize(_) => stream == id,
             _ => false,
         };
         if expected {
             if let Some(purpose) = self.finish_or_close(id) {
-                self.completed(purpose, outcome, status);
+                self.completed(purpose, outcome, (status, revision));
             }
         }
     }
@@ -379,8 +402,9 @@ impl Connection {
                 self.answer_itself(id, Err(busy), origin);
                 return Dispatched::Done;
             }
-            let question = (method, params, call);
-            self.open_ask(id, question, generation, source);
+            let id = id.to_owned();
+            let asker = Asker::Request { id, generation };
+            self.open_ask(asker, (method, params, call), source);
         } else {
             self.answer_itself(id, Err(RpcError::method_not_found()), origin);
         }
@@ -388,12 +412,12 @@ impl Connection {
     }
 
     /// A message that cannot be used: said once, and nothing else is lost.
-    fn unreadable(&mut self, source: Option<Source>, why: &'static str) -> Dispatched {
+    fn unreadable(&mut self, source: Option<Source>, why: Peer) -> Dispatched {
         let call = match source {
             Some(Source::Call(call)) => Some(call),
             Some(Source::Listening) | None => None,
         };
-        let mut error = Error::new(Peer::Message(why), Delivery::Unknown);
+        let mut error = Error::new(why, Delivery::Unknown);
         if let Some(call) = call.and_then(|call| self.calls.get(&call)) {
             error = error.for_method(&call.method);
         }

@@ -117,7 +117,7 @@ impl Events {
     ) -> Option<(Event, Option<Source>)> {
         if self.missed > 0 {
             let gap = Event::Gap {
-                missed: self.missed,
+                missed: Some(self.missed),
             };
             if wanted(&gap) {
                 self.missed = 0;
@@ -241,10 +241,12 @@ fn class(event: &Event) -> Class {
         Event::Ask(_) | Event::Message(_) => Class::Unasked,
         Event::AskWithdrawn { .. }
         | Event::Gap { .. }
+        | Event::Listening { .. }
         | Event::NotRestored { .. }
         | Event::Ready(_)
         | Event::Reinitialize { .. }
         | Event::StreamDegraded { .. }
+        | Event::StreamEnded
         | Event::StreamNotOffered { .. }
         | Event::StreamRestored => Class::Lifecycle,
     }
@@ -261,10 +263,7 @@ fn payload(event: &Event) -> usize {
             Err(error) => rpc(error),
         },
         Event::Fail { error, .. } => error.rpc_error().map_or(0, rpc),
-        Event::Ready(ready) => ready
-            .initialize
-            .len()
-            .saturating_add(ready.capabilities.len()),
+        Event::Ready(ready) => ready.result.len().saturating_add(ready.capabilities.len()),
         _ => 0,
     }
 }

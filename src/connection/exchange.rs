@@ -50,6 +50,8 @@ pub(super) enum Purpose {
     /// A call that ended for the application while it was under way.
     Cancelled,
     Delete,
+    /// `server/discover`.
+    Discover,
     /// Nothing any more: what still comes is dropped.
     Finished,
     /// `initialize`, and the session id that the head of its answer brought.
@@ -63,6 +65,9 @@ pub(super) enum Purpose {
     Restore(Box<Restore>),
     /// The GET that takes up a call's stream.
     Resume(CallId),
+    /// `subscriptions/listen`, whose answer is the listening stream where each request
+    /// stands on its own.
+    Subscribe,
 }
 
 impl Purpose {
@@ -77,11 +82,13 @@ impl Purpose {
             Self::Abandoned
             | Self::Call(_)
             | Self::Cancelled
+            | Self::Discover
             | Self::Finished
             | Self::Initialize(_)
             | Self::Initialized
             | Self::Listen
-            | Self::Resume(_) => false,
+            | Self::Resume(_)
+            | Self::Subscribe => false,
         }
     }
 
@@ -89,7 +96,12 @@ impl Purpose {
     pub(super) fn is_request(&self) -> bool {
         matches!(
             self,
-            Self::Call(_) | Self::Initialize(_) | Self::Ping | Self::Restore(_)
+            Self::Call(_)
+                | Self::Discover
+                | Self::Initialize(_)
+                | Self::Ping
+                | Self::Restore(_)
+                | Self::Subscribe
         )
     }
 
@@ -102,7 +114,7 @@ impl Purpose {
     pub(super) fn source(&self) -> Option<Source> {
         match self {
             Self::Call(call) | Self::Resume(call) => Some(Source::Call(*call)),
-            Self::Listen => Some(Source::Listening),
+            Self::Listen | Self::Subscribe => Some(Source::Listening),
             _ => None,
         }
     }
@@ -143,7 +155,7 @@ impl Connection {
         self.last_exchange = self.last_exchange.saturating_add(1);
         let id = ExchangeId::new(self.tag, self.last_exchange);
         let clock = match &purpose {
-            Purpose::Call(_) | Purpose::Listen | Purpose::Resume(_) => None,
+            Purpose::Call(_) | Purpose::Listen | Purpose::Resume(_) | Purpose::Subscribe => None,
             Purpose::Delete => Some(self.config.clocks.delete),
             _ => self.config.clocks.head,
         };

@@ -1,32 +1,27 @@
-//! The handshake: one at a time, within a budget, shared by all who wait for it.
+//! The handshake: one at a time, within a budget, shared by all who wait for it. Where
+//! each request stands on its own, it is `server/discover`.
 
 use std::time::Duration;
-
-use http::StatusCode;
 
 use super::Connection;
 use super::budget::Attempts;
 use super::call::Call;
-use super::exchange::answered;
 use super::jitter::CEILING;
+use super::negotiation::UNSUPPORTED_VERSION;
 use super::phase::{Input, Phase, Step};
 use super::route::Route;
-use super::session::Session;
 use super::suspicion::Finding;
 use super::timers::Timer;
-use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Peer, Reason, Refused, RpcError};
-use crate::event::{Changed, Ready};
-use crate::wire::headers::{self, SessionId};
-use crate::wire::jsonrpc::Members;
+use crate::error::{Delivery, Error, Reason, Refused};
+use crate::wire::binding::Binding;
 use crate::wire::response::{Refusal, Verdict};
-use crate::{CallId, Event, RawJson, Recovery, Revision, Subject, Time};
+use crate::{CallId, Event, Revision, Subject, Time};
 
 /// How long after a server could not be reached nobody tries again: those who
 /// call meanwhile are told at once.
 const UNREACHED: Duration = Duration::from_millis(100);
-/// How often `initialize` is sent again after 408 or 429.
+/// How often a handshake is begun again after 408 or 429.
 const RETRIES: u32 = 2;
-
 /// The handshakes of a connection: the one under way and what counts against the
 /// budget.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +33,19 @@ pub(super) struct Handshake {
     pub(super) last_cause: Option<Error>,
     /// Why there was none to be had the last time, and when that was; nothing once
     /// there is a session.
-    refusal: Option<(Error, Time)>,
+    pub(super) refusal: Option<(Error, Time)>,
     /// The server asked to come back later: what is told to calls that cannot wait for
     /// that.
     told: Option<Error>,
     /// When the server could not be reached, and why.
-    unreached: Option<(Time, Error)>,
+    pub(super) unreached: Option<(Time, Error)>,
     /// How often in a row it could not be reached.
-    failures: u32,
+    pub(super) failures: u32,
     /// Whether only those wait for it who are willing to.
     unhurried: bool,
     retries: u32,
+    /// Whether the server named other revisions once already.
+    pub(super) renegotiated: bool,
     pub(super) route: Route,
     /// Whether it replaces a session that was lost.
     pub(super) replaces: bool,
@@ -76,6 +73,7 @@ impl Handshake {
 
     fn begin_anew(&mut self) {
         self.retries = 0;
+        self.renegotiated = false;
         self.route = Route::default();
         self.unhurried = false;
         self.unscheduled = true;
@@ -84,7 +82,19 @@ impl Handshake {
 
 impl Connection {
     pub(super) fn revision_offered(&self) -> Revision {
-        self.config.pinned.unwrap_or(Revision::NEWEST)
+        self.config.pinned.unwrap_or(Revision::NEWEST_WITH_SESSIONS)
+    }
+
+    /// How the server is reached.
+    pub(super) fn binding(&self) -> Binding {
+        self.revision_spoken().usual_binding()
+    }
+
+    fn handshake_method(&self) -> &'static str {
+        match self.revision_offered().usual_binding() {
+            Binding::Session => "initialize",
+            Binding::Stateless => "server/discover",
+        }
     }
 
     /// The application asks for a session.
@@ -159,143 +169,23 @@ impl Connection {
         self.set_handshake(spaced.max(patient));
     }
 
-    fn set_handshake(&mut self, due: Time) {
+    pub(super) fn set_handshake(&mut self, due: Time) {
         self.handshake.due = due.max(self.now);
         self.timers.set(Timer::Handshake, self.handshake.due);
     }
 
-    /// `initialize` is about to leave. A redirected one is still the same handshake.
-    pub(super) fn initialize_sent(&mut self) {
+    /// A handshake is about to leave. A redirected one is still the same.
+    pub(super) fn handshake_sent(&mut self, input: Input) {
         self.timers.clear(Timer::Handshake);
         self.handshake.told = None;
         if self.handshake.route.target().is_none() {
             self.handshake.attempts.sent(self.now);
         }
-        self.step(Input::Sent);
+        self.step(input);
     }
 
-    /// A reply to `initialize` (lifecycle: initialization).
-    pub(super) fn initialize_answered(
-        &mut self,
-        session: Option<SessionId>,
-        outcome: Result<RawJson, RpcError>,
-        status: StatusCode,
-    ) {
-        let read = match outcome {
-            Ok(result) => self
-                .read_result(&result)
-                .map(|(revision, caps)| (result, revision, caps)),
-            Err(rpc) => {
-                let mut answer = answered(status);
-                answer.rpc = Some(rpc);
-                Err(Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer))
-            }
-        };
-        match read {
-            Ok((result, revision, capabilities)) => {
-                self.accepted_session(session, result, revision, capabilities);
-            }
-            Err(error) => {
-                if let Some(session) = session {
-                    self.say_farewell(session, None);
-                }
-                self.handshake_failed(error);
-            }
-        }
-    }
-
-    fn read_result(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
-        let value = self.config.limits.initialize;
-        if result.len() > value {
-            let kind = LimitKind::Initialize;
-            return Err(Error::new(LimitExceeded { kind, value }, Delivery::Unknown));
-        }
-        let invalid = |why: &str| Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown);
-        let members = Members::of(result.as_str());
-        let version: String = members
-            .get("protocolVersion")
-            .and_then(|version| serde_json::from_str(version.get()).ok())
-            .ok_or_else(|| invalid("it names no protocol version"))?;
-        let offered = self.revision_offered();
-        let revision = Revision::from_date(&version)
-            .filter(|revision| self.config.pinned.is_none_or(|pinned| pinned == *revision))
-            .ok_or_else(|| {
-                let server = headers::excerpt(version.as_bytes());
-                Error::new(Peer::Revision { server, offered }, Delivery::Unknown)
-            })?;
-        let capabilities = members
-            .get("capabilities")
-            .filter(|value| value.get().starts_with('{'))
-            .ok_or_else(|| invalid("it names no capabilities"))?;
-        let capabilities = RawJson::new(capabilities).map_err(|_| invalid("its capabilities"))?;
-        Ok((revision, capabilities))
-    }
-
-    fn accepted_session(
-        &mut self,
-        id: Option<SessionId>,
-        initialize: RawJson,
-        revision: Revision,
-        capabilities: RawJson,
-    ) {
-        self.session.generation = self.session.generation.saturating_add(1);
-        self.session.id = id;
-        self.session.revision = Some(revision);
-        self.session.capabilities = Some(capabilities);
-        self.session.initialize = Some(initialize);
-        self.handshake.attempts.established();
-        self.handshake.route = Route::default();
-        self.initialized_due = true;
-        self.settle_provisional(true);
-        self.step(Input::Accepted);
-    }
-
-    /// `notifications/initialized` was accepted: calls may leave.
-    pub(super) fn confirmed(&mut self) {
-        let hold = self.handshake.replaces && self.config.recovery == Recovery::Hold;
-        self.step(if hold {
-            Input::ConfirmedHeld
-        } else {
-            Input::Confirmed
-        });
-        self.handshake.replaces = false;
-        self.handshake.failures = 0;
-        self.handshake.unreached = None;
-        self.handshake.last_cause = None;
-        self.handshake.refusal = None;
-        if hold {
-            self.hold_refused();
-        }
-        let Session {
-            generation,
-            revision,
-            capabilities,
-            initialize,
-            ..
-        } = self.session.clone();
-        if let (Some(revision), Some(capabilities), Some(initialize)) =
-            (revision, capabilities, initialize)
-        {
-            let before = self.shown.replace((revision, capabilities.clone()));
-            let changed = before.map(|(before, had)| Changed {
-                revision: before != revision,
-                capabilities: had != capabilities,
-            });
-            let changed = changed.unwrap_or_default();
-            self.events.push(Event::Ready(Ready {
-                generation,
-                revision,
-                capabilities,
-                initialize,
-                changed,
-            }));
-        }
-        self.listen();
-        self.restoring.begin();
-    }
-
-    /// `initialize` was refused.
-    pub(super) fn initialize_refused(&mut self, verdict: Verdict, refusal: Refusal) {
+    /// `initialize` or `server/discover` was refused.
+    pub(super) fn handshake_refused(&mut self, verdict: Verdict, refusal: Refusal) {
         let error = |reason: Reason, delivery| {
             Error::new(reason, delivery).with_answer(refusal.answer.clone())
         };
@@ -334,6 +224,11 @@ impl Connection {
             Verdict::Follow(_) => {
                 self.handshake_failed(error(refusal.redirected().into(), Delivery::Rejected));
             }
+            Verdict::Reply { error: rpc, .. }
+                if self.phase == Phase::Discovering && rpc.code == UNSUPPORTED_VERSION =>
+            {
+                self.renegotiate(&rpc, refusal.answer);
+            }
             Verdict::Reply { .. } => {
                 self.handshake_failed(error(Refused::Rpc.into(), Delivery::Rejected));
             }
@@ -349,13 +244,13 @@ impl Connection {
 
     /// The handshake failed: so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
-        let error = error.for_method("initialize");
+        let error = error.for_method(self.handshake_method());
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }
         self.settle(Finding::Lost);
         let unreached = error.delivery() == Delivery::NotSent
-            && self.phase == Phase::Initializing
+            && matches!(self.phase, Phase::Discovering | Phase::Initializing)
             && self.handshake.route.target().is_none();
         if unreached {
             self.handshake.attempts.unsent();

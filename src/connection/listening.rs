@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 
 use super::Connection;
 use super::events::Source;
@@ -14,6 +14,7 @@ use super::route::Route;
 use super::stream::{Ending, Stream};
 use super::timers::Timer;
 use crate::error::{Delivery, Error, Lost, Reason, Refused};
+use crate::wire::binding::Binding;
 use crate::wire::response::{Carried, Refusal, Verdict};
 use crate::{Event, ExchangeId};
 
@@ -26,10 +27,13 @@ const DEGRADED: Duration = Duration::from_secs(300);
 pub enum Listening {
     /// It failed, and is tried again.
     Degraded,
+    /// The server ended it in good order (2026-07-28, patterns: subscriptions). Say
+    /// [`listen`](crate::Connection::listen) again to hear more.
+    Ended,
     /// The server does not offer it in this session.
     NotOffered,
-    /// There is none: no session yet, or it was
-    /// [configured off](crate::Config::listen).
+    /// There is none: no session yet, it was [configured off](crate::Config::listen), or
+    /// the application wants to hear about nothing.
     #[default]
     Off,
     /// Messages of the server come on it.
@@ -52,6 +56,8 @@ pub(super) struct Listener {
 enum State {
     /// To be opened.
     Due,
+    /// The server has said all that it wanted to.
+    Ended,
     NotOffered,
     #[default]
     Off,
@@ -70,6 +76,7 @@ impl Listener {
 
     pub(super) fn status(&self) -> Listening {
         match self.state {
+            State::Ended => Listening::Ended,
             State::NotOffered => Listening::NotOffered,
             State::Off => Listening::Off,
             State::Open(_) => Listening::Open,
@@ -81,13 +88,31 @@ impl Listener {
     pub(super) fn sent(&mut self, exchange: ExchangeId) {
         self.state = State::Opening(exchange);
     }
+
+    /// Whether the server offered it in this generation.
+    pub(super) fn is_offered(&self) -> bool {
+        self.offered
+    }
+
+    /// Where a redirect leads, this once.
+    pub(super) fn take_target(&mut self) -> Option<Uri> {
+        let target = self.route.target().cloned();
+        self.route.restart();
+        target
+    }
+
+    /// The server has said all that it wanted to.
+    pub(super) fn ended(&mut self) {
+        self.state = State::Ended;
+    }
 }
 
 impl Connection {
-    /// A session is ready: its listening stream is to be opened.
-    pub(super) fn listen(&mut self) {
+    /// The handshake is over: the listening stream is to be opened, if there is
+    /// something to hear on it.
+    pub(super) fn begin_listening(&mut self) {
         self.listening = Listener {
-            state: if self.config.listen {
+            state: if self.wants_to_listen() {
                 State::Due
             } else {
                 State::Off
@@ -95,6 +120,36 @@ impl Connection {
             degraded: self.listening.degraded,
             ..Listener::default()
         };
+    }
+
+    fn wants_to_listen(&self) -> bool {
+        let filtered = !self.restoring.filter.is_empty();
+        match self.binding() {
+            Binding::Session => self.config.listen || filtered,
+            Binding::Stateless => filtered,
+        }
+    }
+
+    /// The application wants to hear about other things: `anew`, if the server has to be
+    /// told so by opening the stream once more.
+    pub(super) fn listen_to(&mut self, anew: bool) {
+        if !self.wants_to_listen() {
+            return self.stop_listening();
+        }
+        match self.listening.state {
+            State::Open(exchange) | State::Opening(exchange) if anew => {
+                self.abort(exchange);
+                self.listening.state = State::Due;
+            }
+            State::Ended | State::Off => self.listening.state = State::Due,
+            State::NotOffered if anew => self.listening.state = State::Due,
+            // It is opened by and by.
+            State::Due
+            | State::NotOffered
+            | State::Open(_)
+            | State::Opening(_)
+            | State::Waiting => {}
+        }
     }
 
     /// The session is gone, or nobody listens any more.
@@ -113,8 +168,7 @@ impl Connection {
         if let Some(stream) = self.stream_of(Source::Listening) {
             stream.begins();
         }
-        let target = self.listening.route.target().cloned();
-        self.listening.route.restart();
+        let target = self.listening.take_target();
         let cursor = self.listening.stream.resumes_from();
         let envelope = self.envelope(target.as_ref(), None, self.session.id.as_ref());
         (Purpose::Listen, envelope.get(cursor))
@@ -122,9 +176,13 @@ impl Connection {
 
     pub(super) fn listening_opened(&mut self, exchange: ExchangeId) {
         self.listening.state = State::Open(exchange);
-        self.listening.offered = true;
+        let again = std::mem::replace(&mut self.listening.offered, true);
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
+        }
+        if again && !self.binding().resumes() {
+            // What was said meanwhile is lost.
+            self.events.push(Event::Gap { missed: None });
         }
     }
 
@@ -141,11 +199,7 @@ impl Connection {
             |reason: Reason| Error::new(reason, Delivery::Rejected).with_answer(answer.clone());
         let absent = matches!(status.as_u16(), 200..=299 | 400 | 404 | 405 | 501);
         if absent && !self.listening.offered {
-            self.listening.state = State::NotOffered;
-            self.listening.degraded = false;
-            let error = failed(Lost::NotOffered.into());
-            let error = error.of_listening();
-            self.events.push(Event::StreamNotOffered { error });
+            self.not_offered(failed(Lost::NotOffered.into()));
         } else {
             if matches!(status.as_u16(), 200..=299 | 400 | 404 | 405 | 409) {
                 // What it was resumed from may be what the server does not know.
@@ -185,9 +239,21 @@ impl Connection {
         }
     }
 
+    pub(super) fn not_offered(&mut self, error: Error) {
+        self.listening.state = State::NotOffered;
+        self.listening.degraded = false;
+        let error = error.of_listening();
+        self.events.push(Event::StreamNotOffered { error });
+    }
+
     /// An exchange of the stream is over: another one follows.
     pub(super) fn listening_cut(&mut self, ending: Ending, error: Error) {
         let now = self.now;
+        let ending = match ending {
+            // Without its reply it has ended too early.
+            Ending::Clean if !self.binding().resumes() => Ending::Failed(None),
+            ending => ending,
+        };
         let answered = self.listening.stream.is_open();
         let delay = self
             .listening
@@ -227,7 +293,7 @@ impl Connection {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::NotOffered | State::Off | State::Waiting => {}
+            State::Due | State::Ended | State::NotOffered | State::Off | State::Waiting => {}
         }
         self.listening.route = Route::default();
     }

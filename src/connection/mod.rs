@@ -17,17 +17,21 @@ mod feed;
 mod handshake;
 mod jitter;
 mod listening;
+mod negotiation;
 mod notice;
 mod outbox;
 mod outcome;
 mod phase;
 mod reading;
+mod requests;
 mod restoring;
 mod resume;
+mod rounds;
 mod route;
 mod session;
 mod silence;
 mod stream;
+mod subscription;
 mod suspicion;
 mod timers;
 
@@ -414,6 +418,7 @@ impl Connection {
         while std::mem::take(&mut self.room) && !self.stalled.is_empty() {
             self.pump_stalled();
         }
+        self.tell_subscriptions();
         self.schedule_if_due();
         self.check_closed();
     }

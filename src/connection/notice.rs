@@ -8,8 +8,10 @@ use http::Request;
 use super::Connection;
 use super::exchange::Purpose;
 use super::route::Route;
-use crate::error::{Delivery, Error};
+use crate::error::{Delivery, Error, Misuse};
+use crate::wire::binding::Binding;
 use crate::wire::jsonrpc;
+use crate::wire::request;
 use crate::{NotificationId, RawJson};
 
 /// A notification of the application; it waits for a session.
@@ -36,11 +38,25 @@ impl Notice {
 }
 
 impl Connection {
-    pub(super) fn build_notice(&mut self, notice: Notice) -> (Purpose, Request<Bytes>) {
+    /// The request that carries this notification, unless there is no such thing.
+    pub(super) fn build_notice(&mut self, notice: Notice) -> Option<(Purpose, Request<Bytes>)> {
+        let checked = self.check_method(&notice.method);
         let body = jsonrpc::notification(&notice.method, notice.params.as_ref());
         let envelope = self.envelope(notice.route.target(), None, self.session.id.as_ref());
-        let request = envelope.post(body);
-        (Purpose::Notification(notice), request)
+        let mut request = envelope.post(body);
+        let described = match self.binding() {
+            Binding::Session => Ok(()),
+            Binding::Stateless => request::describe(&mut request, &notice.method),
+        };
+        let purpose = Purpose::Notification(notice);
+        match checked.and(described) {
+            Ok(()) => Some((purpose, request)),
+            Err(mistake) => {
+                let misuse = Misuse::new("notify", Some(self.phase), mistake);
+                self.control_failed(&purpose, Error::new(misuse, Delivery::NotSent));
+                None
+            }
+        }
     }
 
     /// What goes out again does so in its old order.

@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
-use serde_json::json;
 
 use super::Connection;
 use super::call::State;
@@ -13,18 +12,18 @@ use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
 use super::stream::Stream;
-use crate::error::{Delivery, Error, Mistake, Misuse};
+use crate::Transmit;
+use crate::wire::binding::Binding;
 use crate::wire::headers::SessionId;
-use crate::wire::jsonrpc::{self, Members};
+use crate::wire::jsonrpc;
 use crate::wire::request::Envelope;
-use crate::{RawJson, Revision, Transmit};
 
 /// What wants to leave, most urgent first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Intent {
     Abort,
     Initialized,
-    Initialize,
+    Handshake,
     Farewell,
     Prompt,
     Ping,
@@ -51,7 +50,7 @@ impl Connection {
             ),
             (
                 self.phase == Phase::Due && self.handshake.due <= self.now,
-                Intent::Initialize,
+                Intent::Handshake,
             ),
             (control && !self.farewells.is_empty(), Intent::Farewell),
             (control && !self.answers.is_empty(), Intent::Prompt),
@@ -85,7 +84,15 @@ impl Connection {
                     let envelope = self.envelope(target, None, self.session.id.as_ref());
                     (Purpose::Initialized, envelope.post(body))
                 }
-                Intent::Initialize => (Purpose::Initialize(None), self.build_initialize()),
+                Intent::Handshake => match self.revision_offered().usual_binding() {
+                    Binding::Session => (Purpose::Initialize(None), self.build_initialize()),
+                    Binding::Stateless => {
+                        let Some(request) = self.build_discover() else {
+                            continue;
+                        };
+                        (Purpose::Discover, request)
+                    }
+                },
                 Intent::Farewell => {
                     let Some(Farewell { session, revision }) = self.farewells.pop_front() else {
                         continue;
@@ -119,7 +126,10 @@ impl Connection {
                     let Some(notice) = self.notices.pop_front() else {
                         continue;
                     };
-                    self.build_notice(notice)
+                    let Some(built) = self.build_notice(notice) else {
+                        continue;
+                    };
+                    built
                 }
                 Intent::Restore => {
                     let Some(built) = self.build_restore() else {
@@ -139,7 +149,16 @@ impl Connection {
                     };
                     built
                 }
-                Intent::Listen => self.build_listen(),
+                Intent::Listen => {
+                    let built = match self.binding() {
+                        Binding::Session => Some(self.build_listen()),
+                        Binding::Stateless => self.build_subscribe(),
+                    };
+                    let Some(built) = built else {
+                        continue;
+                    };
+                    built
+                }
             };
             return Some(self.send(purpose, request));
         }
@@ -176,69 +195,6 @@ impl Connection {
     /// The id of the JSON-RPC request that leaves next: the number of its exchange.
     pub(super) fn next_request_id(&self) -> u64 {
         self.last_exchange.saturating_add(1)
-    }
-
-    fn build_initialize(&mut self) -> Request<Bytes> {
-        let params = RawJson::new(&json!({
-            "protocolVersion": self.revision_offered().as_str(),
-            "capabilities": self.config.capabilities,
-            "clientInfo": self.config.client_info,
-        }));
-        let body = jsonrpc::request(self.next_request_id(), "initialize", params.ok().as_ref());
-        self.initialize_sent();
-        self.envelope(self.handshake.route.target(), None, None)
-            .post(body)
-    }
-
-    /// The next call that waits, unless it asks for what the server does not offer.
-    fn build_call(&mut self) -> Option<(Purpose, Request<Bytes>)> {
-        let id = self.waiting.pop_first()?;
-        let missing = self.calls.get(&id).map(|call| call.method.as_str());
-        if let Some(capability) = missing.and_then(|method| self.missing_capability(method)) {
-            let misuse = Misuse::new(
-                "call",
-                Some(self.phase),
-                Mistake::CapabilityMissing(capability),
-            );
-            self.fail_call(id, Error::new(misuse, Delivery::NotSent));
-            return None;
-        }
-        let number = self.next_request_id();
-        let call = self.calls.get_mut(&id)?;
-        let target = call.route.target().cloned();
-        call.route.restart();
-        let body = jsonrpc::request(number, &call.method, call.params.as_ref());
-        let headers = call.headers.clone();
-        let envelope = self.envelope(target.as_ref(), Some(&headers), self.session.id.as_ref());
-        Some((Purpose::Call(id), envelope.post(body)))
-    }
-
-    /// The capability that a call needs and the server did not announce
-    /// (lifecycle: capability negotiation).
-    pub(super) fn missing_capability(&self, method: &str) -> Option<&'static str> {
-        let (capability, option) = match method {
-            // 2024-11-05 has completions without a capability for them.
-            "completion/complete" if self.revision_spoken() > Revision::V2024_11_05 => {
-                ("completions", None)
-            }
-            "logging/setLevel" => ("logging", None),
-            "prompts/get" | "prompts/list" => ("prompts", None),
-            "resources/list" | "resources/read" | "resources/templates/list" => ("resources", None),
-            "resources/subscribe" | "resources/unsubscribe" => ("resources", Some("subscribe")),
-            "tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result" => ("tasks", None),
-            "tools/call" | "tools/list" => ("tools", None),
-            _ => return None,
-        };
-        let announced = Members::of(self.session.capabilities.as_ref()?.as_str());
-        match (announced.get(capability), option) {
-            (None, _) => Some(capability),
-            (Some(value), Some(option)) => {
-                let granted = Members::of(value.get()).get(option);
-                let granted = granted.is_some_and(|granted| granted.get() == "true");
-                (!granted).then_some("resources.subscribe")
-            }
-            (Some(_), None) => None,
-        }
     }
 
     pub(super) fn envelope<'a>(

@@ -4,12 +4,14 @@ use http::StatusCode;
 
 use super::Connection;
 use super::exchange::{Purpose, answered};
+use super::negotiation::UNSUPPORTED_VERSION;
 use super::stream::Ending;
 use super::suspicion::Finding;
 use crate::error::{Delivery, Error, Refused, RpcError};
 use crate::event::{LossCause, Reply};
+use crate::wire::binding::Binding;
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{CallId, ExchangeId, RawJson};
+use crate::{CallId, ExchangeId, RawJson, Revision};
 
 impl Connection {
     /// A request got its reply.
@@ -17,10 +19,11 @@ impl Connection {
         &mut self,
         purpose: Purpose,
         outcome: Result<RawJson, RpcError>,
-        status: StatusCode,
+        (status, revision): (StatusCode, Revision),
     ) {
         match purpose {
-            Purpose::Call(call) => self.reply(call, Reply { outcome, status }),
+            Purpose::Call(call) => self.replied(call, Reply { outcome, status }, revision),
+            Purpose::Discover => self.discover_answered(outcome, status),
             Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
             Purpose::Ping => self.settle(Finding::Alive),
             Purpose::Restore(restore) => {
@@ -31,6 +34,7 @@ impl Connection {
                     self.not_restored(&restore, error);
                 }
             }
+            Purpose::Subscribe => self.subscription_answered(outcome, status),
             Purpose::Abandoned
             | Purpose::Answer(_)
             | Purpose::Cancel(_)
@@ -44,11 +48,25 @@ impl Connection {
         }
     }
 
+    /// A call got a reply; where each request stands on its own, that may not be all.
+    fn replied(&mut self, call: CallId, reply: Reply, revision: Revision) {
+        match (revision.usual_binding(), &reply.outcome) {
+            (Binding::Stateless, Ok(_)) => self.result_came(call, reply),
+            (Binding::Stateless, Err(rpc)) if rpc.code == UNSUPPORTED_VERSION => {
+                self.renegotiate_call(call, reply);
+            }
+            (Binding::Session | Binding::Stateless, _) => self.reply(call, reply),
+        }
+    }
+
     /// An exchange came to an end that is no answer.
     pub(super) fn exchange_failed(&mut self, purpose: Purpose, error: Error) {
         match purpose {
             Purpose::Call(call) | Purpose::Resume(call) => self.fail_call(call, error),
-            Purpose::Listen => self.listening_cut(Ending::Failed(None), error),
+            Purpose::Listen | Purpose::Subscribe => {
+                self.listening_cut(Ending::Failed(None), error);
+            }
+            Purpose::Discover => self.handshake_failed(error),
             Purpose::Initialize(session) => {
                 if let Some(session) = session {
                     self.say_farewell(session, None);
@@ -63,7 +81,7 @@ impl Connection {
         &mut self,
         id: ExchangeId,
         purpose: Purpose,
-        carried: Carried,
+        (carried, revision): (Carried, Revision),
         mut refusal: Refusal,
         body: &[u8],
     ) {
@@ -74,14 +92,21 @@ impl Connection {
         };
         let verdict = refusal.verdict(body, carried, request, is_open);
         match purpose {
-            Purpose::Call(call) => self.call_refused(call, verdict, refusal),
-            Purpose::Initialize(_) => self.initialize_refused(verdict, refusal),
+            Purpose::Call(call) => self.call_refused(call, verdict, refusal, revision),
+            Purpose::Discover | Purpose::Initialize(_) => self.handshake_refused(verdict, refusal),
+            Purpose::Subscribe => self.listening_refused(verdict, refusal, carried),
             Purpose::Ping => self.ping_refused(&verdict, &refusal),
             purpose => self.control_refused(purpose, verdict, refusal),
         }
     }
 
-    fn call_refused(&mut self, call: CallId, verdict: Verdict, refusal: Refusal) {
+    fn call_refused(
+        &mut self,
+        call: CallId,
+        verdict: Verdict,
+        refusal: Refusal,
+        revision: Revision,
+    ) {
         match verdict {
             Verdict::Again { reason, delivery } => {
                 self.refuse_for_now(call, reason, delivery, refusal.answer);
@@ -100,13 +125,8 @@ impl Connection {
             Verdict::Older => self.send_again(call),
             Verdict::Reply { error, .. } => {
                 let status = refusal.answer.status.unwrap_or_default();
-                self.reply(
-                    call,
-                    Reply {
-                        outcome: Err(error),
-                        status,
-                    },
-                );
+                let outcome = Err(error);
+                self.replied(call, Reply { outcome, status }, revision);
             }
             Verdict::Suspect => {
                 let suspicion = self.suspect();

@@ -6,15 +6,17 @@ use std::fmt::Write as _;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
-    /// No session, and nothing that wants one.
+    /// Nothing is known of the server, and nothing wants to know.
     Idle,
     /// A handshake is due, now or after a delay.
     Due,
+    /// `server/discover` is under way (2026-07-28).
+    Discovering,
     /// `initialize` is under way.
     Initializing,
     /// `notifications/initialized` is under way.
     Confirming,
-    /// A session is established; calls go out.
+    /// A session is established, or none is needed; calls go out.
     Ready,
     /// A new session is established after a loss; the refused calls wait for
     /// [`resume`](crate::Connection::resume).
@@ -33,6 +35,10 @@ pub enum Phase {
 pub(super) enum Input {
     /// Something wants a session.
     Want,
+    /// `server/discover` was polled.
+    Asked,
+    /// `server/discover` was answered with a valid result.
+    Discovered,
     /// `initialize` was polled.
     Sent,
     /// `initialize` was answered with a valid result.
@@ -70,11 +76,12 @@ pub(super) enum Step {
     Misuse,
 }
 
-pub(super) const PHASES: [Phase; 9] = {
+pub(super) const PHASES: [Phase; 10] = {
     use Phase::*;
     [
         Idle,
         Due,
+        Discovering,
         Initializing,
         Confirming,
         Ready,
@@ -85,10 +92,12 @@ pub(super) const PHASES: [Phase; 9] = {
     ]
 };
 
-pub(super) const INPUTS: [Input; 13] = {
+pub(super) const INPUTS: [Input; 15] = {
     use Input::*;
     [
         Want,
+        Asked,
+        Discovered,
         Sent,
         Accepted,
         Again,
@@ -111,56 +120,76 @@ pub(super) fn step(phase: Phase, input: Input) -> Step {
     match input {
         Input::Want => match phase {
             Idle => To(Due),
-            Due | Initializing | Confirming | Ready | Held | Lost => Stay,
+            Due | Discovering | Initializing | Confirming | Ready | Held | Lost => Stay,
             Closing | Closed => Misuse,
+        },
+        Input::Asked => match phase {
+            Due => To(Discovering),
+            Idle | Discovering | Initializing | Confirming | Ready | Held | Lost | Closing
+            | Closed => Stay,
+        },
+        Input::Discovered => match phase {
+            Discovering => To(Ready),
+            Idle | Due | Initializing | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Sent => match phase {
             Due => To(Initializing),
-            Idle | Initializing | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Discovering | Initializing | Confirming | Ready | Held | Lost | Closing
+            | Closed => Stay,
         },
         Input::Accepted => match phase {
             Initializing => To(Confirming),
-            Idle | Due | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Again => match phase {
-            Initializing => To(Due),
+            Discovering | Initializing => To(Due),
             Idle | Due | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Failed => match phase {
-            Due | Initializing | Confirming => To(Idle),
+            Due | Discovering | Initializing | Confirming => To(Idle),
             Idle | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Confirmed => match phase {
             Confirming => To(Ready),
-            Idle | Due | Initializing | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Initializing | Ready | Held | Lost | Closing | Closed => {
+                Stay
+            }
         },
         Input::ConfirmedHeld => match phase {
             Confirming => To(Held),
-            Idle | Due | Initializing | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Initializing | Ready | Held | Lost | Closing | Closed => {
+                Stay
+            }
         },
         Input::Gone => match phase {
             Confirming | Ready | Held => To(Due),
-            Idle | Due | Initializing | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Initializing | Lost | Closing | Closed => Stay,
         },
         Input::GoneManual => match phase {
             Confirming | Ready | Held => To(Lost),
-            Idle | Due | Initializing | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Initializing | Lost | Closing | Closed => Stay,
         },
         Input::Resume => match phase {
             Held => To(Ready),
-            Idle | Due | Initializing | Confirming | Ready | Lost | Closing | Closed => Misuse,
+            Idle | Due | Discovering | Initializing | Confirming | Ready | Lost | Closing
+            | Closed => Misuse,
         },
         Input::Reinitialize => match phase {
             Lost => To(Due),
-            Idle | Due | Initializing | Confirming | Ready | Held | Closing | Closed => Misuse,
+            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Closing
+            | Closed => Misuse,
         },
         Input::Close => match phase {
-            Idle | Due | Initializing | Confirming | Ready | Held | Lost => To(Closing),
+            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Lost => {
+                To(Closing)
+            }
             Closing | Closed => Stay,
         },
         Input::Ended => match phase {
             Closing => To(Closed),
-            Idle | Due | Initializing | Confirming | Ready | Held | Lost | Closed => Stay,
+            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Lost | Closed => {
+                Stay
+            }
         },
     }
 }

@@ -81,6 +81,10 @@ impl Connection {
                 }
             }
             purpose => {
+                let answered = match purpose {
+                    Purpose::Call(call) if status.is_success() => Some(*call),
+                    _ => None,
+                };
                 if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
                     match session {
                         Ok(session) => *provisional = session,
@@ -90,6 +94,9 @@ impl Connection {
                             return Ok(());
                         }
                     }
+                }
+                if let Some(call) = answered {
+                    self.answers_taken(call);
                 }
                 self.on_answer(id, status, head);
             }
@@ -102,6 +109,7 @@ impl Connection {
             return;
         };
         let carried = self.carried(exchange);
+        let revision = exchange.revision;
         let is_get = exchange.purpose.is_get();
         if is_get && status.is_success() {
             return if response::is_stream(status, head) {
@@ -127,7 +135,7 @@ impl Connection {
                 let refusal = Refusal::new(&exchange.target, status, head);
                 if refusal.is_loss(carried) && !is_get {
                     if let Some(purpose) = self.finish(id) {
-                        self.refused(id, purpose, carried, refusal, &[]);
+                        self.refused(id, purpose, (carried, revision), refusal, &[]);
                     }
                     return;
                 }
@@ -273,7 +281,7 @@ impl Connection {
                     match exchange.purpose {
                         Purpose::Call(call) if unsent => self.unreached(call, error),
                         Purpose::Call(call) => self.broken(call, error),
-                        Purpose::Listen | Purpose::Resume(_) => {
+                        Purpose::Listen | Purpose::Resume(_) | Purpose::Subscribe => {
                             let error = error.with_delivery(Delivery::Unknown);
                             self.stream_cut(exchange, Ending::Failed(None), None, error);
                         }
@@ -322,7 +330,7 @@ impl Connection {
                 self.get_refused(purpose, generation, carried, verdict, *refusal);
             }
             Whole::Refusal(refusal) => {
-                self.refused(id, purpose, carried, *refusal, &body);
+                self.refused(id, purpose, (carried, revision), *refusal, &body);
             }
             Whole::Typed(status, name) => {
                 let reason = match name {
@@ -354,7 +362,7 @@ impl Connection {
                 outcome,
             }) if number == id.number() => {
                 let outcome = outcome.map(|result| RawJson::keep(body, result, body.len()));
-                return self.completed(purpose, outcome, status);
+                return self.completed(purpose, outcome, (status, revision));
             }
             Ok(Message::Response { outcome, .. }) => {
                 answer.rpc = outcome.err();

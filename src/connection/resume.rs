@@ -36,7 +36,7 @@ impl Connection {
                 }
                 self.call_cut(call, exchange.generation, ending, error);
             }
-            Purpose::Listen => {
+            Purpose::Listen | Purpose::Subscribe => {
                 if retry.is_some() {
                     self.listening.stream.told = retry;
                 }
@@ -50,6 +50,10 @@ impl Connection {
     /// fails.
     pub(super) fn call_cut(&mut self, id: CallId, generation: u64, ending: Ending, error: Error) {
         let now = self.now;
+        if !self.binding().resumes() {
+            // It is lost, and may only be made anew (2026-07-28, changelog).
+            return self.broken(id, error);
+        }
         let lives = self.is_current(generation) && self.phase.is_open();
         let resumes = self
             .stream_of(Source::Call(id))

@@ -8,9 +8,10 @@ use super::suspicion::Finding;
 use crate::error::{Delivery, Error, Lost};
 use crate::event::{LossCause, Withdrawal};
 use crate::wire::headers::SessionId;
+use crate::wire::meta::Stamp;
 use crate::{Event, RawJson, Recovery, Revision};
 
-/// The current session, or the last one.
+/// The current session, or the last one; or what is known of a server that has none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Session {
     /// Counts the sessions; 0 before the first.
@@ -19,8 +20,10 @@ pub(super) struct Session {
     pub(super) id: Option<SessionId>,
     pub(super) revision: Option<Revision>,
     pub(super) capabilities: Option<RawJson>,
-    /// The whole result of `initialize`.
-    pub(super) initialize: Option<RawJson>,
+    /// The whole result of `initialize` or `server/discover`.
+    pub(super) result: Option<RawJson>,
+    /// What every request carries where each stands on its own.
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl Phase {
@@ -30,6 +33,7 @@ impl Phase {
             Self::Confirming | Self::Ready | Self::Held => true,
             Self::Idle
             | Self::Due
+            | Self::Discovering
             | Self::Initializing
             | Self::Lost
             | Self::Closing
@@ -65,7 +69,7 @@ impl Connection {
         let generation = self.session.generation;
         self.session.id = None;
         self.events.push(Event::Reinitialize { generation, cause });
-        self.withdraw_asks(Withdrawal::SessionLost, |ask| ask.generation == generation);
+        self.withdraw_asks(Withdrawal::SessionLost, |ask| ask.is_of(generation));
         self.stop_listening();
         self.restoring.due.clear();
         self.fail_cut_calls();

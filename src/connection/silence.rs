@@ -49,7 +49,7 @@ impl Connection {
                 self.calls.get(&call).is_some_and(|call| call.is_asked())
             }
             // Between calls a server may have nothing to say for long.
-            Purpose::Listen => {
+            Purpose::Listen | Purpose::Subscribe => {
                 !matches!(&exchange.reading, Reading::Stream(feed) if feed.commented)
             }
             _ => return,
@@ -61,9 +61,16 @@ impl Connection {
             self.watch(id);
         } else if kept_alive || !self.is_current(exchange.generation) || !self.phase.is_open() {
             self.break_off(id);
-        } else {
+        } else if self.has_ping() {
             self.suspect().silent.push(id);
+        } else {
+            self.watch(id);
         }
+    }
+
+    /// Whether a ping can tell that somebody is there.
+    fn has_ping(&self) -> bool {
+        self.revision_spoken().has_method("ping")
     }
 
     /// What the ping found out about silent exchanges.
@@ -85,7 +92,8 @@ impl Connection {
 
     /// Nobody is at the other end of this exchange.
     fn break_off(&mut self, id: ExchangeId) {
-        let silence = self.config.clocks.silence.unwrap_or_default();
+        let heard = self.exchanges.get(&id).map(|exchange| exchange.heard);
+        let silence = self.now.since(heard.unwrap_or(self.now));
         let error = Error::new(Clock::Silence(silence), Delivery::Unknown);
         if let Some(feed) = self.feed_of(id) {
             if !feed.has_ended() {
@@ -117,7 +125,7 @@ impl Connection {
 
     /// The network changed: whether the server is still there is found out at once.
     pub(super) fn check_streams(&mut self) {
-        if !self.phase.is_open() {
+        if !self.phase.is_open() || !self.has_ping() {
             return;
         }
         let generation = self.session.generation;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::Phase;
+use crate::{Phase, Revision};
 
 /// A mistake of the caller: what was called, in which phase the connection was,
 /// and what is wrong with that. Nothing was changed or sent.
@@ -68,12 +68,28 @@ pub enum Mistake {
     /// A second head for one exchange.
     #[error("the answer's head was reported already")]
     HeadTwice,
+    /// A method name that cannot be in a header, where it has to be (2026-07-28,
+    /// transports/streamable-http: standard request headers).
+    #[error("the method `{0}` cannot be sent in a header")]
+    Method(String),
+    /// The revision that is spoken has no such method (2026-07-28, changelog, and the
+    /// revisions before).
+    #[error("revision {revision} has no method `{method}`")]
+    NotInRevision {
+        /// The method.
+        method: String,
+        /// The revision.
+        revision: Revision,
+    },
     /// Nothing waits to be resumed or re-initialized.
     #[error("nothing waits for it")]
     NothingHeld,
     /// The header belongs to HTTP or to the protocol.
     #[error("the header `{0}` belongs to the protocol")]
     OwnedHeader(String),
+    /// A member of `_meta` that the protocol writes itself (2026-07-28, basic: `_meta`).
+    #[error("the member `{0}` of `_meta` belongs to the protocol")]
+    OwnedMeta(&'static str),
     /// The machine sends this method itself.
     #[error("the method `{0}` belongs to the protocol")]
     OwnedMethod(String),

@@ -192,6 +192,8 @@ impl Error {
                 | LimitKind::Initialize
                 | LimitKind::JsonBody
                 | LimitKind::Line
+                | LimitKind::OpenAsks
+                | LimitKind::Rounds
                 | LimitKind::Subscriptions => Remedy::Correct,
             },
             Reason::Peer(_) => Remedy::GiveUp,
@@ -204,7 +206,7 @@ impl Error {
                 | Refused::Redirected { .. }
                 | Refused::Rpc
                 | Refused::Status => Remedy::Correct,
-                Refused::TooManyRequests | Refused::Unavailable => again,
+                Refused::TooManyRequests | Refused::Unanswered | Refused::Unavailable => again,
             },
             Reason::Lost(Lost::NotOffered) => Remedy::GiveUp,
             Reason::Cancelled | Reason::Lost(_) | Reason::Transport(_) | Reason::Timeout(_) => {
@@ -215,7 +217,8 @@ impl Error {
     }
 
     fn is_of_handshake(&self) -> bool {
-        self.inner.scope == Scope::Handshake || self.method() == Some("initialize")
+        self.inner.scope == Scope::Handshake
+            || matches!(self.method(), Some("initialize" | "server/discover"))
     }
 
     /// The method of the call that failed.

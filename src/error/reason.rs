@@ -119,10 +119,14 @@ pub enum LimitKind {
     JsonBody,
     /// [`Limits::line`](crate::Limits::line).
     Line,
+    /// [`Limits::open_asks`](crate::Limits::open_asks), by one answer of the server.
+    OpenAsks,
     /// [`Limits::open_calls`](crate::Limits::open_calls).
     OpenCalls,
     /// [`Limits::open_notifications`](crate::Limits::open_notifications).
     OpenNotifications,
+    /// [`Limits::rounds`](crate::Limits::rounds).
+    Rounds,
     /// [`Limits::subscriptions`](crate::Limits::subscriptions).
     Subscriptions,
 }
@@ -136,8 +140,10 @@ impl LimitKind {
             Self::Initialize => "bytes in the result of `initialize`",
             Self::JsonBody => "bytes in a JSON body",
             Self::Line => "bytes in one line of a stream",
+            Self::OpenAsks => "questions in one answer",
             Self::OpenCalls => "open calls",
             Self::OpenNotifications => "open notifications",
+            Self::Rounds => "rounds of questions for one call",
             Self::Subscriptions => "resource subscriptions",
         }
     }
@@ -189,10 +195,18 @@ pub enum Peer {
     /// A type other than JSON or an event stream (transports: sending messages).
     #[error("the server answered with the content type `{0}`, which is no MCP answer")]
     ContentType(String),
+    /// A result of `server/discover` without what it must have; the text says what
+    /// (2026-07-28, server/discover).
+    #[error("the server's answer to `server/discover` is no valid result: {0}")]
+    Discover(String),
     /// A result of `initialize` without what it must have; the text says what
     /// (lifecycle: initialization).
     #[error("the server's answer to `initialize` is no valid result: {0}")]
     Initialize(String),
+    /// An `input_required` result that cannot be acted on; the text says why
+    /// (2026-07-28, patterns: multi round-trip requests).
+    #[error("the server asks for input in a way that cannot be followed: {0}")]
+    InputRequired(&'static str),
     /// A message that is no JSON, or no JSON-RPC.
     #[error("the server sent a message that cannot be read: {0}")]
     Message(&'static str),
@@ -203,7 +217,16 @@ pub enum Peer {
     /// A status that no answer to a POST has.
     #[error("the server answered with a status that answers no request")]
     Odd,
-    /// A revision that was not offered (lifecycle: version negotiation).
+    /// A request of the server where every question comes as a result (2026-07-28,
+    /// transports/streamable-http: receiving messages). It is not answered.
+    #[error("the server sent a request, which this revision does not allow")]
+    Request,
+    /// A result of a type that neither the core protocol nor an extension that was
+    /// announced knows (2026-07-28, basic: ResultType).
+    #[error("the server sent a result of the unknown type `{0}`")]
+    ResultType(String),
+    /// A revision that was not offered, or none in common (lifecycle: version
+    /// negotiation; 2026-07-28, versioning: protocol version negotiation).
     #[error("the server speaks revision `{server}`, and {} was asked for", .offered)]
     Revision {
         /// What the server named, shortened and escaped.
@@ -257,6 +280,10 @@ pub enum Refused {
     /// 401: see [`Error::challenges`](McpError::challenges).
     #[error("the server asks for a valid credential")]
     Unauthorized,
+    /// The application answered a question of the server with an error, which an answer
+    /// cannot carry in 2026-07-28 (patterns: multi round-trip requests).
+    #[error("what the server asked for was refused by the application")]
+    Unanswered,
     /// 5xx.
     #[error("the server failed")]
     Unavailable,

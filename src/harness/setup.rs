@@ -56,6 +56,7 @@ impl Setup {
                 error_body: 150,
                 batch: 4 + source.below(4),
                 initialize: 350,
+                rounds: 2,
                 buffers: 400 + source.below(1500),
             }
         } else {

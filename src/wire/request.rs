@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
-use super::headers::SessionId;
+use super::headers::{SessionId, excerpt};
 use super::sse::EventId;
 use crate::Revision;
+use crate::error::Mistake;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -23,6 +24,20 @@ pub(crate) struct Envelope<'a> {
     pub(crate) session: Option<&'a SessionId>,
     /// The revision that was negotiated.
     pub(crate) revision: Option<Revision>,
+}
+
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+
+/// Says in the headers what a message is about (2026-07-28, transports/streamable-http:
+/// standard request headers).
+///
+/// # Errors
+/// If no header can say it.
+pub(crate) fn describe(request: &mut Request<Bytes>, method: &str) -> Result<(), Mistake> {
+    let value =
+        HeaderValue::from_str(method).map_err(|_| Mistake::Method(excerpt(method.as_bytes())))?;
+    request.headers_mut().insert(METHOD, value);
+    Ok(())
 }
 
 /// The longest event id that is sent: servers refuse headers of more than 8 KiB.

@@ -103,7 +103,7 @@ fn ready_tells_what_was_negotiated() {
     );
     let capabilities: Value = ready.capabilities.deserialize().unwrap();
     assert_eq!(capabilities["resources"]["subscribe"], true);
-    let whole: Value = ready.initialize.deserialize().unwrap();
+    let whole: Value = ready.result.deserialize().unwrap();
     assert_eq!(whole["serverInfo"]["name"], "scripted");
     assert_eq!(ready.changed, mcp_http::Changed::default());
 }

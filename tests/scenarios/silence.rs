@@ -96,7 +96,7 @@ fn a_ping_that_is_refused_is_an_answer_too() {
 
 #[test]
 fn a_ping_that_nobody_answers_ends_it() {
-    for failure in [None, Some(reset())] {
+    for (failure, silence) in [(None, SILENCE + 30), (Some(reset()), SILENCE)] {
         let (mut w, call, sent) = endless();
         w.advance(secs(SILENCE));
         let ping = w.take("ping");
@@ -104,7 +104,10 @@ fn a_ping_that_nobody_answers_ends_it() {
             Some(failure) => w.fail(&ping, failure),
             None => w.advance(secs(30)),
         }
-        is_silence(&w.error(call));
+        assert_eq!(
+            *w.error(call).reason(),
+            Clock::Silence(secs(silence)).into()
+        );
         assert!(w.aborted.contains(&sent.exchange));
         assert_eq!((w.phase(), w.reinitialized()), (Phase::Ready, 0));
     }

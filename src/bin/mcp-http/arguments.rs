@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use mcp_http::Revision;
 
 use crate::exit::Exit;
 
@@ -38,8 +39,8 @@ fn json_help() -> String {
 Print a line of JSON on stdout for each thing that happens, for programs
 
 Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `gap`,
-`ask`, `ask-withdrawn`, `failure`, `not-restored`, `stream-degraded`,
-`stream-not-offered`, `stream-restored`; the last one is `result` or `error`. An error has
+`ask`, `ask-withdrawn`, `failure`, `listening`, `not-restored`, `stream-degraded`,
+`stream-ended`, `stream-not-offered`, `stream-restored`; the last one is `result` or `error`. An error has
 `exit`, `blame`, `text`, `remedy`, `delivery` (`not-sent` and `rejected`: not executed;
 `unknown`), and where they exist `status`, `retry_after` (seconds) and `rpc` (`code`,
 `message`, `data`). To stderr go only questions on a terminal, mistakes of usage, and that
@@ -96,6 +97,9 @@ pub(crate) struct CallArguments {
     /// The time for the call: 500ms, 30s or 30, 2m [default: 10m]; it stops while you are asked
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time_out: Option<Duration>,
+    /// Speak this revision of the protocol and no other, such as 2026-07-28
+    #[arg(long, value_name = "DATE", value_parser = revision)]
+    pub(crate) revision: Option<Revision>,
     /// Executing the call twice does no harm: send it again when in doubt
     #[arg(long)]
     pub(crate) idempotent: bool,
@@ -105,6 +109,13 @@ pub(crate) struct CallArguments {
     /// Say what the connection goes through: sessions made, lost, made anew
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+fn revision(text: &str) -> Result<Revision, String> {
+    Revision::from_date(text).ok_or_else(|| {
+        let known = Revision::ALL.map(Revision::as_str).join(", ");
+        format!("the revisions are {known}")
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

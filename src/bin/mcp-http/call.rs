@@ -18,7 +18,7 @@ use crate::ask::{Asked, Asker};
 use crate::exit::Exit;
 use crate::interrupts::Interrupts;
 use crate::output::Output;
-use crate::story::Initialize;
+use crate::story::{NAMELESS, name_of};
 use crate::{credentials, params};
 
 /// How often it is looked whether the call is over while no event comes: the adapter
@@ -41,6 +41,10 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
         .capabilities(&json!({ "elicitation": { "form": {}, "url": {} } }))
         .map_err(|error| Usage(error.to_string()))?
         .clocks(clocks());
+    let config = match arguments.revision {
+        Some(revision) => config.pin(revision),
+        None => config,
+    };
 
     let output = Arc::new(Output::new(arguments.json, arguments.verbose, secrets));
     let client = Client::spawn(config);
@@ -133,7 +137,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn run(self, mut events: Events) {
-        let mut server = Initialize::default();
+        let mut server = NAMELESS.to_owned();
         let mut is_cancelling = false;
         loop {
             // Looked at first: what came before the end is there to be taken.
@@ -155,12 +159,12 @@ impl Teller<'_> {
             }
             self.cancel_if_unread();
             match event {
-                Event::Ready(ready) => server = Initialize::of(&ready),
+                Event::Ready(ready) => server = name_of(&ready),
                 Event::Ask(ask) => {
                     // It is gone only if it panicked, which is on stderr then.
                     let _ = self.asks.send(Asked {
                         ask,
-                        server: server.name(),
+                        server: server.clone(),
                     });
                 }
                 _ => {}

@@ -1,10 +1,11 @@
 //! What `--json` prints.
 
-use mcp_http::{Delivery, Error, Event, LossCause, RawJson, Revision, RpcError, Subject};
+use mcp_http::{
+    Delivery, Error, Event, LossCause, RawJson, Revision, RpcError, Subject, SubscriptionFilter,
+};
 use serde::{Serialize, Serializer};
 
 use crate::exit::Exit;
-use crate::story::Initialize;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -31,7 +32,10 @@ pub(crate) enum Record<'a> {
         text: String,
     },
     Gap {
-        missed: u64,
+        missed: Option<u64>,
+    },
+    Listening {
+        granted: &'a SubscriptionFilter,
     },
     Message {
         method: &'a str,
@@ -59,6 +63,7 @@ pub(crate) enum Record<'a> {
     StreamDegraded {
         text: String,
     },
+    StreamEnded,
     StreamNotOffered,
     StreamRestored,
 }
@@ -86,6 +91,7 @@ impl<'a> Record<'a> {
                 text: error.to_string(),
             },
             Event::Gap { missed } => Self::Gap { missed: *missed },
+            Event::Listening { granted } => Self::Listening { granted },
             Event::Message(message) => Self::Message {
                 method: &message.method,
                 params: message.params.as_ref(),
@@ -93,7 +99,7 @@ impl<'a> Record<'a> {
             Event::Ready(ready) => Self::Ready {
                 generation: ready.generation,
                 revision: ready.revision,
-                server: Initialize::of(ready).server,
+                server: ready.server_info(),
                 capabilities: &ready.capabilities,
             },
             Event::Reinitialize { generation, cause } => Self::Reinitialize {
@@ -116,6 +122,7 @@ impl<'a> Record<'a> {
             Event::StreamDegraded { error } => Self::StreamDegraded {
                 text: error.to_string(),
             },
+            Event::StreamEnded => Self::StreamEnded,
             Event::StreamNotOffered { .. } => Self::StreamNotOffered,
             Event::StreamRestored => Self::StreamRestored,
             _ => return None,

@@ -1,6 +1,8 @@
 //! What people are told, on stderr: `<` before the server's words, `*` before ours.
 
-use mcp_http::{Error, Event, LossCause, Message, RawJson, Ready, Reason, Remedy, Subject};
+use mcp_http::{
+    Error, Event, LossCause, Message, RawJson, Ready, Reason, Remedy, Revision, Subject,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -31,7 +33,12 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
             "* {}; the call goes on",
             plain(&error.reason().to_string())
         )),
-        Event::Gap { missed } => Told::Always(format!("* {missed} messages were lost unread")),
+        Event::Gap {
+            missed: Some(missed),
+        } => Told::Always(format!("* {missed} messages were lost unread")),
+        Event::Gap { missed: None } => Told::Always(
+            "* what the server said while the listening stream was broken off is lost".to_owned(),
+        ),
         Event::Message(message) => Told::Always(format!("< {}", of_message(message))),
         Event::NotRestored { error, .. } => Told::Always(format!(
             "* it could not be asked for anew: {}",
@@ -52,6 +59,8 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
             "* the listening stream failed and is tried again: {}",
             plain(&error.reason().to_string())
         )),
+        Event::Listening { .. } => Told::Verbose("* the server tells about changes".to_owned()),
+        Event::StreamEnded => Told::Verbose("* the server ended the listening stream".to_owned()),
         Event::StreamNotOffered { .. } => {
             Told::Verbose("* the server offers no listening stream".to_owned())
         }
@@ -66,7 +75,12 @@ fn of_ready(ready: &Ready) -> String {
         revision,
         ..
     } = ready;
-    let server = Initialize::of(ready).name();
+    let server = name_of(ready);
+    if *revision >= Revision::V2026_07_28 {
+        let capabilities = Layout::LINE.of(ready.capabilities.as_str());
+        let capabilities = plain(&capabilities);
+        return format!("* {server}, revision {revision}, no session, capabilities {capabilities}");
+    }
     if *generation == 1 {
         let capabilities = Layout::LINE.of(ready.capabilities.as_str());
         let capabilities = plain(&capabilities);
@@ -186,32 +200,18 @@ pub(crate) fn is_failed_tool(method: &str, result: &RawJson) -> bool {
     method == "tools/call" && result().is_error
 }
 
-/// What the handshake brought, as far as it is shown.
-#[derive(Default, Deserialize)]
-pub(crate) struct Initialize {
-    #[serde(rename = "serverInfo")]
-    pub(crate) server: Option<RawJson>,
-}
+pub(crate) const NAMELESS: &str = "a server without a name";
 
-impl Initialize {
-    pub(crate) fn of(ready: &Ready) -> Self {
-        ready.initialize.deserialize().unwrap_or_default()
+/// What the server calls itself, safe to show.
+pub(crate) fn name_of(ready: &Ready) -> String {
+    #[derive(Deserialize)]
+    struct Info {
+        name: String,
+        version: Option<String>,
     }
-
-    /// What the server calls itself, safe to show.
-    pub(crate) fn name(&self) -> String {
-        #[derive(Deserialize)]
-        struct Info {
-            name: String,
-            version: Option<String>,
-        }
-        let server = self.server.as_ref();
-        match server.and_then(|server| server.deserialize::<Info>().ok()) {
-            Some(Info { name, version }) => {
-                plain(&format!("{name} {}", version.unwrap_or_default()))
-            }
-            None => "a server without a name".to_owned(),
-        }
+    match ready.server_info().and_then(|info| info.deserialize().ok()) {
+        Some(Info { name, version }) => plain(&format!("{name} {}", version.unwrap_or_default())),
+        None => NAMELESS.to_owned(),
     }
 }
 

@@ -285,6 +285,9 @@ impl Model {
                 Ok(())
             }
             Event::NotRestored { method, params, .. } => self.not_restored(method, params),
+            Event::Listening { .. } | Event::StreamEnded => {
+                Err("of a stream that nobody asked for".to_owned())
+            }
             Event::StreamNotOffered { .. } => self.told_not_offered(),
             Event::Ready(ready) => self.told_ready(ready),
             Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),

@@ -214,7 +214,9 @@ impl Model {
     pub(super) fn listening_event(&mut self, event: &Event) -> Seen {
         let listener = &mut self.listener;
         match event {
-            Event::Gap { missed } => {
+            Event::Gap {
+                missed: Some(missed),
+            } => {
                 listener.missed += missed;
                 must(self.is_tight(), || {
                     format!("law 8: {missed} events are lost")

@@ -222,7 +222,7 @@ impl Model {
     }
 
     fn revision_offered(&self) -> Revision {
-        self.setup.pinned.unwrap_or(Revision::NEWEST)
+        self.setup.pinned.unwrap_or(Revision::V2025_11_25)
     }
 
     /// What can be seen after every turn: the getters.

@@ -1,0 +1,279 @@
+//! What a handshake agrees on: revision and capabilities.
+
+use http::StatusCode;
+
+use super::Connection;
+use super::exchange::answered;
+use super::phase::Input;
+use super::route::Route;
+use super::session::Session;
+use crate::error::{Answer, Delivery, Error, LimitExceeded, LimitKind, Peer, Refused, RpcError};
+use crate::event::{Changed, Ready, Reply};
+use crate::wire::binding::Binding;
+use crate::wire::handshake;
+use crate::wire::headers::{self, SessionId};
+use crate::wire::meta::Stamp;
+use crate::wire::result::{self, Kind};
+use crate::{CallId, Event, RawJson, Recovery, Resend, Revision};
+
+/// `UnsupportedProtocolVersionError` (2026-07-28, basic: error codes).
+pub(super) const UNSUPPORTED_VERSION: i64 = -32022;
+
+impl Connection {
+    /// A reply to `initialize` (lifecycle: initialization).
+    pub(super) fn initialize_answered(
+        &mut self,
+        session: Option<SessionId>,
+        outcome: Result<RawJson, RpcError>,
+        status: StatusCode,
+    ) {
+        let read = match outcome {
+            Ok(result) => self
+                .read_initialize(&result)
+                .map(|(revision, caps)| (result, revision, caps)),
+            Err(rpc) => Err(refused_by(rpc, status)),
+        };
+        match read {
+            Ok((result, revision, capabilities)) => {
+                self.accepted_session(session, result, revision, capabilities);
+            }
+            Err(error) => {
+                if let Some(session) = session {
+                    self.say_farewell(session, None);
+                }
+                self.handshake_failed(error);
+            }
+        }
+    }
+
+    /// A reply to `server/discover` (2026-07-28, server/discover).
+    pub(super) fn discover_answered(
+        &mut self,
+        outcome: Result<RawJson, RpcError>,
+        status: StatusCode,
+    ) {
+        let read = match outcome {
+            Ok(result) => self
+                .read_discovery(&result)
+                .map(|(revision, caps)| (result, revision, caps)),
+            Err(rpc) if rpc.code == UNSUPPORTED_VERSION => {
+                return self.renegotiate(&rpc, answered(status));
+            }
+            Err(rpc) => Err(refused_by(rpc, status)),
+        };
+        match read {
+            Ok((result, revision, capabilities)) => {
+                self.established(None, result, revision, capabilities);
+                self.step(Input::Discovered);
+                self.is_ready();
+            }
+            Err(error) => self.handshake_failed(error),
+        }
+    }
+
+    /// The server named the revisions that it speaks: once more with one in common
+    /// (2026-07-28, versioning: protocol version negotiation).
+    pub(super) fn renegotiate(&mut self, rpc: &RpcError, mut answer: Answer) {
+        let versions = handshake::supported(rpc.data.as_ref());
+        if self.common(&versions).is_some() && !self.handshake.renegotiated {
+            self.handshake.renegotiated = true;
+            self.step(Input::Again);
+            return self.set_handshake(self.now);
+        }
+        answer.rpc = Some(rpc.clone());
+        let error = self.nothing_in_common(&versions).with_answer(answer);
+        self.handshake_failed(error.with_delivery(Delivery::Rejected));
+    }
+
+    /// The server does not speak the revision in which a call was made: once more with
+    /// one in common.
+    pub(super) fn renegotiate_call(&mut self, id: CallId, reply: Reply) {
+        let Err(rpc) = &reply.outcome else {
+            return self.reply(id, reply);
+        };
+        let versions = handshake::supported(rpc.data.as_ref());
+        let common = self.common(&versions);
+        let nothing = self.nothing_in_common(&versions);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        match common {
+            None => {
+                let mut answer = answered(reply.status);
+                answer.rpc = Some(rpc.clone());
+                let error = nothing.with_answer(answer);
+                self.fail_call(id, error.with_delivery(Delivery::Rejected));
+            }
+            Some(revision) if !call.renegotiated && call.resend == Resend::Allowed => {
+                call.renegotiated = true;
+                call.delivery = call.delivery.max(Delivery::Rejected);
+                self.session.revision = Some(revision);
+                self.stamp();
+                self.queue(id);
+            }
+            Some(_) => self.reply(id, reply),
+        }
+    }
+
+    /// Writes anew what every request carries where each stands on its own.
+    pub(super) fn stamp(&mut self) {
+        let revision = self.revision_spoken();
+        let stamp = (revision.usual_binding() == Binding::Stateless).then(|| {
+            let config = &self.config;
+            let level = self.restoring.log_level();
+            Stamp::new(
+                revision,
+                &config.client_info,
+                &config.capabilities,
+                level.as_deref(),
+            )
+        });
+        self.session.stamp = stamp;
+    }
+
+    /// The newest stateless revision that the server lists and this connection may speak.
+    pub(super) fn common(&self, versions: &[String]) -> Option<Revision> {
+        let known = versions
+            .iter()
+            .filter_map(|version| Revision::from_date(version));
+        known
+            .filter(|revision| revision.usual_binding() == Binding::Stateless)
+            .filter(|revision| self.config.pinned.is_none_or(|pinned| pinned == *revision))
+            .max()
+    }
+
+    /// The error that lists both sides.
+    pub(super) fn nothing_in_common(&self, versions: &[String]) -> Error {
+        let server = match versions {
+            [] => "none that it names".to_owned(),
+            versions => headers::excerpt(versions.join(", ").as_bytes()),
+        };
+        let offered = self.revision_offered();
+        Error::new(Peer::Revision { server, offered }, Delivery::Unknown)
+    }
+
+    fn check_size(&self, result: &RawJson) -> Result<(), Error> {
+        let value = self.config.limits.initialize;
+        if result.len() > value {
+            let kind = LimitKind::Initialize;
+            return Err(Error::new(LimitExceeded { kind, value }, Delivery::Unknown));
+        }
+        Ok(())
+    }
+
+    fn read_initialize(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
+        self.check_size(result)?;
+        let (version, capabilities) = handshake::initialized(result)
+            .map_err(|why| Error::new(Peer::Initialize(why.to_owned()), Delivery::Unknown))?;
+        let revision = Revision::from_date(&version)
+            .filter(|revision| revision.usual_binding() == Binding::Session)
+            .filter(|revision| self.config.pinned.is_none_or(|pinned| pinned == *revision))
+            .ok_or_else(|| self.nothing_in_common(&[version]))?;
+        Ok((revision, capabilities))
+    }
+
+    fn read_discovery(&self, result: &RawJson) -> Result<(Revision, RawJson), Error> {
+        self.check_size(result)?;
+        let invalid = |why: &str| Error::new(Peer::Discover(why.to_owned()), Delivery::Unknown);
+        match result::kind(result) {
+            Ok(Kind::Complete) => {}
+            Ok(Kind::InputRequired(_)) => return Err(invalid("it asks for input")),
+            Ok(Kind::Other(name)) => {
+                return Err(Error::new(Peer::ResultType(name), Delivery::Unknown));
+            }
+            Err(why) => return Err(Error::new(why, Delivery::Unknown)),
+        }
+        let (versions, capabilities) = handshake::discovered(result).map_err(invalid)?;
+        let revision = self.common(&versions);
+        let revision = revision.ok_or_else(|| self.nothing_in_common(&versions))?;
+        Ok((revision, capabilities))
+    }
+
+    fn accepted_session(
+        &mut self,
+        id: Option<SessionId>,
+        initialize: RawJson,
+        revision: Revision,
+        capabilities: RawJson,
+    ) {
+        self.established(id, initialize, revision, capabilities);
+        self.initialized_due = true;
+        self.settle_provisional(true);
+        self.step(Input::Accepted);
+    }
+
+    /// What is known of the server from now on.
+    fn established(
+        &mut self,
+        id: Option<SessionId>,
+        result: RawJson,
+        revision: Revision,
+        capabilities: RawJson,
+    ) {
+        self.session = Session {
+            generation: self.session.generation.saturating_add(1),
+            id,
+            revision: Some(revision),
+            capabilities: Some(capabilities),
+            result: Some(result),
+            stamp: None,
+        };
+        self.stamp();
+        self.handshake.attempts.established();
+        self.handshake.route = Route::default();
+    }
+
+    /// `notifications/initialized` was accepted: calls may leave.
+    pub(super) fn confirmed(&mut self) {
+        let hold = self.handshake.replaces && self.config.recovery == Recovery::Hold;
+        self.step(if hold {
+            Input::ConfirmedHeld
+        } else {
+            Input::Confirmed
+        });
+        if hold {
+            self.hold_refused();
+        }
+        self.is_ready();
+        self.restoring.begin();
+    }
+
+    /// The handshake is over: calls may leave.
+    fn is_ready(&mut self) {
+        self.handshake.replaces = false;
+        self.handshake.failures = 0;
+        self.handshake.unreached = None;
+        self.handshake.last_cause = None;
+        self.handshake.refusal = None;
+        let Session {
+            generation,
+            revision,
+            capabilities,
+            result,
+            ..
+        } = self.session.clone();
+        if let (Some(revision), Some(capabilities), Some(result)) = (revision, capabilities, result)
+        {
+            let before = self.shown.replace((revision, capabilities.clone()));
+            let changed = before.map(|(before, had)| Changed {
+                revision: before != revision,
+                capabilities: had != capabilities,
+            });
+            let changed = changed.unwrap_or_default();
+            self.events.push(Event::Ready(Ready {
+                generation,
+                revision,
+                capabilities,
+                result,
+                changed,
+            }));
+        }
+        self.begin_listening();
+    }
+}
+
+fn refused_by(rpc: RpcError, status: StatusCode) -> Error {
+    let mut answer = answered(status);
+    answer.rpc = Some(rpc);
+    Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer)
+}
