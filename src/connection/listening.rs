@@ -94,6 +94,11 @@ impl Listener {
         self.offered
     }
 
+    /// The server says that it will tell.
+    pub(super) fn is_acknowledged(&mut self) {
+        self.offered = true;
+    }
+
     /// Where a redirect leads, this once.
     pub(super) fn take_target(&mut self) -> Option<Uri> {
         let target = self.route.target().cloned();
@@ -176,11 +181,14 @@ impl Connection {
 
     pub(super) fn listening_opened(&mut self, exchange: ExchangeId) {
         self.listening.state = State::Open(exchange);
-        let again = std::mem::replace(&mut self.listening.offered, true);
+        let resumes = self.binding().resumes();
+        let again = self.listening.offered;
+        // Elsewhere it is offered once it is acknowledged.
+        self.listening.offered |= resumes;
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
         }
-        if again && !self.binding().resumes() {
+        if again && !resumes {
             // What was said meanwhile is lost.
             self.events.push(Event::Gap { missed: None });
         }

@@ -59,7 +59,9 @@ use self::timers::{Timer, Timers};
 use crate::error::{Error, Failure, Mistake, Misuse};
 use crate::id::{Tag, Tagged};
 use crate::wire::jsonrpc::ProgressToken;
-use crate::{CallId, Config, Event, ExchangeId, RawJson, Revision, Ticket, Time, Transmit};
+use crate::{
+    Binding, CallId, Config, Event, ExchangeId, RawJson, Revision, Ticket, Time, Transmit,
+};
 
 /// One client talking to one MCP endpoint: a pure state machine.
 ///
@@ -146,7 +148,9 @@ pub struct Status {
     pub phase: Phase,
     /// Counts the sessions; 0 before the first.
     pub generation: u64,
-    /// The revision of the current session.
+    /// How the server is reached; absent before the first handshake.
+    pub binding: Option<Binding>,
+    /// The revision that is spoken.
     pub revision: Option<Revision>,
     /// Whether the current session has an id, so that it can be lost.
     pub has_session_id: bool,
@@ -214,10 +218,12 @@ impl Connection {
     /// What the connection is doing.
     #[must_use]
     pub fn status(&self) -> Status {
+        let revision = self.session.revision.filter(|_| self.phase.has_session());
         Status {
             phase: self.phase,
             generation: self.session.generation,
-            revision: self.session.revision.filter(|_| self.phase.has_session()),
+            binding: revision.map(Revision::usual_binding),
+            revision,
             has_session_id: self.session.id.is_some(),
             listening: self.listening.status(),
             open_calls: self.calls.len(),

@@ -151,6 +151,9 @@ impl Connection {
         if !level_of(params).is_some_and(|level| LEVELS.contains(&&*level)) {
             return Err(Mistake::Params("name no log level".to_owned()));
         }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.generation = self.session.generation;
+        }
         let outcome = Ok(RawJson::trusted("{}".to_owned()));
         let status = StatusCode::OK;
         self.reply(id, Reply { outcome, status });

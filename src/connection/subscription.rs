@@ -44,6 +44,8 @@ impl Connection {
     /// The request whose answer is the listening stream.
     pub(super) fn build_subscribe(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         if let Some(stream) = self.stream_of(Source::Listening) {
+            // What was said before is not said again.
+            stream.forget_cursor();
             stream.begins();
         }
         let notifications = self.restoring.filter.clone();
@@ -67,6 +69,7 @@ impl Connection {
         let Notifications { notifications } =
             read.ok_or(Peer::Message("it acknowledges nothing that can be read"))?;
         let granted = within(notifications, &self.restoring.filter);
+        self.listening.is_acknowledged();
         self.events.push(Event::Listening { granted });
         Ok(())
     }
