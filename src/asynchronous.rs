@@ -85,7 +85,9 @@ use tower_service::Service;
 pub use self::driver::Driver;
 use crate::adapter::{Shared, Watcher};
 use crate::error::{Error, Failure, RpcError};
-use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
+use crate::{
+    CallId, CallOptions, Config, Event, RawJson, Status, Subject, SubscriptionFilter, Ticket, Time,
+};
 
 /// Tells the time and waits.
 pub trait Timer: Send + Sync + 'static {
@@ -300,6 +302,16 @@ impl Client {
     /// If no session was lost.
     pub fn reinitialize(&self) -> Result<(), Error> {
         self.command(crate::Connection::reinitialize)
+    }
+
+    /// Says what to hear about between calls, for this session and all that follow: see
+    /// [`Connection::listen`](crate::Connection::listen). What comes of it is read from
+    /// [`events`](Self::events).
+    ///
+    /// # Errors
+    /// As [`Connection::listen`](crate::Connection::listen).
+    pub fn listen(&self, filter: SubscriptionFilter) -> Result<(), Error> {
+        self.command(|connection, now| connection.listen(filter, now))
     }
 
     /// Sets a header that every request carries from now on; `None` removes it.

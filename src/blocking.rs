@@ -63,7 +63,9 @@ pub use self::transport::{Abort, Hook, Transport};
 pub use self::ureq::{Body, Http};
 use crate::adapter::{Shared, State, Watcher};
 use crate::error::{Error, RpcError};
-use crate::{CallId, CallOptions, Config, Event, RawJson, Status, Subject, Ticket, Time};
+use crate::{
+    CallId, CallOptions, Config, Event, RawJson, Status, Subject, SubscriptionFilter, Ticket, Time,
+};
 
 /// A handle to a connection: makes calls, from any thread, any number at once.
 ///
@@ -252,6 +254,16 @@ impl Client {
     /// If no session was lost.
     pub fn reinitialize(&self) -> Result<(), Error> {
         self.command(|state, now| state.connection.reinitialize(now))
+    }
+
+    /// Says what to hear about between calls, for this session and all that follow: see
+    /// [`Connection::listen`](crate::Connection::listen). What comes of it is read from
+    /// [`events`](Self::events).
+    ///
+    /// # Errors
+    /// As [`Connection::listen`](crate::Connection::listen).
+    pub fn listen(&self, filter: SubscriptionFilter) -> Result<(), Error> {
+        self.command(|state, now| state.connection.listen(filter, now))
     }
 
     /// Sets a header that every request carries from now on; `None` removes it.

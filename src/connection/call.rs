@@ -156,7 +156,6 @@ impl Connection {
                 self.restoring
                     .remember(&ended.method, ended.params.as_ref(), lives);
             }
-            self.settle_answers(ended.rounds, None);
             self.events.push(Event::Reply { call, reply });
         }
     }
@@ -165,7 +164,6 @@ impl Connection {
     pub(super) fn fail_call(&mut self, id: CallId, error: Error) {
         if let Some(call) = self.close_call(id) {
             let error = error.at_least(call.delivery).for_method(&call.method);
-            self.settle_answers(call.rounds, Some(&error));
             self.events.push(Event::Fail {
                 subject: Subject::Call(id),
                 error,

@@ -170,6 +170,10 @@ impl Connection {
     /// object, or with an error. It ends with [`Event::Accepted`](crate::Event::Accepted) or an
     /// [`Event::Fail`](crate::Event::Fail).
     ///
+    /// In 2026-07-28 the answer is accepted at once, and goes out with its call after the
+    /// last question of the round; an error cannot go out, and ends the call with
+    /// [`Refused::Unanswered`](crate::Refused) (patterns: multi round-trip requests).
+    ///
     /// # Errors
     /// [`Mistake::TicketNotOpen`] if it was answered or withdrawn meanwhile,
     /// [`Mistake::ForeignId`], [`Mistake::Value`], [`Mistake::Closed`].

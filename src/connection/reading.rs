@@ -81,10 +81,6 @@ impl Connection {
                 }
             }
             purpose => {
-                let answered = match purpose {
-                    Purpose::Call(call) if status.is_success() => Some(*call),
-                    _ => None,
-                };
                 if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
                     match session {
                         Ok(session) => *provisional = session,
@@ -94,9 +90,6 @@ impl Connection {
                             return Ok(());
                         }
                     }
-                }
-                if let Some(call) = answered {
-                    self.answers_taken(call);
                 }
                 self.on_answer(id, status, head);
             }

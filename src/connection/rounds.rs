@@ -29,8 +29,6 @@ pub(super) struct Rounds {
     responses: Vec<(String, RawJson)>,
     /// `requestState` of this round, to the byte.
     state: Option<RawJson>,
-    /// The answers that the server has not been seen to take.
-    unsettled: Vec<Ticket>,
 }
 
 impl Rounds {
@@ -147,11 +145,14 @@ impl Connection {
         key: String,
         outcome: Result<RawJson, RpcError>,
     ) {
+        // Whoever waits for this before answering the next question must not wait for
+        // ever: from now on the call's fate is the answer's.
+        let subject = Subject::Answer(ticket);
+        self.events.push(Event::Accepted { subject });
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let rounds = &mut call.rounds;
-        rounds.unsettled.push(ticket);
         match outcome {
             Ok(result) => {
                 rounds.unanswered = rounds.unanswered.saturating_sub(1);
@@ -162,30 +163,6 @@ impl Connection {
             }
             // What goes back with a request can only be a result.
             Err(_) => self.fail_call(id, Error::new(Refused::Unanswered, Delivery::Unknown)),
-        }
-    }
-
-    /// The server has taken the answers that came with this call's request.
-    pub(super) fn answers_taken(&mut self, id: CallId) {
-        let call = self.calls.get_mut(&id);
-        let unsettled = call.map(|call| std::mem::take(&mut call.rounds.unsettled));
-        for ticket in unsettled.unwrap_or_default() {
-            let subject = Subject::Answer(ticket);
-            self.events.push(Event::Accepted { subject });
-        }
-    }
-
-    /// A call has ended: so have the answers that it carried.
-    pub(super) fn settle_answers(&mut self, rounds: Rounds, error: Option<&Error>) {
-        for ticket in rounds.unsettled {
-            let subject = Subject::Answer(ticket);
-            self.events.push(match error {
-                None => Event::Accepted { subject },
-                Some(error) => Event::Fail {
-                    subject,
-                    error: error.clone(),
-                },
-            });
         }
     }
 }
