@@ -88,6 +88,32 @@ impl Caller {
         progress
     }
 
+    /// Answers all questions of the server with this, from now on.
+    pub(crate) fn answers(&self, with: Value) {
+        match self.clone() {
+            Self::Asynchronous(client) => {
+                let mut events = client.events();
+                tokio::spawn(async move {
+                    while let Some(event) = events.next().await {
+                        if let Event::Ask(ask) = event {
+                            let _ = client.answer(ask.ticket, Ok(&with)).await;
+                        }
+                    }
+                });
+            }
+            Self::Blocking(client) => {
+                let events = client.events();
+                std::thread::spawn(move || {
+                    for event in events {
+                        if let Event::Ask(ask) = event {
+                            let _ = client.answer(ask.ticket, Ok(&with));
+                        }
+                    }
+                });
+            }
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self.clone() {
             Self::Asynchronous(client) => client.close().await,

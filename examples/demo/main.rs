@@ -11,6 +11,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod balancer;
 mod caller;
 mod cutter;
 mod server;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use balancer::Balancer;
 use caller::{Adapter, Caller};
 use cutter::Cutter;
 use mcp_http::{CallOptions, Config, Delivery, Error, Revision};
@@ -45,7 +47,7 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "scene={:<6} adapter={:<12} answered={:<3} failed={} initialize={} requests={}",
+            "scene={:<9} adapter={:<12} answered={:<3} failed={} initialize={} requests={}",
             self.scene,
             self.adapter.name(),
             self.answered,
@@ -96,6 +98,7 @@ async fn run() -> Result<bool, Error> {
         kept &= show(&refuse(adapter).await?);
         kept &= show(&come_back(adapter).await?);
         kept &= show(&cut(adapter).await?);
+        kept &= show(&stateless(adapter).await?);
     }
     Ok(kept)
 }
@@ -330,6 +333,65 @@ async fn cut(adapter: Adapter) -> Result<Figures, Error> {
             && count.posts == 20
             && count.gets == cutter.cuts()
             && cutter.cuts() >= 60,
+    })
+}
+
+async fn stateless(adapter: Adapter) -> Result<Figures, Error> {
+    const CALLS: usize = 20;
+    eprintln!(
+        "\nStateless. Two servers behind a balancer that sends each request to the other one; \
+         {CALLS} calls at once, then one that asks a question."
+    );
+    let servers = [Server::start().await, Server::start().await];
+    let balancer = Balancer::start(&servers.each_ref().map(Server::address)).await;
+    let config = Config::new(&balancer.url())?
+        .pin(Revision::V2026_07_28)
+        .capabilities(&json!({ "elicitation": {} }))?;
+    let client = adapter.client(config);
+    client.ready().await?;
+    client.answers(json!({ "action": "accept", "content": { "name": "Ada" } }));
+    let outcomes = all(&client, CALLS, "stateless", &CallOptions::new()).await;
+    let asked = client
+        .call("tools/call", json!({ "name": "ask" }), CallOptions::new())
+        .await?;
+    let asked: Value = asked.deserialize().unwrap_or_default();
+    eprintln!("  The tool says: {}", text(&asked));
+    client.close().await;
+    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let counts = servers.each_ref().map(Server::count);
+    let executions = servers.each_ref().map(Server::executions);
+    let all: Vec<u32> = executions
+        .iter()
+        .flat_map(|executions| executions.values().copied())
+        .collect();
+    let sessions = servers[0].sessions().await + servers[1].sessions().await;
+    let [first, second] = servers
+        .each_ref()
+        .map(|server| server.address().to_string());
+    let crossed = [(&first, &second), (&second, &first)]
+        .iter()
+        .any(|(a, b)| text(&asked) == format!("hello Ada, asked by {a}, answered by {b}"));
+    Ok(Figures {
+        adapter,
+        scene: "stateless",
+        answered: answered + usize::from(crossed),
+        failed: CALLS.saturating_sub(answered),
+        initialize: counts[0].initialize + counts[1].initialize,
+        requests: counts[0].posts + counts[1].posts,
+        executed_twice: Some(all.iter().filter(|times| **times > 1).count()),
+        gets: Some(counts[0].gets + counts[1].gets),
+        // One discovery, the calls, and two requests for the one that asks.
+        kept: answered == CALLS
+            && crossed
+            && all == [1; CALLS]
+            && executions
+                .iter()
+                .all(|executions| executions.len() >= CALLS / 3)
+            && counts
+                .iter()
+                .all(|count| count.initialize + count.gets + count.deletes == 0)
+            && counts[0].posts + counts[1].posts == 3 + CALLS as u64
+            && sessions == 0,
     })
 }
 

@@ -34,8 +34,9 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ClientResult, ContentBlock,
         ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema, Implementation,
-        JsonObject, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
-        ServerCapabilities, ServerConfig, ServerRequest, Tool,
+        InputRequest, InputRequests, InputRequiredResult, JsonObject, ListToolsResult,
+        PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+        ServerRequest, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -237,9 +238,11 @@ impl Life {
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.sse_retry = config.sse_retry;
         let sessions = Arc::new(sessions);
+        let address = listener.local_addr();
         let tools = Tools {
             shared: shared.clone(),
             config: config.clone(),
+            name: address.expect("it is bound").to_string(),
         };
         let layer = Layer {
             shared: shared.clone(),
@@ -424,6 +427,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Tools {
     shared: Arc<Shared>,
     config: StreamableHttpServerConfig,
+    /// Which of several servers it is.
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -435,6 +440,12 @@ struct Work {
     steps: u32,
     #[serde(default)]
     rest: u64,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    action: String,
+    content: Option<Person>,
 }
 
 #[derive(Deserialize)]
@@ -472,7 +483,8 @@ impl ServerHandler for Tools {
             ),
             Tool::new(
                 "ask",
-                "Asks the user for a name and answers `hello <name>`.",
+                "Asks the user for a name and answers `hello <name>`; without sessions, with the \
+                 addresses of the server that asked and of the one that answers.",
                 object(ask),
             ),
         ]))
@@ -488,6 +500,7 @@ impl ServerHandler for Tools {
                 let work = parse(Value::Object(request.arguments.unwrap_or_default()))?;
                 self.work(work, context).await
             }
+            "ask" if is_stateless(&context) => return self.ask_in_rounds(&request),
             "ask" => ask(context).await,
             other => Err(ErrorData::invalid_params(
                 format!("there is no tool {other}"),
@@ -499,6 +512,29 @@ impl ServerHandler for Tools {
 }
 
 impl Tools {
+    /// Asks by its answer, and is called again with what was asked for: here, or at
+    /// another server.
+    fn ask_in_rounds(
+        &self,
+        request: &CallToolRequestParams,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let answers = request.input_responses.as_ref();
+        let Some(answer) = answers.and_then(|answers| answers.get("name")) else {
+            let question = InputRequest::Elicitation(ElicitRequest::new(question()?));
+            let asked = InputRequests::from([("name".to_owned(), question)]);
+            return Ok(InputRequiredResult::new(Some(asked), Some(self.name.clone())).into());
+        };
+        let Answer { action, content } = parse(answer.clone())?;
+        let text = match (&*action, content) {
+            ("accept", Some(Person { name })) => {
+                let asked = request.request_state.as_deref().unwrap_or_default();
+                format!("hello {name}, asked by {asked}, answered by {}", self.name)
+            }
+            _ => "declined".to_owned(),
+        };
+        Ok(say(text).into())
+    }
+
     async fn work(
         &self,
         Work {
@@ -548,8 +584,6 @@ async fn labour(ms: u64, steps: u32, rest: u64, context: &RequestContext<RoleSer
 }
 
 async fn ask(context: RequestContext<RoleServer>) -> Result<CallToolResult, ErrorData> {
-    let internal =
-        |error: &dyn std::fmt::Display| ErrorData::internal_error(error.to_string(), None);
     if context
         .client_capabilities()
         .is_none_or(|capabilities| capabilities.elicitation.is_none())
@@ -557,17 +591,10 @@ async fn ask(context: RequestContext<RoleServer>) -> Result<CallToolResult, Erro
         let text = "the client did not announce elicitation";
         return Ok(CallToolResult::error(vec![ContentBlock::text(text)]));
     }
-    let question = ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: "What is your name?".into(),
-        requested_schema: ElicitationSchema::builder()
-            .required_string("name")
-            .build()
-            .map_err(|error| internal(&error))?,
-    };
+    let question = ServerRequest::ElicitRequest(ElicitRequest::new(question()?));
     let answer = context
         .peer
-        .send_request(ServerRequest::ElicitRequest(ElicitRequest::new(question)))
+        .send_request(question)
         .await
         .map_err(|error| internal(&error))?;
     match answer {
@@ -578,6 +605,26 @@ async fn ask(context: RequestContext<RoleServer>) -> Result<CallToolResult, Erro
         ClientResult::ElicitResult(_) => Ok(say("declined")),
         _ => Err(internal(&"the client answered with something else")),
     }
+}
+
+fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.protocol_version();
+    version.is_some_and(|version| !version.has_initialize())
+}
+
+fn question() -> Result<ElicitRequestParams, ErrorData> {
+    Ok(ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: "What is your name?".into(),
+        requested_schema: ElicitationSchema::builder()
+            .required_string("name")
+            .build()
+            .map_err(|error| internal(&error))?,
+    })
+}
+
+fn internal(error: &dyn std::fmt::Display) -> ErrorData {
+    ErrorData::internal_error(error.to_string(), None)
 }
 
 fn say(text: impl Into<String>) -> CallToolResult {
