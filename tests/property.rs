@@ -52,6 +52,114 @@ proptest! {
         input.extend(lines.concat());
         harness::decode(&input).map_err(TestCaseError::fail)?;
     }
+
+    #[test]
+    fn the_reader_of_tools_agrees_with_a_naive_one(
+        tools in vec(tool(), 0..4),
+        around in vec(around(), 0..2),
+        arguments in arguments(),
+    ) {
+        let mut members = around;
+        members.push(format!(r#""tools" : [ {} ]"#, tools.join(" , ")));
+        let input = format!("{{{}}}\n{arguments}", members.join(","));
+        harness::tools(input.as_bytes()).map_err(TestCaseError::fail)?;
+    }
+}
+
+fn one_of(texts: &[&str]) -> prop::sample::Select<String> {
+    let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+    prop::sample::select(texts)
+}
+
+fn around() -> impl Strategy<Value = String> {
+    one_of(&[
+        r#""nextCursor":"c""#,
+        r#""nextCursor":null"#,
+        r#""tools":null"#,
+        r#""tools":[{"inputSchema":{"x-mcp-header":"A"}}]"#,
+        r#""[":1.0"#,
+        r#""tools ":[],"t\u006fols":[1]"#,
+    ])
+}
+
+fn tool() -> impl Strategy<Value = String> {
+    let name = one_of(&[r#""a""#, r#""b\u00e9""#, "1"]);
+    let whole = (name, schema()).prop_map(|(name, schema)| {
+        format!(r#"{{"name":{name}, "inputSchema":{{"properties":{schema}}} }}"#)
+    });
+    let bare = schema().prop_map(|schema| format!(r#"{{"inputSchema":{schema}}}"#));
+    prop_oneof![8 => whole, 1 => bare, 1 => one_of(&["1", "[]", "{}", "null"])]
+}
+
+/// Members of an object that is a schema, or the properties of one.
+fn schema() -> impl Strategy<Value = String> {
+    let leaf = one_of(&[
+        "true",
+        "{}",
+        "[]",
+        r#"{"type":"string","x-mcp-header":"A"}"#,
+        r#"{"type":"string","x-mcp-header":"A-1"}"#,
+        r#"{"x-mcp-header":"B","type":"integer"}"#,
+        r#"{"type":"boolean","\u0078-mcp-header":"C"}"#,
+        r#"{"type":"string"}"#,
+        r#"{"type":"number","x-mcp-header":"D"}"#,
+        r#"{"type":"string","x-mcp-header":"a b"}"#,
+    ]);
+    let key = one_of(&[
+        "a",
+        "b",
+        "c",
+        "a",
+        "b",
+        "c",
+        "properties",
+        "properties",
+        "properties",
+        "items",
+        "anyOf",
+        "$defs",
+        "default",
+        "x-mcp-header",
+        "\\u0061",
+    ]);
+    leaf.prop_recursive(5, 24, 4, move |inner| {
+        let members = vec((key.clone(), inner.clone()), 1..4).prop_map(|members| {
+            let members = members
+                .iter()
+                .map(|(key, value)| format!(r#""{key}":{value}"#));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        });
+        let elements = vec(inner, 0..3).prop_map(|elements| format!("[{}]", elements.join(",")));
+        prop_oneof![8 => members, 1 => elements]
+    })
+}
+
+fn arguments() -> impl Strategy<Value = String> {
+    let leaf = one_of(&[
+        "null",
+        "true",
+        "42",
+        "4.20e1",
+        "-0.0",
+        "0.5",
+        "9007199254740991",
+        "9007199254740992",
+        r#""""#,
+        r#""text""#,
+        r#"" é\n""#,
+        r#""=?base64?eA==?=""#,
+        "[1]",
+        r#""\ud800""#,
+    ]);
+    let key = one_of(&["a", "b", "c", "a", "\\u0061", "properties", "x-mcp-header"]);
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        vec((key.clone(), inner), 0..4).prop_map(|members| {
+            let members = members
+                .iter()
+                .map(|(key, value)| format!(r#""{key}":{value}"#));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        })
+    })
 }
 
 /// A line of an event stream, or what could be taken for one.
@@ -272,6 +380,13 @@ fn the_corpus_of_the_machine_replays() {
 fn the_corpus_of_the_decoder_replays() {
     replay("sse", |input| {
         harness::decode(input).expect("the decoders agree")
+    });
+}
+
+#[test]
+fn the_corpus_of_the_reader_of_tools_replays() {
+    replay("tools", |input| {
+        harness::tools(input).expect("the readers agree")
     });
 }
 

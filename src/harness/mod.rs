@@ -5,12 +5,14 @@
 //! [`Connection`](crate::Connection) through its public API alone, and has a
 //! separately written model look at everything that an observer can see. The
 //! model knows the rules of what may be seen, and nothing of how the machine
-//! keeps them. [`decode`] does the same for the decoder of event streams.
+//! keeps them. [`decode`] does the same for the decoder of event streams,
+//! [`tools`](tools()) for the reader of lists of tools and of arguments.
 #![allow(
     missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "a test: what goes wrong here is to be seen at once"
 )]
@@ -24,7 +26,9 @@ mod run;
 mod setup;
 mod sse;
 mod story;
+mod tools;
 
 pub use run::run;
 pub use sse::decode;
 pub use story::{Story, Violation};
+pub use tools::tools;

@@ -1,0 +1,104 @@
+//! JSON taken apart one level at a time: nothing is built, nothing nests, and of any valid text
+//! nothing is refused.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A member's name as bytes: a lone surrogate, which is no text in Rust, is a name like any other.
+pub(super) struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, [u8]>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// Hands out the members of an object in order. Whether the text is an object.
+pub(super) fn members<'a>(text: &'a str, take: impl FnMut(Cow<'a, [u8]>, &'a RawValue)) -> bool {
+    struct Each<F>(F);
+
+    impl<'de, F: FnMut(Cow<'de, [u8]>, &'de RawValue)> Visitor<'de> for Each<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some(name) = map.next_key_seed(Name)? {
+                (self.0)(name, map.next_value()?);
+            }
+            Ok(())
+        }
+    }
+
+    serde_json::Deserializer::from_str(text)
+        .deserialize_map(Each(take))
+        .is_ok()
+}
+
+/// Hands out the elements of an array in order. Whether the text is an array.
+pub(super) fn elements<'a>(text: &'a str, take: impl FnMut(&'a RawValue)) -> bool {
+    struct Each<F>(F);
+
+    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Each<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
+            while let Some(element) = array.next_element()? {
+                (self.0)(element);
+            }
+            Ok(())
+        }
+    }
+
+    serde_json::Deserializer::from_str(text)
+        .deserialize_seq(Each(take))
+        .is_ok()
+}
+
+/// The value of a member. Of several with one name it is the last, as in nearly every server.
+pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
+    let mut found = None;
+    members(text, |key, value| {
+        if *key == *name.as_bytes() {
+            found = Some(value);
+        }
+    });
+    found
+}
+
+/// The text of a string. `None` of anything else, and of one with a lone surrogate.
+pub(super) fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(value.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
