@@ -290,6 +290,9 @@ pub struct Limits {
     /// Resources subscribed to, which are remembered for the next session.
     /// Default: 1024.
     pub subscriptions: usize,
+    /// Bytes in what is remembered of tools: which arguments go into which headers
+    /// (2026-07-28, server/tools: x-mcp-header). Default: 1 MiB, some thousand tools.
+    pub tool_headers: usize,
     /// Unread notifications and asks; at this number the streams of calls are not read
     /// on. The listening stream is: there the oldest give way, see
     /// [`Event::Gap`](crate::Event::Gap).
@@ -327,6 +330,7 @@ impl Default for Limits {
             open_asks: 256,
             rounds: 10,
             subscriptions: 1024,
+            tool_headers: 1 << 20,
             unread: 256,
             unread_bytes: 1 << 20,
             line: 16 << 20,

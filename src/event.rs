@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::error::{Error, RpcError};
+use crate::error::{Error, Reason, RpcError};
 use crate::wire::jsonrpc::Members;
 use crate::{CallId, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket};
 
@@ -97,6 +97,26 @@ pub enum Event {
     },
     /// The listening stream is open again.
     StreamRestored,
+    /// A tool was taken out of the result of a `tools/list`, as the protocol demands: what
+    /// its schema says of headers breaks the rules (2026-07-28, server/tools:
+    /// x-mcp-header). The other tools are in the result.
+    ToolRejected(RejectedTool),
+}
+
+/// A tool that was taken out of a list.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RejectedTool {
+    /// Its name, as the server wrote it; empty if it has none.
+    pub name: String,
+    /// Why: [`Peer::ToolSchema`](crate::Peer::ToolSchema).
+    pub why: Reason,
+}
+
+impl fmt::Debug for RejectedTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RejectedTool({}: {})", known(&self.name), self.why)
+    }
 }
 
 /// A question of the server.

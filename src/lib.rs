@@ -122,7 +122,9 @@ pub use error::{
     Clock, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Mistake, Misuse,
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
 };
-pub use event::{Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal};
+pub use event::{
+    Ask, Changed, Event, LossCause, Message, Ready, RejectedTool, Reply, Subject, Withdrawal,
+};
 pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;

@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) rounds: Rounds,
     /// Whether the server named other revisions once already.
     pub(super) renegotiated: bool,
+    /// Whether its headers were made anew once already.
+    pub(super) repaired: bool,
     /// The worst of its sendings so far.
     pub(super) delivery: Delivery,
     pub(super) idempotent: bool,
@@ -65,6 +67,8 @@ pub(super) enum State {
     Asked,
     /// Its stream broke off; to be resumed, now or after a delay.
     Cut,
+    /// Refused because headers and body differ; waits for the list of tools.
+    Mismatched(Box<Reply>),
     /// Refused with a suspicious 400; waits for what a ping finds out.
     Suspended(Box<Refusal>),
 }
@@ -125,6 +129,7 @@ impl Connection {
                 stream: Stream::default(),
                 rounds: Rounds::default(),
                 renegotiated: false,
+                repaired: false,
                 delivery: Delivery::NotSent,
                 idempotent: options.idempotent,
                 restores: self.is_restoring(),

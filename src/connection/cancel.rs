@@ -36,9 +36,12 @@ impl Connection {
         let sent = match call.state {
             State::Sent(exchange) => Some(Some(exchange)),
             State::Cut => Some(None),
-            State::Asked | State::Waiting | State::Delayed | State::Held | State::Suspended(_) => {
-                None
-            }
+            State::Asked
+            | State::Waiting
+            | State::Delayed
+            | State::Held
+            | State::Mismatched(_)
+            | State::Suspended(_) => None,
         };
         let (request, generation) = (call.request, call.generation);
         let resumes = self.binding().resumes() && call.stream.resumes_from().is_some();

@@ -46,7 +46,7 @@ impl Connection {
         };
         let delivery = match call.state {
             State::Asked | State::Sent(_) | State::Cut => Delivery::Unknown,
-            State::Suspended(_) => Delivery::Rejected,
+            State::Mismatched(_) | State::Suspended(_) => Delivery::Rejected,
             State::Waiting | State::Delayed | State::Held => Delivery::NotSent,
         };
         self.events.forget(id);
@@ -82,6 +82,7 @@ impl Connection {
             | Purpose::Initialized
             | Purpose::Listen
             | Purpose::Ping
+            | Purpose::Refresh
             | Purpose::Restore(_)
             | Purpose::Resume(_)
             | Purpose::Subscribe => self.abort(id),

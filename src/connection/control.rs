@@ -60,6 +60,7 @@ impl Connection {
             | Purpose::Initialize(_)
             | Purpose::Listen
             | Purpose::Ping
+            | Purpose::Refresh
             | Purpose::Restore(_)
             | Purpose::Resume(_)
             | Purpose::Subscribe => {}
@@ -96,6 +97,7 @@ impl Connection {
                 });
             }
             Purpose::Cancel(cancelling) => self.abort_cancelled(cancelling.exchange),
+            Purpose::Refresh => self.refresh_failed(),
             Purpose::Restore(restore) => self.not_restored(restore, error),
             Purpose::Abandoned
             | Purpose::Call(_)
@@ -127,6 +129,11 @@ impl Connection {
                 let suspicion = self.suspect();
                 suspicion.codes.insert(refusal.code());
                 suspicion.control.push((purpose, error));
+            }
+            (Verdict::Follow(to), Purpose::Refresh) => {
+                if !self.redirect_refresh(to) {
+                    self.refresh_failed();
+                }
             }
             (Verdict::Follow(to), purpose) => {
                 if let Some(purpose) = self.redirect_control(purpose, to) {

@@ -279,7 +279,11 @@ impl Connection {
             _ => StatusCode::OK,
         };
         let expected = match exchange.purpose {
-            Purpose::Call(_) | Purpose::Ping | Purpose::Restore(_) | Purpose::Subscribe => true,
+            Purpose::Call(_)
+            | Purpose::Ping
+            | Purpose::Refresh
+            | Purpose::Restore(_)
+            | Purpose::Subscribe => true,
             Purpose::Discover | Purpose::Initialize(_) => stream == id,
             _ => false,
         };

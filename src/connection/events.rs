@@ -71,7 +71,12 @@ impl Events {
         }
         if self.lifecycle > LIFECYCLE {
             // Of these there may be many at once.
-            let least = |queued: &Queued| matches!(queued.event, Event::NotRestored { .. });
+            let least = |queued: &Queued| {
+                matches!(
+                    queued.event,
+                    Event::NotRestored { .. } | Event::ToolRejected(_)
+                )
+            };
             if !self.drop_oldest(least) {
                 self.drop_oldest(|queued| self::class(&queued.event) == Class::Lifecycle);
             }
@@ -248,7 +253,8 @@ fn class(event: &Event) -> Class {
         | Event::StreamDegraded { .. }
         | Event::StreamEnded
         | Event::StreamNotOffered { .. }
-        | Event::StreamRestored => Class::Lifecycle,
+        | Event::StreamRestored
+        | Event::ToolRejected(_) => Class::Lifecycle,
     }
 }
 

@@ -62,6 +62,8 @@ pub(super) enum Purpose {
     Listen,
     Notification(Notice),
     Ping,
+    /// `tools/list`, because a server said that headers and body differ.
+    Refresh,
     Restore(Box<Restore>),
     /// The GET that takes up a call's stream.
     Resume(CallId),
@@ -78,6 +80,7 @@ impl Purpose {
             | Self::Delete
             | Self::Notification(_)
             | Self::Ping
+            | Self::Refresh
             | Self::Restore(_) => true,
             Self::Abandoned
             | Self::Call(_)
@@ -100,6 +103,7 @@ impl Purpose {
                 | Self::Discover
                 | Self::Initialize(_)
                 | Self::Ping
+                | Self::Refresh
                 | Self::Restore(_)
                 | Self::Subscribe
         )

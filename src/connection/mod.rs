@@ -34,6 +34,7 @@ mod stream;
 mod subscription;
 mod suspicion;
 mod timers;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -56,6 +57,7 @@ use self::restoring::Restoring;
 use self::session::Session;
 use self::suspicion::Suspicion;
 use self::timers::{Timer, Timers};
+use self::tools::Tools;
 use crate::error::{Error, Failure, Mistake, Misuse};
 use crate::id::{Tag, Tagged};
 use crate::wire::jsonrpc::ProgressToken;
@@ -108,6 +110,7 @@ pub struct Connection {
     resumes: BTreeSet<CallId>,
     listening: Listener,
     restoring: Restoring,
+    tools: Tools,
     /// How many of them are control traffic.
     control_exchanges: usize,
     /// Streams that wait for room.
@@ -195,6 +198,7 @@ impl Connection {
             resumes: BTreeSet::new(),
             listening: Listener::default(),
             restoring: Restoring::default(),
+            tools: Tools::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
             served: ExchangeId::new(Tag(0), 0),

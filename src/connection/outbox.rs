@@ -29,6 +29,7 @@ enum Intent {
     Ping,
     Notice,
     Restore,
+    Refresh,
     Call,
     Resume,
     Listen,
@@ -57,6 +58,7 @@ impl Connection {
             (control && open && ping, Intent::Ping),
             (control && open && !self.notices.is_empty(), Intent::Notice),
             (control && open && self.restoring.is_due(), Intent::Restore),
+            (control && open && self.tools.is_due(), Intent::Refresh),
             (open && !self.waiting.is_empty(), Intent::Call),
             (open && !self.resumes.is_empty(), Intent::Resume),
             (open && self.listening.is_due(), Intent::Listen),
@@ -133,6 +135,12 @@ impl Connection {
                 }
                 Intent::Restore => {
                     let Some(built) = self.build_restore() else {
+                        continue;
+                    };
+                    built
+                }
+                Intent::Refresh => {
+                    let Some(built) = self.build_refresh() else {
                         continue;
                     };
                     built

@@ -7,6 +7,7 @@ use super::exchange::{Purpose, answered};
 use super::negotiation::UNSUPPORTED_VERSION;
 use super::stream::Ending;
 use super::suspicion::Finding;
+use super::tools::HEADER_MISMATCH;
 use crate::error::{Delivery, Error, Refused, RpcError};
 use crate::event::{LossCause, Reply};
 use crate::wire::binding::Binding;
@@ -34,6 +35,10 @@ impl Connection {
                     self.not_restored(&restore, error);
                 }
             }
+            Purpose::Refresh => match outcome {
+                Ok(result) => self.refreshed(&result),
+                Err(_) => self.refresh_failed(),
+            },
             Purpose::Subscribe => self.subscription_answered(outcome, status),
             Purpose::Abandoned
             | Purpose::Answer(_)
@@ -54,6 +59,9 @@ impl Connection {
             (Binding::Stateless, Ok(_)) => self.result_came(call, reply),
             (Binding::Stateless, Err(rpc)) if rpc.code == UNSUPPORTED_VERSION => {
                 self.renegotiate_call(call, reply);
+            }
+            (Binding::Stateless, Err(rpc)) if rpc.code == HEADER_MISMATCH => {
+                self.headers_mismatched(call, reply);
             }
             (Binding::Session | Binding::Stateless, _) => self.reply(call, reply),
         }

@@ -13,7 +13,7 @@ use crate::event::Reply;
 use crate::wire::binding::Binding;
 use crate::wire::jsonrpc::{self, Members};
 use crate::wire::meta::{self, Carried, Stamp};
-use crate::wire::request;
+use crate::wire::{request, value};
 use crate::{CallId, RawJson, Revision};
 
 /// The levels of log messages (server/utilities/logging).
@@ -72,16 +72,22 @@ impl Connection {
     fn alone(
         &self,
         (target, own_headers): (Option<&Uri>, Option<&HeaderMap>),
-        (method, params): (&str, Option<&RawJson>),
+        (method, given): (&str, Option<&RawJson>),
         carried: Option<Carried<'_>>,
         (revision, stamp): (Revision, &Stamp),
     ) -> Result<Request<Bytes>, Mistake> {
-        let params = meta::params(params, stamp, carried);
+        let params = meta::params(given, stamp, carried);
         let body = jsonrpc::request(self.next_request_id(), method, Some(&params));
         let mut envelope = self.envelope(target, own_headers, None);
         envelope.revision = Some(revision);
         let mut request = envelope.post(body);
         request::describe(&mut request, method)?;
+        if let Some(name) = value::name_of(method, given) {
+            request.headers_mut().insert(request::NAME, name);
+        }
+        if method == "tools/call" {
+            request.headers_mut().extend(self.tools.headers(given)?);
+        }
         Ok(request)
     }
 

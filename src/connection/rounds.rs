@@ -8,6 +8,7 @@ use super::Connection;
 use super::ask::Asker;
 use super::call::State;
 use super::timers::Timer;
+use super::tools::LIST;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Peer, Reason, Refused, RpcError};
 use crate::event::Reply;
 use crate::wire::jsonrpc::Members;
@@ -61,6 +62,9 @@ impl Connection {
                 }
             }
             (Ok(Kind::Other(name)), _) if !self.has_extensions() => Peer::ResultType(name).into(),
+            (Ok(_), _) if self.calls.get(&id).is_some_and(|call| call.method == LIST) => {
+                return self.tools_came(id, reply);
+            }
             (Ok(_), _) => return self.reply(id, reply),
             (Err(peer), _) => peer.into(),
         };

@@ -46,6 +46,11 @@ impl Misuse {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Mistake {
+    /// An argument that cannot go into the header into which its tool's schema wants it
+    /// (2026-07-28, transports/streamable-http: custom headers from tool parameters); the
+    /// text says why.
+    #[error("{0}")]
+    Argument(String),
     /// Body or end of an answer whose head was not reported.
     #[error("the answer's head was not reported yet")]
     BodyBeforeHead,

@@ -194,7 +194,8 @@ impl Error {
                 | LimitKind::Line
                 | LimitKind::OpenAsks
                 | LimitKind::Rounds
-                | LimitKind::Subscriptions => Remedy::Correct,
+                | LimitKind::Subscriptions
+                | LimitKind::ToolHeaders => Remedy::Correct,
             },
             Reason::Peer(_) => Remedy::GiveUp,
             Reason::Refused(refused) => match refused {

@@ -129,6 +129,8 @@ pub enum LimitKind {
     Rounds,
     /// [`Limits::subscriptions`](crate::Limits::subscriptions).
     Subscriptions,
+    /// [`Limits::tool_headers`](crate::Limits::tool_headers).
+    ToolHeaders,
 }
 
 impl LimitKind {
@@ -145,6 +147,7 @@ impl LimitKind {
             Self::OpenNotifications => "open notifications",
             Self::Rounds => "rounds of questions for one call",
             Self::Subscriptions => "resource subscriptions",
+            Self::ToolHeaders => "bytes in what is remembered of tools' headers",
         }
     }
 }
@@ -244,6 +247,10 @@ pub enum Peer {
         /// What the deserializer said.
         why: String,
     },
+    /// A tool whose schema wants headers in a way that breaks the rules (2026-07-28,
+    /// server/tools: x-mcp-header); the text says which.
+    #[error("the server lists a tool that cannot be called: {0}")]
+    ToolSchema(String),
     /// A JSON answer that is not the reply to the request.
     #[error("the server's answer is not the reply to this request")]
     WrongReply,

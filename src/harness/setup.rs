@@ -57,6 +57,7 @@ impl Setup {
                 batch: 4 + source.below(4),
                 initialize: 350,
                 rounds: 2,
+                tool_headers: 100,
                 buffers: 400 + source.below(1500),
             }
         } else {

@@ -26,6 +26,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) revision: Option<Revision>,
 }
 
+pub(crate) const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// Says in the headers what a message is about (2026-07-28, transports/streamable-http:

@@ -1,5 +1,7 @@
 //! Values of `Mcp-Name` and `Mcp-Param-*` (2026-07-28, transports, value encoding).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -34,6 +36,11 @@ fn encoded(text: &str) -> HeaderValue {
     let value = [PREFIX, &STANDARD.encode(text), SUFFIX].concat();
     // Base64 fits into any header.
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("=?base64??="))
+}
+
+/// The tool that the params of a call name.
+pub(crate) fn tool_of(params: &RawJson) -> Option<Cow<'_, str>> {
+    object::string(object::member(params.as_str(), "name")?)
 }
 
 /// What `Mcp-Name` says about a request: which of the things behind the method it is about.

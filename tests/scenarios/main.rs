@@ -42,6 +42,7 @@ mod storms;
 mod streams;
 mod subscriptions;
 mod time;
+mod tools;
 mod unread;
 mod work;
 mod world;

@@ -66,6 +66,10 @@ pub(crate) enum Record<'a> {
     StreamEnded,
     StreamNotOffered,
     StreamRestored,
+    ToolRejected {
+        name: &'a str,
+        text: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -125,6 +129,10 @@ impl<'a> Record<'a> {
             Event::StreamEnded => Self::StreamEnded,
             Event::StreamNotOffered { .. } => Self::StreamNotOffered,
             Event::StreamRestored => Self::StreamRestored,
+            Event::ToolRejected(tool) => Self::ToolRejected {
+                name: &tool.name,
+                text: tool.why.to_string(),
+            },
             _ => return None,
         })
     }

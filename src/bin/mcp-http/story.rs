@@ -1,7 +1,8 @@
 //! What people are told, on stderr: `<` before the server's words, `*` before ours.
 
 use mcp_http::{
-    Error, Event, LossCause, Message, RawJson, Ready, Reason, Remedy, Revision, Subject,
+    Error, Event, LossCause, Message, RawJson, Ready, Reason, RejectedTool, Remedy, Revision,
+    Subject,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +65,9 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
         Event::StreamNotOffered { .. } => {
             Told::Verbose("* the server offers no listening stream".to_owned())
         }
+        Event::ToolRejected(RejectedTool { name, why, .. }) => Told::Always(plain(&format!(
+            "* the tool `{name}` is left out of the list: {why}"
+        ))),
         Event::StreamRestored => Told::Verbose("* the listening stream is open again".to_owned()),
         _ => return None,
     })

@@ -285,7 +285,7 @@ impl Model {
                 Ok(())
             }
             Event::NotRestored { method, params, .. } => self.not_restored(method, params),
-            Event::Listening { .. } | Event::StreamEnded => {
+            Event::Listening { .. } | Event::StreamEnded | Event::ToolRejected(_) => {
                 Err("of a stream that nobody asked for".to_owned())
             }
             Event::StreamNotOffered { .. } => self.told_not_offered(),

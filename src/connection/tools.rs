@@ -1,0 +1,212 @@
+//! Tools: which of their arguments go into headers, learned from every `tools/list`; and a
+//! list read anew when a server says that headers and body differ (2026-07-28,
+//! transports/streamable-http: custom headers from tool parameters).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request};
+use serde_json::json;
+
+use super::Connection;
+use super::call::State;
+use super::exchange::{Purpose, answered};
+use super::route::Route;
+use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Peer};
+use crate::event::{RejectedTool, Reply};
+use crate::wire::mirror::Mirrored;
+use crate::wire::result::{self, Kind};
+use crate::wire::tools::{self, Rejected, ToolList};
+use crate::wire::value;
+use crate::{CallId, Event, RawJson, Resend};
+
+pub(super) const LIST: &str = "tools/list";
+/// `HeaderMismatch` (2026-07-28, basic: error codes).
+pub(super) const HEADER_MISMATCH: i64 = -32020;
+/// Pages of one list: a server that always has another one is not to keep calls waiting.
+const PAGES: usize = 100;
+
+/// What is known of a server's tools.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tools {
+    /// Those of which some arguments go into headers.
+    mirrored: BTreeMap<String, Mirrored>,
+    bytes: usize,
+    refresh: Option<Refresh>,
+}
+
+/// A list that is being read anew.
+#[derive(Clone, Debug, Default)]
+struct Refresh {
+    /// The next page is to be asked for.
+    due: bool,
+    cursor: Option<RawJson>,
+    pages: usize,
+    route: Route,
+}
+
+impl Tools {
+    /// Whether a page is to be asked for.
+    pub(super) fn is_due(&self) -> bool {
+        self.refresh.as_ref().is_some_and(|refresh| refresh.due)
+    }
+
+    /// The headers of a call with these params.
+    pub(super) fn headers(
+        &self,
+        params: Option<&RawJson>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Mistake> {
+        let mirrored = params
+            .and_then(value::tool_of)
+            .and_then(|name| self.mirrored.get(&*name));
+        let headers = mirrored.map(|mirrored| mirrored.headers(params));
+        headers
+            .unwrap_or(Ok(Vec::new()))
+            .map_err(|why| Mistake::Argument(why.to_string()))
+    }
+
+    /// Takes note of a page.
+    ///
+    /// # Errors
+    /// If there is no room for all of it.
+    fn learn(&mut self, list: &ToolList<'_>, value: usize) -> Result<(), LimitExceeded> {
+        for tool in &list.tools {
+            if let Some(before) = self.mirrored.remove(&*tool.name) {
+                self.bytes = self.bytes.saturating_sub(size(&tool.name, &before));
+            }
+            if tool.mirrored.is_empty() {
+                continue;
+            }
+            let size = size(&tool.name, &tool.mirrored);
+            if self.bytes.saturating_add(size) > value {
+                let kind = LimitKind::ToolHeaders;
+                return Err(LimitExceeded { kind, value });
+            }
+            self.bytes = self.bytes.saturating_add(size);
+            let name = tool.name.clone().into_owned();
+            self.mirrored.insert(name, tool.mirrored.clone());
+        }
+        Ok(())
+    }
+}
+
+fn size(name: &str, mirrored: &Mirrored) -> usize {
+    name.len().saturating_add(mirrored.bytes())
+}
+
+impl Connection {
+    /// A list of tools is the reply to a call: what is in it is learned, and tools whose
+    /// schemas break the rules are taken out.
+    pub(super) fn tools_came(&mut self, call: CallId, mut reply: Reply) {
+        let Ok(result) = &reply.outcome else {
+            return self.reply(call, reply);
+        };
+        // What is no list is for the application to judge.
+        let Ok(list) = tools::read(result) else {
+            return self.reply(call, reply);
+        };
+        if let Err(exceeded) = self.tools.learn(&list, self.config.limits.tool_headers) {
+            let error = Error::new(exceeded, Delivery::Unknown);
+            return self.fail_call(call, error.with_answer(answered(reply.status)));
+        }
+        for Rejected { name, why } in &list.rejected {
+            self.events.push(Event::ToolRejected(RejectedTool {
+                name: name.as_deref().unwrap_or_default().to_owned(),
+                why: Peer::ToolSchema(why.to_string()).into(),
+            }));
+        }
+        if let Some(kept) = list.rewritten {
+            reply.outcome = Ok(kept);
+        }
+        self.reply(call, reply);
+    }
+
+    /// The server says that the headers of a call are not what its body says. Once, the
+    /// list of tools is read anew, and the call goes out once more.
+    pub(super) fn headers_mismatched(&mut self, id: CallId, reply: Reply) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let repairs = call.method == "tools/call" && call.resend == Resend::Allowed;
+        if !repairs || std::mem::replace(&mut call.repaired, true) {
+            return self.reply(id, reply);
+        }
+        call.delivery = call.delivery.max(Delivery::Rejected);
+        call.state = State::Mismatched(Box::new(reply));
+        self.tools.refresh.get_or_insert_with(|| Refresh {
+            due: true,
+            ..Refresh::default()
+        });
+    }
+
+    /// The request for the next page.
+    pub(super) fn build_refresh(&mut self) -> Option<(Purpose, Request<Bytes>)> {
+        let refresh = self.tools.refresh.as_mut()?;
+        refresh.due = false;
+        let target = refresh.route.target().cloned();
+        refresh.route.restart();
+        let cursor = refresh.cursor.as_ref();
+        let params = cursor.and_then(|cursor| RawJson::new(&json!({ "cursor": cursor })).ok());
+        match self.stand_alone(target.as_ref(), LIST, params.as_ref()) {
+            Some(request) => Some((Purpose::Refresh, request)),
+            None => {
+                self.refresh_failed();
+                None
+            }
+        }
+    }
+
+    /// A page came.
+    pub(super) fn refreshed(&mut self, result: &RawJson) {
+        let limit = self.config.limits.tool_headers;
+        let list = match result::kind(result) {
+            Ok(Kind::Complete) => tools::read(result).ok(),
+            _ => None,
+        };
+        let (Some(list), Some(refresh)) = (list, self.tools.refresh.as_mut()) else {
+            return self.refresh_failed();
+        };
+        let next = list.next_cursor.map(|cursor| result.part(cursor));
+        refresh.pages = refresh.pages.saturating_add(1);
+        let goes_on = next.is_some() && next != refresh.cursor && refresh.pages < PAGES;
+        refresh.cursor = next;
+        refresh.due = goes_on;
+        if self.tools.learn(&list, limit).is_err() {
+            return self.refresh_failed();
+        }
+        if !goes_on {
+            self.tools.refresh = None;
+            for (id, _) in self.mismatched() {
+                self.queue(id);
+            }
+        }
+    }
+
+    /// The list cannot be had: the refusals stand.
+    pub(super) fn refresh_failed(&mut self) {
+        self.tools.refresh = None;
+        for (id, reply) in self.mismatched() {
+            self.reply(id, reply);
+        }
+    }
+
+    /// Asks for the page where a redirect leads. Says whether it does.
+    pub(super) fn redirect_refresh(&mut self, to: http::Uri) -> bool {
+        let refresh = self.tools.refresh.as_mut();
+        refresh.is_some_and(|refresh| {
+            let follows = refresh.route.follow(to);
+            refresh.due |= follows;
+            follows
+        })
+    }
+
+    /// The calls that wait for the list, and what they were refused with.
+    fn mismatched(&self) -> Vec<(CallId, Reply)> {
+        let refused = self.calls.iter();
+        let refused = refused.filter_map(|(id, call)| match &call.state {
+            State::Mismatched(reply) => Some((*id, (**reply).clone())),
+            _ => None,
+        });
+        refused.collect()
+    }
+}
