@@ -59,7 +59,7 @@ impl Connection {
             return Ok(());
         };
         match exchange.reading {
-            Reading::Head => exchange.heard = self.now,
+            Reading::Head => exchange.heard(self.now),
             Reading::Ignored(_) => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
@@ -192,7 +192,7 @@ impl Connection {
             return Ok(());
         };
         if !matches!(exchange.reading, Reading::Head) {
-            exchange.heard = self.now;
+            exchange.heard(self.now);
         }
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
