@@ -254,7 +254,6 @@ impl Connection {
             Ending::Clean if !self.binding().resumes() => Ending::Failed(None),
             ending => ending,
         };
-        let answered = self.listening.stream.is_open();
         let delay = self
             .listening
             .stream
@@ -264,10 +263,6 @@ impl Connection {
         if degraded && !std::mem::replace(&mut self.listening.degraded, true) {
             let error = error.of_listening();
             self.events.push(Event::StreamDegraded { error });
-        }
-        if delay.is_none() && answered {
-            // The server takes up nothing from there.
-            self.listening.stream.forget_cursor();
         }
         self.listening.route = Route::default();
         self.listening.state = State::Waiting;

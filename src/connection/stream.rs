@@ -77,11 +77,6 @@ impl Stream {
         std::mem::take(&mut self.known)
     }
 
-    /// Whether its exchange was answered with a stream.
-    pub(super) fn is_open(&self) -> bool {
-        self.opened.is_some()
-    }
-
     /// A message came: no reason to slow down.
     pub(super) fn bore(&mut self) {
         self.fruitful = true;

@@ -683,3 +683,24 @@ fn its_404_is_not_said_to_have_carried_no_session() {
     assert!(!text.contains("no session id was sent"), "{text}");
     assert!(text.contains("404"), "{text}");
 }
+
+#[test]
+fn what_is_not_waited_for_is_taken_up_where_it_was() {
+    let (mut w, get) = World::listening();
+    w.event_with_id(&get, "9", &log("x"));
+    w.chunk(&get, "retry: 600000\n\n");
+    w.end(&get);
+    assert_eq!(w.wait_for("GET").cursor(), Some("9"));
+}
+
+#[test]
+fn a_proxy_that_cuts_it_off_five_times_does_not_forget_where_it_was() {
+    let (mut w, mut get) = World::listening();
+    w.event_with_id(&get, "9", &log("x"));
+    for cut in 0..6 {
+        w.fail(&get, reset());
+        get = w.wait_for("GET");
+        assert_eq!(get.cursor(), Some("9"), "{cut}");
+        w.answer(&get, 200).stream(&[]);
+    }
+}
