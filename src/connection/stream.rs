@@ -30,7 +30,8 @@ pub(super) struct Stream {
     failures: u32,
     /// How long it lived, all exchanges since the last failure together.
     lived: Duration,
-    /// Whether the delay before the next exchange is one that nobody asked for.
+    /// Whether the delay before the next exchange is due to a failure, and not one that
+    /// the server asked for when it refused the last one.
     backs_off: bool,
     barren: u32,
     /// When its exchange was answered; nothing before that.
@@ -160,7 +161,6 @@ impl Stream {
             Ending::Failed(after) => after.or(self.told),
         };
         let polling = ending == Ending::Clean && told.is_some();
-        self.backs_off = told.is_none();
         if !polling {
             self.failures = self.failures.saturating_add(1);
             self.lived = Duration::ZERO;
@@ -171,6 +171,8 @@ impl Stream {
         }
         // Polling costs no budget, not even one that is spent.
         let goes_on = (polling || self.failures < FAILURES) && delay <= CEILING;
+        let asked = matches!(ending, Ending::Failed(Some(_)));
+        self.backs_off = !polling && !(asked && goes_on);
         goes_on.then_some(delay)
     }
 }
