@@ -661,3 +661,51 @@ fn the_cause_of_a_loss_that_a_get_showed_is_the_pings() {
         cause
     }));
 }
+
+#[test]
+fn what_a_lost_session_never_answered_holds_up_nothing_in_the_next() {
+    let mut w = World::ready();
+    for n in 0..16 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    lose(&mut w);
+    w.recover("s2");
+    assert_eq!(restored(&w).len(), 16);
+    w.answer_all("tools/call", 404);
+    let from = w.sent.len();
+    w.recover("s3");
+    let since = w.sent_since(from);
+    let again = since.iter().filter(|it| *it == "resources/subscribe");
+    assert_eq!(again.count(), 16, "{since:?}");
+}
+
+#[test]
+fn what_a_lost_session_refuses_late_says_nothing_of_the_next() {
+    let mut w = World::ready();
+    subscribed(&mut w, "x:1");
+    lose(&mut w);
+    w.recover("s2");
+    let old = w.take("resources/subscribe");
+    w.answer_all("tools/call", 404);
+    assert!(w.aborted.contains(&old.exchange));
+    w.recover("s3");
+    w.answer(&old, 503).empty();
+    w.succeed("resources/subscribe");
+    let told = |event: &Event| matches!(event, Event::NotRestored { .. });
+    assert!(!w.events.iter().any(told), "{:?}", w.events);
+}
+
+/// A resource of the old session is given up on a stream that outlives it.
+#[test]
+fn what_was_unsubscribed_from_on_a_dead_sessions_stream_is_given_up_in_the_new_one() {
+    let mut w = World::ready();
+    subscribed(&mut w, "x:1");
+    ask_for(&mut w, "resources/unsubscribe", json!({ "uri": "x:1" }));
+    let given_up = w.take("resources/unsubscribe");
+    w.answer(&given_up, 200).stream(&[]);
+    lose(&mut w);
+    w.recover("s2");
+    w.succeed("resources/subscribe");
+    w.event(&given_up, &result(given_up.rpc_id(), json!({})));
+    assert!(w.has("resources/unsubscribe"), "{:?}", w.open_methods());
+}
