@@ -50,12 +50,39 @@ impl Connection {
 
     /// Puts a call among those that wait to be sent.
     pub(super) fn queue(&mut self, id: CallId) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.state = State::Waiting;
-            self.waiting.insert(id);
+        if self.calls.contains_key(&id) {
+            self.line_up(id);
             let patient = self.patience(id).is_some();
             self.want_session(patient);
             self.fail_if_hopeless(id);
+        }
+    }
+
+    /// Puts a call into its place: behind what a new session is asked for anew, if it was
+    /// refused with the old one.
+    fn line_up(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.state = State::Waiting;
+        if call.losses > 0 && !self.restoring.due.is_empty() {
+            self.behind.insert(id);
+        } else {
+            self.waiting.insert(id);
+        }
+    }
+
+    /// There is a new session, and it is known what it is to be asked for.
+    pub(super) fn line_up_anew(&mut self) {
+        for id in std::mem::take(&mut self.waiting) {
+            self.line_up(id);
+        }
+    }
+
+    /// At the end of each turn: all that was to be asked for may have left.
+    pub(super) fn release_behind(&mut self) {
+        if self.restoring.due.is_empty() {
+            self.waiting.append(&mut self.behind);
         }
     }
 
@@ -72,17 +99,21 @@ impl Connection {
             if call.refused && matches!(call.state, State::Waiting) {
                 call.state = State::Held;
                 self.waiting.remove(id);
+                self.behind.remove(id);
             }
         }
     }
 
     pub(super) fn release_held(&mut self) {
+        let mut held = Vec::new();
         for (id, call) in &mut self.calls {
             call.refused = false;
             if matches!(call.state, State::Held) {
-                call.state = State::Waiting;
-                self.waiting.insert(*id);
+                held.push(*id);
             }
+        }
+        for id in held {
+            self.line_up(id);
         }
     }
 

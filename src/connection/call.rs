@@ -185,6 +185,7 @@ impl Connection {
     fn close_call(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
+        self.behind.remove(&id);
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
         self.timers.clear(Timer::Call(id));

@@ -97,6 +97,8 @@ pub struct Connection {
     calls: BTreeMap<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
     waiting: BTreeSet<CallId>,
+    /// Calls that leave then too, but behind what the session is asked for anew.
+    behind: BTreeSet<CallId>,
     tokens: BTreeMap<ProgressToken, CallId>,
     asks: BTreeMap<Ticket, Ask>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
@@ -184,6 +186,7 @@ impl Connection {
             suspicion: None,
             calls: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            behind: BTreeSet::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
             exchanges: BTreeMap::new(),
@@ -418,6 +421,7 @@ impl Connection {
         while std::mem::take(&mut self.room) && !self.stalled.is_empty() {
             self.pump_stalled();
         }
+        self.release_behind();
         self.tell_subscriptions();
         self.schedule_if_due();
         self.check_closed();

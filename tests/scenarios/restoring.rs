@@ -709,3 +709,69 @@ fn what_was_unsubscribed_from_on_a_dead_sessions_stream_is_given_up_in_the_new_o
     w.event(&given_up, &result(given_up.rpc_id(), json!({})));
     assert!(w.has("resources/unsubscribe"), "{:?}", w.open_methods());
 }
+
+/// More than are on their way at a time; fewer still where control traffic is bounded.
+#[test]
+fn what_was_refused_does_not_overtake_what_is_restored() {
+    for (recovery, at_once) in [
+        (Recovery::Automatic, 64),
+        (Recovery::Automatic, 1),
+        (Recovery::Hold, 64),
+    ] {
+        let mut w = World::ready_with(|c| {
+            let limits = limits(|l| l.control_exchanges = at_once);
+            c.recovery(recovery).limits(limits)
+        });
+        for n in 0..40 {
+            subscribed(&mut w, &format!("x:{n:02}"));
+        }
+        let call = lose(&mut w);
+        let from = w.sent.len();
+        w.recover("s2");
+        if recovery == Recovery::Hold {
+            w.connection.resume(w.now).unwrap();
+            w.drive();
+        }
+        // Others go on.
+        let (other, sent) = w.begin("tools/list");
+        w.answer(&sent, 200).result(json!({}));
+        w.reply(other);
+        while w.has("resources/subscribe") {
+            w.succeed("resources/subscribe");
+        }
+        let since = w.sent_since(from);
+        assert_eq!(since.last().unwrap(), "tools/call", "{since:?}");
+        w.succeed("tools/call");
+        w.reply(call);
+    }
+}
+
+#[test]
+fn what_is_never_restored_holds_what_was_refused_up_for_no_longer_than_its_clock() {
+    let mut w = World::ready();
+    for n in 0..17 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    lose(&mut w);
+    w.recover("s2");
+    assert!(!w.has("tools/call"));
+    w.advance(secs(30));
+    assert!(w.has("tools/call"), "{:?}", w.open_methods());
+}
+
+#[test]
+fn lost_again_what_waits_behind_what_is_restored_is_not_lost() {
+    let mut w = World::ready();
+    for n in 0..17 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    let call = lose(&mut w);
+    w.recover("s2");
+    w.answer_all("resources/subscribe", 404);
+    w.recover("s3");
+    while w.has("resources/subscribe") {
+        w.succeed("resources/subscribe");
+    }
+    w.succeed("tools/call");
+    w.reply(call);
+}
