@@ -18,6 +18,8 @@ pub(super) struct Feed {
     /// found no room.
     apart: VecDeque<Bytes>,
     apart_bytes: usize,
+    /// Whether these are slices of what came, which they keep alive.
+    lent: bool,
     /// What the first of them waits for.
     pub(super) need: Need,
     /// The id of the event in which they came, if it has one of its own.
@@ -77,6 +79,7 @@ impl Feed {
             status,
             apart: VecDeque::new(),
             apart_bytes: 0,
+            lent: false,
             need: Need::default(),
             id: None,
             largest: 0,
@@ -96,6 +99,7 @@ impl Feed {
             status,
             apart_bytes: batch.iter().map(Bytes::len).sum(),
             apart: batch,
+            lent: true,
             need: Need::default(),
             id: None,
             known: VecDeque::new(),
@@ -186,6 +190,7 @@ impl Feed {
                 (Some(data), own) => {
                     self.repeated = repeated;
                     self.id = own;
+                    self.lent = true;
                     return Some(Next::Data(data));
                 }
                 (None, Some(id)) if !self.catches_up() => return Some(Next::Cursor(id)),
@@ -216,6 +221,7 @@ impl Feed {
 
     pub(super) fn put_apart(&mut self, batch: VecDeque<Bytes>) {
         let bytes: usize = batch.iter().map(Bytes::len).sum();
+        self.lent = true;
         self.apart_bytes = self.apart_bytes.saturating_add(bytes);
         self.apart.extend(batch);
     }
@@ -224,6 +230,24 @@ impl Feed {
         self.apart_bytes = self.apart_bytes.saturating_add(text.len());
         self.apart.push_front(text);
         self.need = need;
+        self.shrink();
+    }
+
+    /// Nothing is kept alive by what waits but itself, or not much more: else the limit of
+    /// all buffers would not hold.
+    fn shrink(&mut self) {
+        if self.lent && self.apart_bytes < self.largest / 2 {
+            self.lent = false;
+            for text in &mut self.apart {
+                *text = Bytes::copy_from_slice(text);
+            }
+        }
+        if let Some(Some(id)) = &mut self.id {
+            *id = id.detach();
+        }
+        if let Some(decoder) = &mut self.decoder {
+            decoder.shrink();
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Each limit is exact: kept at N, refused or held back at N + 1.
 
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
 use mcp_http::{
     CallId, CallOptions, Delivery, Error, Event, LimitExceeded, LimitKind, Limits, Reason,
 };
@@ -436,4 +439,75 @@ fn buffers_of_the_listening_stream_are_its_own_concern() {
     assert_eq!(w.connection.status().buffered, 0);
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.reply(call);
+}
+
+/// Bytes that tell whether somebody still holds them.
+struct Lent {
+    bytes: Vec<u8>,
+    _alive: Arc<()>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn lent(text: impl Into<Vec<u8>>) -> (Bytes, Weak<()>) {
+    let alive = Arc::new(());
+    let held = Arc::downgrade(&alive);
+    let lent = Lent {
+        bytes: text.into(),
+        _alive: alive,
+    };
+    (Bytes::from_owner(lent), held)
+}
+
+const LONG: usize = 1 << 20;
+
+fn comment() -> String {
+    format!(":{}\n", "x".repeat(LONG))
+}
+
+/// What is counted is what is held, even if it came in the company of much more.
+#[test]
+fn buffers_count_what_is_kept_alive() {
+    let mut w = World::ready();
+    let (_, sent) = w.stream("tools/call");
+    for event in ["data: x\n", "id: x\n", "event: x\n", "data: x\nid: x\n"] {
+        let (chunk, held) = lent(comment() + event);
+        w.chunk(&sent, chunk);
+        assert_eq!(held.strong_count(), 0, "{event}");
+    }
+    // Most of the chunk: it may stay where it is.
+    let (chunk, held) = lent(format!("data: {}\n", "x".repeat(LONG)));
+    w.chunk(&sent, "\n");
+    w.chunk(&sent, chunk);
+    assert_eq!(held.strong_count(), 1);
+    assert!(w.connection.status().buffered >= LONG);
+}
+
+#[test]
+fn buffers_count_what_is_kept_alive_by_what_finds_no_room() {
+    let one = crate::world::event_with_id("1", &log("x"));
+    let batch = json!([log("x"), log("y")]).to_string();
+    let batch = format!("data: {batch}\n\n");
+    for waits in [one.clone(), one.repeat(3), batch.clone(), one + &batch] {
+        let mut w = World::ready_at("2025-03-26");
+        let (_, sent) = w.stream("tools/call");
+        w.reading = false;
+        while w.connection.wants_read(sent.exchange) {
+            w.event(&sent, &log("x"));
+        }
+        let (chunk, held) = lent(comment() + &waits);
+        w.chunk(&sent, chunk);
+        // It has found out what is in the chunk when there was room for one more.
+        w.connection.poll_event().unwrap();
+        assert_eq!(held.strong_count(), 0, "{waits}");
+        assert!(w.connection.status().buffered < LONG);
+        w.reading = true;
+        w.drive();
+        let expected = 256 + waits.matches("jsonrpc").count();
+        assert!(w.logs().len() >= expected, "nothing is lost: {waits}");
+    }
 }
