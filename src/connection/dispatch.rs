@@ -31,6 +31,7 @@ impl Connection {
     pub(super) fn pump(&mut self, id: ExchangeId) {
         let revision = self.exchanges.get(&id).map(|exchange| exchange.revision);
         let batches = revision.is_some_and(Revision::receives_batches);
+        let own = self.request_on(id);
         let limit = self.config.limits.batch;
         if self.stalled.remove(&id) {
             self.hear(id);
@@ -38,7 +39,7 @@ impl Connection {
         while let Some(feed) = self.feed_of(id) {
             let text = match feed.next() {
                 Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
-                    match elements(&text, id.number(), limit) {
+                    match elements(&text, own, limit) {
                         Ok(batch) => {
                             feed.put_apart(batch);
                             continue;
@@ -80,6 +81,14 @@ impl Connection {
             self.passed(id, told, repeated);
         }
         self.account(id);
+    }
+
+    /// The id of the request whose reply ends this exchange.
+    fn request_on(&self, id: ExchangeId) -> u64 {
+        match self.exchanges.get(&id).map(|exchange| &exchange.purpose) {
+            Some(Purpose::Resume(call)) => self.calls.get(call).map_or(0, |call| call.request),
+            _ => id.number(),
+        }
     }
 
     pub(super) fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
@@ -200,11 +209,11 @@ impl Connection {
                 self.response(id, number, outcome);
                 Dispatched::Done
             }
+            _ if repeated => Dispatched::Done,
             Ok(Message::Response { .. }) => {
                 let why = "it replies to no request of ours";
                 self.unreadable(source, Peer::Message(why))
             }
-            Ok(_) if repeated => Dispatched::Done,
             Ok(Message::Notification { method, params }) => match &*method {
                 "notifications/cancelled" if self.is_subscription(id) => {
                     self.subscription_cancelled(id, params);

@@ -68,8 +68,7 @@ impl Stream {
         if self.resumes_from().is_none() {
             self.forget_cursor();
         }
-        let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
-        self.known = self.cursor.iter().chain(ahead).cloned().collect();
+        self.known = self.places().cloned().collect();
     }
 
     /// Its exchange was answered with a stream. Gives the ids that may be repeated.
@@ -116,12 +115,18 @@ impl Stream {
     /// Where it can be taken up again: at the cursor; or, before anything was read,
     /// at the first event, whose message is here.
     pub(super) fn resumes_from(&self) -> Option<&EventId> {
-        let first = || {
-            // Unless the server has cleared the id since.
-            self.ahead.back()?.id.as_ref()?;
-            self.ahead.iter().find_map(|passed| passed.id.as_ref())
-        };
-        self.cursor.as_ref().or_else(first)
+        self.places().next()
+    }
+
+    /// The cursor and the ids ahead of it, as far as they lead: where the server cleared
+    /// the id they begin anew, for what came without one could not be told from what is
+    /// repeated.
+    fn places(&self) -> impl Iterator<Item = &EventId> {
+        let cleared = self.ahead.iter().rposition(|passed| passed.id.is_none());
+        let cursor = self.cursor.as_ref().filter(|_| cleared.is_none());
+        let ahead = self.ahead.iter().skip(cleared.map_or(0, |at| at + 1));
+        let ahead = ahead.filter_map(|passed| passed.id.as_ref());
+        cursor.into_iter().chain(ahead)
     }
 
     /// Nothing can be resumed: the next exchange begins anew.
