@@ -82,7 +82,7 @@ impl Connection {
         let id = self.resumes.pop_first()?;
         let stream = self.stream_of(Source::Call(id))?;
         if stream.resumes_from().is_none() {
-            // What was read meanwhile has taken the cursor away.
+            // A call never waits for what cannot leave.
             self.fail_call(id, Error::new(Lost::Stream, Delivery::Unknown));
             return None;
         }
