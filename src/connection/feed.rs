@@ -33,8 +33,6 @@ pub(super) struct Feed {
     pub(super) repeated: bool,
     /// The largest chunk that came: as much as a slice may keep alive.
     largest: usize,
-    /// Whether a comment showed that the server keeps the stream alive.
-    pub(super) commented: bool,
     /// Whether an id showed that it can be taken up again.
     identified: bool,
     /// Absent for a batch in a JSON body.
@@ -83,7 +81,6 @@ impl Feed {
             need: Need::default(),
             id: None,
             largest: 0,
-            commented: false,
             identified: false,
             decoder: Some(Decoder::resume(limits, known.first())),
             known: known.into(),
@@ -106,7 +103,6 @@ impl Feed {
             has_repeated: false,
             repeated: false,
             largest: body.len(),
-            commented: false,
             identified: false,
             decoder: None,
             end: Some(End::Clean),
@@ -115,7 +111,12 @@ impl Feed {
 
     /// Whether silence on it means that nobody is there.
     pub(super) fn is_lively(&self) -> bool {
-        self.commented || self.identified
+        self.has_commented() || self.identified
+    }
+
+    /// Whether a comment showed that the server keeps the stream alive.
+    pub(super) fn has_commented(&self) -> bool {
+        self.decoder.as_ref().is_some_and(Decoder::has_commented)
     }
 
     pub(super) fn is_batch(&self) -> bool {
@@ -125,7 +126,6 @@ impl Feed {
     pub(super) fn feed(&mut self, chunk: Bytes) {
         self.largest = self.largest.max(chunk.len());
         if let Some(decoder) = &mut self.decoder {
-            self.commented |= chunk.first() == Some(&b':') && decoder.buffered() == 0;
             decoder.feed(chunk);
         }
     }

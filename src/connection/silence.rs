@@ -53,7 +53,7 @@ impl Connection {
             }
             // Between calls a server may have nothing to say for long.
             Purpose::Listen | Purpose::Subscribe => {
-                !matches!(&exchange.reading, Reading::Stream(feed) if feed.commented)
+                !matches!(&exchange.reading, Reading::Stream(feed) if feed.has_commented())
             }
             _ => return,
         };

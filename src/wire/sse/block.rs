@@ -22,6 +22,7 @@ pub(super) struct Block {
     pub(super) retry: Option<Duration>,
     /// The data, `kind` or an id may be a slice of the current chunk.
     pub(super) lent: bool,
+    pub(super) commented: bool,
 }
 
 impl Default for Block {
@@ -34,6 +35,7 @@ impl Default for Block {
             last_id: None,
             retry: None,
             lent: false,
+            commented: false,
         }
     }
 }
@@ -43,6 +45,7 @@ impl Block {
     #[inline(always)]
     pub(super) fn line(&mut self, line: &[u8], text: impl FnOnce(&[u8]) -> Bytes) {
         let Some((field, value)) = split(line) else {
+            self.commented |= line.first() == Some(&b':');
             return;
         };
         match field {

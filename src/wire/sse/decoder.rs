@@ -175,6 +175,12 @@ impl Decoder {
         self.block.retry
     }
 
+    /// Whether there was a comment: a line that begins with a colon. Servers send them to keep a
+    /// stream alive (9.2.7).
+    pub fn has_commented(&self) -> bool {
+        self.block.commented
+    }
+
     /// All bytes held: those not decoded, the line and the event that are not complete. The last
     /// event id is not counted.
     pub fn buffered(&self) -> usize {

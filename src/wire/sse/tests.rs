@@ -1078,3 +1078,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn comments_are_noted_at_their_end_wherever_they_are_split() {
+    for (stream, are) in [
+        (":\n", true),
+        ("\u{FEFF}: x\r", true),
+        ("data: x\n: y\n\n", true),
+        (": no end", false),
+        ("data: :\n :\n\n", false),
+    ] {
+        for at in 0..=stream.len() {
+            let mut decoder = Decoder::default();
+            for piece in [&stream.as_bytes()[..at], &stream.as_bytes()[at..]] {
+                decoder.feed(Bytes::copy_from_slice(piece));
+                while decoder.next().is_some() {}
+            }
+            assert_eq!(decoder.has_commented(), are, "{stream:?} at {at}");
+        }
+    }
+}
