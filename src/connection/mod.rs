@@ -112,6 +112,8 @@ pub struct Connection {
     control_exchanges: usize,
     /// Streams that wait for room.
     stalled: BTreeSet<ExchangeId>,
+    /// Those that are read on since the time was told last.
+    read_on: Vec<ExchangeId>,
     /// The last of them that found some.
     served: ExchangeId,
     /// Exchanges that have a little time left, oldest first.
@@ -196,6 +198,7 @@ impl Connection {
             restoring: Restoring::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
+            read_on: Vec::new(),
             served: ExchangeId::new(Tag(0), 0),
             lingering: VecDeque::new(),
             room: false,
@@ -412,6 +415,9 @@ impl Connection {
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
+        for id in std::mem::take(&mut self.read_on) {
+            self.hear(id);
+        }
         self.woken.to_send &= self.wants_to_send();
         self.woken.to_tell &= !self.events.is_empty();
     }

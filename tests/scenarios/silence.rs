@@ -579,3 +579,43 @@ fn one_ping_in_each_silence_looks_after_all_streams() {
     }
     assert_eq!((w.count("ping"), w.aborted.len()), (10, 0));
 }
+
+#[test]
+fn comments_mean_the_same_wherever_they_are_split() {
+    let comments = format!("{}: keep-alive\n\n", crate::world::event(&log("x")));
+    for (text, are) in [
+        (comments.as_str(), true),
+        (":\n", true),
+        ("data: :x\n\n", false),
+        ("event: :\n: \u{FEFF}", false),
+        ("x: y\n\n", false),
+    ] {
+        for size in [1, 2, 7, 10_000] {
+            let (mut w, get) = World::listening();
+            for chunk in text.as_bytes().chunks(size) {
+                w.chunk(&get, chunk.to_vec());
+            }
+            w.advance(secs(SILENCE));
+            assert_eq!(w.aborted.len(), usize::from(are), "{text:?}, {size}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_read_again_has_the_whole_clock_although_nothing_else_happened() {
+    let (mut w, call, sent) = endless();
+    w.chunk(&sent, ":\n\n");
+    w.reading = false;
+    for _ in 0..300 {
+        w.event(&sent, &log("x"));
+    }
+    // Nothing wakes the connection before somebody reads.
+    w.now = w.now + (secs(SILENCE) - millis(1));
+    w.read();
+    w.reading = true;
+    w.drive();
+    w.advance(secs(SILENCE) - millis(1));
+    assert!(!w.ended(call));
+    w.advance(millis(1));
+    is_silence(&w.error(call));
+}
