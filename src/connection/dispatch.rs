@@ -13,6 +13,7 @@ use super::events::Source;
 use super::exchange::{Purpose, Reading};
 use super::feed::{End, Feed, Need, Next, elements};
 use super::stream::{Ending, Stream};
+use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
@@ -149,6 +150,17 @@ impl Connection {
         let limits = &self.config.limits;
         bytes.is_none_or(|bytes| self.events.has_room(bytes, limits))
             && (!ask || self.has_room_for_ask())
+    }
+
+    /// The end of a stream was reported, although what came before may still wait.
+    pub(super) fn feed_ends(&mut self, id: ExchangeId) {
+        let now = self.now;
+        self.timers.clear(Timer::Silence(id));
+        let source = self.source(id);
+        if let Some(stream) = source.and_then(|source| self.stream_of(source)) {
+            stream.closes(now);
+        }
+        self.pump(id);
     }
 
     /// Goes on with the streams that found no room.

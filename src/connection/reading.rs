@@ -247,8 +247,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
                 stream.end(End::Clean);
-                self.timers.clear(Timer::Silence(id));
-                self.pump(id);
+                self.feed_ends(id);
             }
             Reading::Whole(..) => self.conclude(id),
         }
@@ -264,8 +263,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
                 stream.end(End::Broken(Error::new(failure, Delivery::Unknown)));
-                self.timers.clear(Timer::Silence(id));
-                self.pump(id);
+                self.feed_ends(id);
             }
             Reading::Whole(Whole::Refusal(_) | Whole::Typed(_, Some(_)), _) => self.conclude(id),
             Reading::Head | Reading::Whole(Whole::Json(_) | Whole::Typed(_, None), _) => {

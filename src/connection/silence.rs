@@ -129,9 +129,8 @@ impl Connection {
             if !feed.has_ended() {
                 // What has come is still to be given out.
                 feed.end(End::Broken(error));
-                self.timers.clear(Timer::Silence(id));
                 self.aborts.push_back(id);
-                self.pump(id);
+                self.feed_ends(id);
             }
             return;
         }

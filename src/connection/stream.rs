@@ -34,7 +34,7 @@ pub(super) struct Stream {
     /// the server asked for when it refused the last one.
     backs_off: bool,
     barren: u32,
-    /// When its exchange was answered; nothing before that.
+    /// When its exchange was answered; nothing before that and once it has ended.
     opened: Option<Time>,
     fruitful: bool,
     /// The ids that the server may repeat on its exchange although their messages are
@@ -75,6 +75,13 @@ impl Stream {
     pub(super) fn opens(&mut self, now: Time) -> Vec<EventId> {
         self.opened = Some(now);
         std::mem::take(&mut self.known)
+    }
+
+    /// The end of its exchange was reported.
+    pub(super) fn closes(&mut self, now: Time) {
+        if let Some(opened) = self.opened.take() {
+            self.lived = self.lived.saturating_add(now.since(opened));
+        }
     }
 
     /// A message came: no reason to slow down.
@@ -149,10 +156,7 @@ impl Stream {
         jitter: &mut Jitter,
         now: Time,
     ) -> Option<Duration> {
-        let lived = self
-            .opened
-            .map_or(Duration::ZERO, |opened| now.since(opened));
-        self.lived = self.lived.saturating_add(lived);
+        self.closes(now);
         if self.lived >= LIVED {
             self.failures = 0;
         }
