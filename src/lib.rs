@@ -106,6 +106,7 @@ mod filter;
 pub mod harness;
 mod id;
 mod raw;
+mod retries;
 mod time;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
@@ -126,6 +127,7 @@ pub use event::{Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, 
 pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
+pub use retries::Retries;
 pub use time::Time;
 pub use transmit::Transmit;
 pub use wire::binding::Binding;

@@ -7,16 +7,11 @@ use http::Uri;
 
 use super::Connection;
 use super::call::State;
-use super::jitter::CEILING;
 use super::phase::Phase;
 use super::timers::Timer;
 use crate::error::{Answer, Delivery, Error, Lost, Reason};
 use crate::wire::response::Refusal;
 use crate::{CallId, Recovery, Resend, Time};
-
-/// How often a call is sent again after 408, 429, or, if it is idempotent, after
-/// a failure of the server or the connection.
-const RESENDS: u8 = 2;
 
 impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
@@ -157,16 +152,17 @@ impl Connection {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let retries = &self.config.retries;
         let resends = call.resends;
-        let delay = self.jitter.told_or_growing(wait, u32::from(resends));
+        let delay = self.jitter.told_or_growing(wait, resends, retries);
         let fits = self
             .timers
             .due(Timer::Call(id))
             .is_none_or(|end| self.now + delay < end);
         let again = allowed
             && call.resend == Resend::Allowed
-            && resends < RESENDS
-            && delay <= CEILING
+            && resends < retries.resends
+            && delay <= retries.ceiling
             && fits;
         if !again {
             return self.fail_call(id, error);
@@ -187,7 +183,7 @@ impl Connection {
         };
         match call.patience {
             Some(end) if now < end => {
-                let delay = self.jitter.growing(call.unreached);
+                let delay = self.jitter.growing(call.unreached, &self.config.retries);
                 call.unreached = call.unreached.saturating_add(1);
                 call.state = State::Delayed;
                 self.timers.set(Timer::Delay(id), (now + delay).min(end));

@@ -46,7 +46,7 @@ pub(super) struct Call {
     /// How long it waits for a server that cannot be reached.
     pub(super) patience: Option<Time>,
     pub(super) unreached: u32,
-    pub(super) resends: u8,
+    pub(super) resends: u32,
     pub(super) clock: CallClock,
 }
 

@@ -10,7 +10,6 @@ use super::Connection;
 use super::call::State;
 use super::events::Source;
 use super::exchange::{Exchange, Purpose};
-use super::jitter::FLOOR;
 use super::route::Route;
 use super::stream::Ending;
 use super::timers::Timer;
@@ -62,7 +61,10 @@ impl Connection {
             return;
         };
         let delay = resumes
-            .then(|| call.stream.next_delay(ending, &mut self.jitter, now))
+            .then(|| {
+                call.stream
+                    .next_delay(ending, (&mut self.jitter, &self.config.retries), now)
+            })
             .flatten();
         let end = self.timers.due(Timer::Call(id));
         match delay.filter(|delay| end.is_none_or(|end| now + *delay < end)) {
@@ -136,9 +138,9 @@ impl Connection {
                     return;
                 };
                 if call.route.follow(to) {
-                    // Each hop costs the floor, else redirects make a storm.
                     call.state = State::Cut;
-                    self.timers.set(Timer::Delay(id), self.now + FLOOR);
+                    let next = call.stream.follows(&self.config.retries, self.now);
+                    self.timers.set(Timer::Delay(id), next);
                 } else {
                     self.fail_call(id, failed(refusal.redirected().into()));
                 }

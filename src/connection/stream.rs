@@ -4,19 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::jitter::{CEILING, Jitter};
-use crate::Time;
+use super::jitter::Jitter;
 use crate::wire::request::event_id;
 use crate::wire::sse::EventId;
-
-/// So many failures in a row end a stream.
-const FAILURES: u32 = 5;
-/// A stream that was open as long as this since its last failure is sound again.
-const LIVED: Duration = Duration::from_secs(5);
-/// After so many exchanges in a row without a message, polling slows down.
-const BARREN: u32 = 3;
-/// The least delay of polling that brings nothing.
-const SLOW: Duration = Duration::from_secs(1);
+use crate::{Retries, Time};
 
 /// One logical event stream: that of a call, or the listening stream.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +24,12 @@ pub(super) struct Stream {
     /// Whether the delay before the next exchange is due to a failure, and not one that
     /// the server asked for when it refused the last one.
     backs_off: bool,
+    /// Exchanges in a row without a message.
     barren: u32,
+    /// When the last of those without one ended, in a row or not.
+    idle: VecDeque<Time>,
+    /// When the last redirect was followed.
+    redirected: Option<Time>,
     /// When its exchange was answered; nothing before that and once it has ended.
     opened: Option<Time>,
     fruitful: bool,
@@ -148,23 +144,42 @@ impl Stream {
         self.backs_off
     }
 
+    /// When its exchange goes on where a redirect leads: no server makes a storm of them.
+    pub(super) fn follows(&mut self, retries: &Retries, now: Time) -> Time {
+        let last = self.redirected.map(|last| last + retries.slow);
+        let next = (now + retries.floor).max(last.unwrap_or(now));
+        self.redirected = Some(next);
+        next
+    }
+
+    /// An exchange has ended. Says whether it is one of too many that brought nothing.
+    fn slows_down(&mut self, retries: &Retries, now: Time) -> bool {
+        if std::mem::take(&mut self.fruitful) {
+            self.barren = 0;
+            return false;
+        }
+        self.barren = self.barren.saturating_add(1);
+        self.idle.push_back(now);
+        let window = retries.slow.saturating_mul(retries.barren);
+        self.idle.retain(|at| now.since(*at) < window);
+        self.barren
+            .max(u32::try_from(self.idle.len()).unwrap_or(u32::MAX))
+            >= retries.barren
+    }
+
     /// How long to wait before the next exchange, now that one has ended; nothing
     /// if there is to be none.
     pub(super) fn next_delay(
         &mut self,
         ending: Ending,
-        jitter: &mut Jitter,
+        (jitter, retries): (&mut Jitter, &Retries),
         now: Time,
     ) -> Option<Duration> {
         self.closes(now);
-        if self.lived >= LIVED {
+        if self.lived >= retries.lived {
             self.failures = 0;
         }
-        self.barren = if std::mem::take(&mut self.fruitful) {
-            0
-        } else {
-            self.barren.saturating_add(1)
-        };
+        let slow = self.slows_down(retries, now);
         let told = match ending {
             Ending::Clean => self.told,
             Ending::Failed(after) => after.or(self.told),
@@ -174,12 +189,12 @@ impl Stream {
             self.failures = self.failures.saturating_add(1);
             self.lived = Duration::ZERO;
         }
-        let mut delay = jitter.told_or_growing(told, self.failures.saturating_sub(1));
-        if polling && self.barren >= BARREN {
-            delay = delay.max(SLOW);
+        let mut delay = jitter.told_or_growing(told, self.failures.saturating_sub(1), retries);
+        if slow {
+            delay = delay.max(retries.slow);
         }
         // Polling costs no budget, not even one that is spent.
-        let goes_on = (polling || self.failures < FAILURES) && delay <= CEILING;
+        let goes_on = (polling || self.failures < retries.failures) && delay <= retries.ceiling;
         let asked = matches!(ending, Ending::Failed(Some(_)));
         self.backs_off = !polling && !(asked && goes_on);
         goes_on.then_some(delay)

@@ -4,11 +4,11 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use mcp_http::{
-    CallId, CallOptions, Delivery, Error, Event, LimitExceeded, LimitKind, Limits, Reason,
+    CallId, CallOptions, Delivery, Error, Event, LimitExceeded, LimitKind, Limits, Reason, Retries,
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, log, notification, request, reset, result, secs};
+use crate::world::{Sent, World, log, millis, notification, request, reset, result, secs};
 
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
@@ -509,5 +509,86 @@ fn buffers_count_what_is_kept_alive_by_what_finds_no_room() {
         w.drive();
         let expected = 256 + waits.matches("jsonrpc").count();
         assert!(w.logs().len() >= expected, "nothing is lost: {waits}");
+    }
+}
+
+#[test]
+fn retries_are_the_documented_ones() {
+    let retries = Retries::default();
+    assert_eq!((retries.floor, retries.ceiling), (millis(100), secs(300)));
+    assert_eq!((retries.first, retries.longest), (secs(1), secs(30)));
+    assert_eq!((retries.failures, retries.resends), (5, 2));
+    assert_eq!((retries.lived, retries.pause), (secs(5), secs(300)));
+    assert_eq!((retries.barren, retries.slow), (3, secs(1)));
+}
+
+#[test]
+fn retries_are_as_they_are_configured() {
+    let mut retries = Retries::default();
+    retries.floor = millis(200);
+    retries.ceiling = secs(20);
+    retries.first = millis(200);
+    retries.longest = millis(400);
+    retries.failures = 2;
+    retries.resends = 1;
+    retries.pause = secs(60);
+    retries.barren = 1;
+    retries.slow = secs(2);
+    let world = || World::ready_with(|c| c.retries(retries).listen(true));
+    let delay = |w: &mut World| {
+        let from = w.now;
+        let get = w.wait_for("GET");
+        (get.at.since(from), get)
+    };
+    // The first barren exchange slows it down; two failures are all.
+    let mut w = world();
+    let get = w.reopen();
+    w.fail(&get, reset());
+    let (waited, get) = delay(&mut w);
+    assert_eq!(waited, secs(2));
+    w.fail(&get, reset());
+    assert_eq!(delay(&mut w).0, secs(60));
+    // The floor, and the ceiling.
+    for (told, waits) in [("0", 200), ("20000", 20_000), ("20001", 60_000)] {
+        let mut w = world();
+        let get = w.reopen();
+        w.event(&get, &log("x"));
+        w.chunk(&get, format!("retry: {told}\n\n"));
+        w.end(&get);
+        assert_eq!(delay(&mut w).0, millis(waits), "{told}");
+    }
+    // Sent again once, after the delay of a first failure.
+    let mut w = world();
+    let call = w.call("tools/call");
+    w.answer_all("tools/call", 429);
+    assert_eq!(w.wake(), millis(200));
+    w.answer_all("tools/call", 429);
+    w.error(call);
+}
+
+/// No number makes a storm.
+#[test]
+fn retries_of_nothing_are_raised() {
+    let mut retries = Retries::default();
+    for time in [
+        &mut retries.floor,
+        &mut retries.ceiling,
+        &mut retries.first,
+        &mut retries.longest,
+        &mut retries.lived,
+        &mut retries.slow,
+        &mut retries.pause,
+    ] {
+        *time = secs(0);
+    }
+    (retries.failures, retries.barren) = (0, 0);
+    let mut w = World::ready_with(|c| c.retries(retries).listen(true));
+    let mut get = w.reopen();
+    w.chunk(&get, "retry: 0\n\n");
+    for _ in 0..100 {
+        let from = w.now;
+        w.end(&get);
+        get = w.reopen();
+        assert!(get.at.since(from) >= millis(1));
     }
 }
