@@ -36,7 +36,7 @@ impl Connection {
         let limit = self.config.limits.batch;
         if self.stalled.remove(&id) {
             // Whoever makes room by polling an event does not say what time it is.
-            self.read_on.push(id);
+            self.read_on.insert(id);
         }
         while let Some(feed) = self.feed_of(id) {
             let text = match feed.next() {

@@ -113,7 +113,7 @@ pub struct Connection {
     /// Streams that wait for room.
     stalled: BTreeSet<ExchangeId>,
     /// Those that are read on since the time was told last.
-    read_on: Vec<ExchangeId>,
+    read_on: BTreeSet<ExchangeId>,
     /// The last of them that found some.
     served: ExchangeId,
     /// Exchanges that have a little time left, oldest first.
@@ -126,6 +126,8 @@ pub struct Connection {
     farewells: VecDeque<Farewell>,
     events: Events,
     timers: Timers,
+    /// When a change of the network was heeded last.
+    network: Option<Time>,
     woken: Woken,
     /// Bytes that exchanges hold in buffers.
     held: usize,
@@ -198,7 +200,7 @@ impl Connection {
             restoring: Restoring::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
-            read_on: Vec::new(),
+            read_on: BTreeSet::new(),
             served: ExchangeId::new(Tag(0), 0),
             lingering: VecDeque::new(),
             room: false,
@@ -208,6 +210,7 @@ impl Connection {
             farewells: VecDeque::new(),
             events: Events::default(),
             timers: Timers::default(),
+            network: None,
             woken: Woken::default(),
             held: 0,
             last_call: 0,
@@ -351,6 +354,7 @@ impl Connection {
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),
                 Timer::Exchange(exchange) => self.exchange_timed_out(exchange),
+                Timer::Network => self.forgive(),
                 Timer::Listen => self.listening_due(),
                 Timer::Silence(exchange) => self.silent(exchange),
             }
