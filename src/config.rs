@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Mistake, Misuse};
 use crate::wire::headers;
-use crate::{RawJson, Revision};
+use crate::{RawJson, Retries, Revision};
 
 /// How a [`Connection`](crate::Connection) is set up. Everything but the
 /// endpoint has a default.
@@ -38,6 +38,7 @@ pub struct Config {
     pub(crate) clocks: Clocks,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    pub(crate) retries: Retries,
 }
 
 impl Config {
@@ -61,6 +62,7 @@ impl Config {
             clocks: Clocks::default(),
             limits: Limits::default(),
             budget: Budget::default(),
+            retries: Retries::default(),
         })
     }
 
@@ -148,6 +150,15 @@ impl Config {
         self.budget = budget;
         self
     }
+
+    /// Replaces the numbers by which streams, and what was refused for now, are tried
+    /// again. Those that would let a server set the pace are raised to the least that does
+    /// not: see [`Retries`].
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries.bounded();
+        self
+    }
 }
 
 /// Without the endpoint's query, where some servers want their keys (law 9).
@@ -165,6 +176,7 @@ impl fmt::Debug for Config {
             .field("clocks", &self.clocks)
             .field("limits", &self.limits)
             .field("budget", &self.budget)
+            .field("retries", &self.retries)
             .finish()
     }
 }

@@ -106,6 +106,7 @@ mod filter;
 pub mod harness;
 mod id;
 mod raw;
+mod retries;
 mod time;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
@@ -128,6 +129,7 @@ pub use event::{
 pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
+pub use retries::Retries;
 pub use time::Time;
 pub use transmit::Transmit;
 pub use wire::binding::Binding;

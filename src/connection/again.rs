@@ -7,16 +7,11 @@ use http::Uri;
 
 use super::Connection;
 use super::call::State;
-use super::jitter::CEILING;
 use super::phase::Phase;
 use super::timers::Timer;
 use crate::error::{Answer, Delivery, Error, Lost, Reason};
 use crate::wire::response::Refusal;
 use crate::{CallId, Recovery, Resend, Time};
-
-/// How often a call is sent again after 408, 429, or, if it is idempotent, after
-/// a failure of the server or the connection.
-const RESENDS: u8 = 2;
 
 impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
@@ -50,12 +45,39 @@ impl Connection {
 
     /// Puts a call among those that wait to be sent.
     pub(super) fn queue(&mut self, id: CallId) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.state = State::Waiting;
-            self.waiting.insert(id);
+        if self.calls.contains_key(&id) {
+            self.line_up(id);
             let patient = self.patience(id).is_some();
             self.want_session(patient);
             self.fail_if_hopeless(id);
+        }
+    }
+
+    /// Puts a call into its place: behind what a new session is asked for anew, if it was
+    /// refused with the old one.
+    fn line_up(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.state = State::Waiting;
+        if call.losses > 0 && !self.restoring.due.is_empty() {
+            self.behind.insert(id);
+        } else {
+            self.waiting.insert(id);
+        }
+    }
+
+    /// There is a new session, and it is known what it is to be asked for.
+    pub(super) fn line_up_anew(&mut self) {
+        for id in std::mem::take(&mut self.waiting) {
+            self.line_up(id);
+        }
+    }
+
+    /// At the end of each turn: all that was to be asked for may have left.
+    pub(super) fn release_behind(&mut self) {
+        if self.restoring.due.is_empty() {
+            self.waiting.append(&mut self.behind);
         }
     }
 
@@ -72,17 +94,21 @@ impl Connection {
             if call.refused && matches!(call.state, State::Waiting) {
                 call.state = State::Held;
                 self.waiting.remove(id);
+                self.behind.remove(id);
             }
         }
     }
 
     pub(super) fn release_held(&mut self) {
+        let mut held = Vec::new();
         for (id, call) in &mut self.calls {
             call.refused = false;
             if matches!(call.state, State::Held) {
-                call.state = State::Waiting;
-                self.waiting.insert(*id);
+                held.push(*id);
             }
+        }
+        for id in held {
+            self.line_up(id);
         }
     }
 
@@ -126,16 +152,17 @@ impl Connection {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let retries = &self.config.retries;
         let resends = call.resends;
-        let delay = self.jitter.told_or_growing(wait, u32::from(resends));
+        let delay = self.jitter.told_or_growing(wait, resends, retries);
         let fits = self
             .timers
             .due(Timer::Call(id))
             .is_none_or(|end| self.now + delay < end);
         let again = allowed
             && call.resend == Resend::Allowed
-            && resends < RESENDS
-            && delay <= CEILING
+            && resends < retries.resends
+            && delay <= retries.ceiling
             && fits;
         if !again {
             return self.fail_call(id, error);
@@ -156,7 +183,7 @@ impl Connection {
         };
         match call.patience {
             Some(end) if now < end => {
-                let delay = self.jitter.growing(call.unreached);
+                let delay = self.jitter.growing(call.unreached, &self.config.retries);
                 call.unreached = call.unreached.saturating_add(1);
                 call.state = State::Delayed;
                 self.timers.set(Timer::Delay(id), (now + delay).min(end));

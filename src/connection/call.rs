@@ -48,7 +48,7 @@ pub(super) struct Call {
     /// How long it waits for a server that cannot be reached.
     pub(super) patience: Option<Time>,
     pub(super) unreached: u32,
-    pub(super) resends: u8,
+    pub(super) resends: u32,
     pub(super) clock: CallClock,
 }
 
@@ -188,6 +188,7 @@ impl Connection {
     fn close_call(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
+        self.behind.remove(&id);
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
         self.timers.clear(Timer::Call(id));

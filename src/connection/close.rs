@@ -15,6 +15,7 @@ impl Connection {
     pub(super) fn shut(&mut self) {
         let unsent = Error::new(Reason::Closed, Delivery::NotSent);
         self.timers.clear(Timer::Handshake);
+        self.timers.clear(Timer::Network);
         self.timers
             .set(Timer::Closing, self.now + self.config.clocks.delete);
         for id in self.calls.keys().copied().collect::<Vec<_>>() {

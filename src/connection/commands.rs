@@ -258,10 +258,20 @@ impl Connection {
     /// The network changed (the machine woke up, roamed): what waits for a server
     /// that could not be reached tries again now, streams that broke off are taken up
     /// again, the listening stream is opened anew, and a ping finds out whether the
-    /// server of open calls is still there.
+    /// server of open calls is still there, unless [`Clocks::silence`](crate::Clocks::silence)
+    /// is switched off. What a server asked for, by `Retry-After` or by `retry` before it
+    /// closed a stream, is still waited for.
+    ///
+    /// A change that follows another within [`Retries::floor`](crate::Retries::floor) is
+    /// heeded when that is over.
     pub fn network_changed(&mut self, now: Time) {
         self.begin(now);
-        self.forgive();
+        let heeded = self.network.map(|last| last + self.config.retries.floor);
+        match heeded.filter(|heeded| self.now < *heeded) {
+            _ if matches!(self.phase, Phase::Closing | Phase::Closed) => {}
+            Some(heeded) => self.timers.set(Timer::Network, heeded),
+            None => self.forgive(),
+        }
         self.end();
     }
 
@@ -316,7 +326,9 @@ impl Connection {
     }
 
     /// Forgets the delays of what waits for a server that could not be reached.
-    fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
+        self.network = Some(self.now);
+        self.timers.clear(Timer::Network);
         self.handshake.forgive();
         self.listen_anew();
         self.check_streams();

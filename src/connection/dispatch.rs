@@ -13,6 +13,7 @@ use super::events::Source;
 use super::exchange::{Purpose, Reading};
 use super::feed::{End, Feed, Need, Next, elements};
 use super::stream::{Ending, Stream};
+use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitKind, Lost, Peer, RpcError};
 use crate::event::{Message as MessageEvent, Withdrawal};
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message, ProgressToken};
@@ -31,14 +32,16 @@ impl Connection {
     pub(super) fn pump(&mut self, id: ExchangeId) {
         let revision = self.exchanges.get(&id).map(|exchange| exchange.revision);
         let batches = revision.is_some_and(Revision::receives_batches);
+        let own = self.request_on(id);
         let limit = self.config.limits.batch;
         if self.stalled.remove(&id) {
-            self.hear(id);
+            // Whoever makes room by polling an event does not say what time it is.
+            self.read_on.insert(id);
         }
         while let Some(feed) = self.feed_of(id) {
             let text = match feed.next() {
                 Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
-                    match elements(&text, id.number(), limit) {
+                    match elements(&text, own, limit) {
                         Ok(batch) => {
                             feed.put_apart(batch);
                             continue;
@@ -80,6 +83,14 @@ impl Connection {
             self.passed(id, told, repeated);
         }
         self.account(id);
+    }
+
+    /// The id of the request whose reply ends this exchange.
+    fn request_on(&self, id: ExchangeId) -> u64 {
+        match self.exchanges.get(&id).map(|exchange| &exchange.purpose) {
+            Some(Purpose::Resume(call)) => self.calls.get(call).map_or(0, |call| call.request),
+            _ => id.number(),
+        }
     }
 
     pub(super) fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
@@ -141,6 +152,17 @@ impl Connection {
             && (!ask || self.has_room_for_ask())
     }
 
+    /// The end of a stream was reported, although what came before may still wait.
+    pub(super) fn feed_ends(&mut self, id: ExchangeId) {
+        let now = self.now;
+        self.timers.clear(Timer::Silence(id));
+        let source = self.source(id);
+        if let Some(stream) = source.and_then(|source| self.stream_of(source)) {
+            stream.closes(now);
+        }
+        self.pump(id);
+    }
+
     /// Goes on with the streams that found no room.
     pub(super) fn pump_stalled(&mut self) {
         // Each in its turn: what is polled from one stream makes room for the next.
@@ -200,11 +222,11 @@ impl Connection {
                 self.response(id, number, outcome);
                 Dispatched::Done
             }
+            _ if repeated => Dispatched::Done,
             Ok(Message::Response { .. }) => {
                 let why = "it replies to no request of ours";
                 self.unreadable(source, Peer::Message(why))
             }
-            Ok(_) if repeated => Dispatched::Done,
             Ok(Message::Notification { method, params }) => match &*method {
                 "notifications/cancelled" if self.is_subscription(id) => {
                     self.subscription_cancelled(id, params);

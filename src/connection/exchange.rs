@@ -34,8 +34,18 @@ pub(super) struct Exchange {
     pub(super) reading: Reading,
     /// Bytes that it holds in buffers.
     held: usize,
-    /// When something came last.
+    /// When its clock of silence started.
     pub(super) heard: Time,
+    /// Whether a ping is to find out about it, and nothing came since.
+    pub(super) doubted: bool,
+}
+
+impl Exchange {
+    /// Something came.
+    pub(super) fn heard(&mut self, now: Time) {
+        self.heard = now;
+        self.doubted = false;
+    }
 }
 
 /// What an exchange is for.
@@ -188,6 +198,7 @@ impl Connection {
                 reading: Reading::Head,
                 held: 0,
                 heard: self.now,
+                doubted: false,
             },
         );
         id

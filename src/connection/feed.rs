@@ -18,6 +18,8 @@ pub(super) struct Feed {
     /// found no room.
     apart: VecDeque<Bytes>,
     apart_bytes: usize,
+    /// Whether these are slices of what came, which they keep alive.
+    lent: bool,
     /// What the first of them waits for.
     pub(super) need: Need,
     /// The id of the event in which they came, if it has one of its own.
@@ -31,8 +33,6 @@ pub(super) struct Feed {
     pub(super) repeated: bool,
     /// The largest chunk that came: as much as a slice may keep alive.
     largest: usize,
-    /// Whether a comment showed that the server keeps the stream alive.
-    pub(super) commented: bool,
     /// Whether an id showed that it can be taken up again.
     identified: bool,
     /// Absent for a batch in a JSON body.
@@ -77,10 +77,10 @@ impl Feed {
             status,
             apart: VecDeque::new(),
             apart_bytes: 0,
+            lent: false,
             need: Need::default(),
             id: None,
             largest: 0,
-            commented: false,
             identified: false,
             decoder: Some(Decoder::resume(limits, known.first())),
             known: known.into(),
@@ -96,13 +96,13 @@ impl Feed {
             status,
             apart_bytes: batch.iter().map(Bytes::len).sum(),
             apart: batch,
+            lent: true,
             need: Need::default(),
             id: None,
             known: VecDeque::new(),
             has_repeated: false,
             repeated: false,
             largest: body.len(),
-            commented: false,
             identified: false,
             decoder: None,
             end: Some(End::Clean),
@@ -111,7 +111,12 @@ impl Feed {
 
     /// Whether silence on it means that nobody is there.
     pub(super) fn is_lively(&self) -> bool {
-        self.commented || self.identified
+        self.has_commented() || self.identified
+    }
+
+    /// Whether a comment showed that the server keeps the stream alive.
+    pub(super) fn has_commented(&self) -> bool {
+        self.decoder.as_ref().is_some_and(Decoder::has_commented)
     }
 
     pub(super) fn is_batch(&self) -> bool {
@@ -121,7 +126,6 @@ impl Feed {
     pub(super) fn feed(&mut self, chunk: Bytes) {
         self.largest = self.largest.max(chunk.len());
         if let Some(decoder) = &mut self.decoder {
-            self.commented |= chunk.first() == Some(&b':') && decoder.buffered() == 0;
             decoder.feed(chunk);
         }
     }
@@ -186,6 +190,7 @@ impl Feed {
                 (Some(data), own) => {
                     self.repeated = repeated;
                     self.id = own;
+                    self.lent = true;
                     return Some(Next::Data(data));
                 }
                 (None, Some(id)) if !self.catches_up() => return Some(Next::Cursor(id)),
@@ -216,6 +221,7 @@ impl Feed {
 
     pub(super) fn put_apart(&mut self, batch: VecDeque<Bytes>) {
         let bytes: usize = batch.iter().map(Bytes::len).sum();
+        self.lent = true;
         self.apart_bytes = self.apart_bytes.saturating_add(bytes);
         self.apart.extend(batch);
     }
@@ -224,6 +230,24 @@ impl Feed {
         self.apart_bytes = self.apart_bytes.saturating_add(text.len());
         self.apart.push_front(text);
         self.need = need;
+        self.shrink();
+    }
+
+    /// Nothing is kept alive by what waits but itself, or not much more: else the limit of
+    /// all buffers would not hold.
+    fn shrink(&mut self) {
+        if self.lent && self.apart_bytes < self.largest / 2 {
+            self.lent = false;
+            for text in &mut self.apart {
+                *text = Bytes::copy_from_slice(text);
+            }
+        }
+        if let Some(Some(id)) = &mut self.id {
+            *id = id.detach();
+        }
+        if let Some(decoder) = &mut self.decoder {
+            decoder.shrink();
+        }
     }
 }
 

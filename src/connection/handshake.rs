@@ -1,12 +1,9 @@
 //! The handshake: one at a time, within a budget, shared by all who wait for it. Where
 //! each request stands on its own, it is `server/discover`.
 
-use std::time::Duration;
-
 use super::Connection;
 use super::budget::Attempts;
 use super::call::Call;
-use super::jitter::CEILING;
 use super::negotiation::UNSUPPORTED_VERSION;
 use super::phase::{Input, Phase, Step};
 use super::route::Route;
@@ -17,11 +14,6 @@ use crate::wire::binding::Binding;
 use crate::wire::response::{Refusal, Verdict};
 use crate::{CallId, Event, Revision, Subject, Time};
 
-/// How long after a server could not be reached nobody tries again: those who
-/// call meanwhile are told at once.
-const UNREACHED: Duration = Duration::from_millis(100);
-/// How often a handshake is begun again after 408 or 429.
-const RETRIES: u32 = 2;
 /// The handshakes of a connection: the one under way and what counts against the
 /// budget.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +99,8 @@ impl Connection {
     /// `patient`: whoever wants it is willing to wait for the server.
     pub(super) fn want_session(&mut self, patient: bool) {
         let unreached = self.handshake.unreached.clone();
-        let recently = unreached.filter(|(at, _)| self.now < *at + UNREACHED);
+        // Nobody tries again so soon: those who call meanwhile are told at once.
+        let recently = unreached.filter(|(at, _)| self.now < *at + self.config.retries.floor);
         match (self.phase, recently) {
             (Phase::Idle | Phase::Due, Some((_, error))) if !patient => {
                 self.tell(&error);
@@ -154,9 +147,10 @@ impl Connection {
             }
         };
         let patient = if self.handshake.unhurried {
-            let delay = self
-                .jitter
-                .growing(self.handshake.failures.saturating_sub(1));
+            let delay = self.jitter.growing(
+                self.handshake.failures.saturating_sub(1),
+                &self.config.retries,
+            );
             let patience = self
                 .waiting
                 .iter()
@@ -195,10 +189,12 @@ impl Connection {
                 delivery: Delivery::Rejected,
             } => {
                 let retries = self.handshake.retries;
-                let delay = self
-                    .jitter
-                    .told_or_growing(refusal.answer.retry_after, retries);
-                if retries >= RETRIES || delay > CEILING {
+                let delay = self.jitter.told_or_growing(
+                    refusal.answer.retry_after,
+                    retries,
+                    &self.config.retries,
+                );
+                if retries >= self.config.retries.resends || delay > self.config.retries.ceiling {
                     return self.handshake_failed(error(reason, Delivery::Rejected));
                 }
                 self.handshake.retries = retries.saturating_add(1);

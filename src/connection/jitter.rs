@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-/// The shortest delay before anything is tried again.
-pub(super) const FLOOR: Duration = Duration::from_millis(100);
-/// The longest time that a server may ask to wait; beyond it, it is not waited for.
-pub(super) const CEILING: Duration = Duration::from_secs(300);
-
-const FIRST: Duration = Duration::from_secs(1);
-const LAST: Duration = Duration::from_secs(30);
+use crate::Retries;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
@@ -36,15 +30,24 @@ impl Jitter {
     }
 
     /// The delay that the server asks for, clamped to the floor (law 10); what is
-    /// beyond the [`CEILING`] is for the caller to refuse. Else the growing one.
-    pub(super) fn told_or_growing(&mut self, told: Option<Duration>, failures: u32) -> Duration {
-        told.map_or_else(|| self.growing(failures), |told| told.max(FLOOR))
+    /// beyond the ceiling is for the caller to refuse. Else the growing one.
+    pub(super) fn told_or_growing(
+        &mut self,
+        told: Option<Duration>,
+        failures: u32,
+        retries: &Retries,
+    ) -> Duration {
+        match told {
+            Some(told) => told.max(retries.floor),
+            None => self.growing(failures, retries),
+        }
     }
 
-    /// The growing delay: 1 s, doubled with each failure up to 30 s, drawn evenly
-    /// between the floor and that.
-    pub(super) fn growing(&mut self, failures: u32) -> Duration {
-        let most = FIRST.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-        self.between(FLOOR, most.min(LAST))
+    /// The growing delay: doubled with each failure, drawn evenly between the floor and
+    /// that.
+    pub(super) fn growing(&mut self, failures: u32, retries: &Retries) -> Duration {
+        let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
+        let most = retries.first.saturating_mul(factor);
+        self.between(retries.floor, most.min(retries.longest))
     }
 }

@@ -1,15 +1,12 @@
 //! The listening stream: what the server has to say between calls (transports:
 //! listening for messages from the server). It is in nobody's way.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 
 use super::Connection;
 use super::events::Source;
 use super::exchange::Purpose;
-use super::jitter::FLOOR;
 use super::route::Route;
 use super::stream::{Ending, Stream};
 use super::timers::Timer;
@@ -17,9 +14,6 @@ use crate::error::{Delivery, Error, Lost, Reason, Refused};
 use crate::wire::binding::Binding;
 use crate::wire::response::{Carried, Refusal, Verdict};
 use crate::{Event, ExchangeId};
-
-/// How long a stream that its budget could not keep is left alone.
-const DEGRADED: Duration = Duration::from_secs(300);
 
 /// How the listening stream is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -216,7 +210,9 @@ impl Connection {
             match verdict {
                 Verdict::Follow(to) if self.listening.route.follow(to.clone()) => {
                     self.listening.state = State::Waiting;
-                    self.timers.set(Timer::Listen, self.now + FLOOR);
+                    let retries = &self.config.retries;
+                    let next = self.listening.stream.follows(retries, self.now);
+                    self.timers.set(Timer::Listen, next);
                 }
                 Verdict::Follow(_) => {
                     let error = failed(refusal.redirected().into());
@@ -262,24 +258,19 @@ impl Connection {
             Ending::Clean if !self.binding().resumes() => Ending::Failed(None),
             ending => ending,
         };
-        let answered = self.listening.stream.is_open();
-        let delay = self
-            .listening
-            .stream
-            .next_delay(ending, &mut self.jitter, now);
+        let delay =
+            self.listening
+                .stream
+                .next_delay(ending, (&mut self.jitter, &self.config.retries), now);
         let polling = ending == Ending::Clean && self.listening.stream.told.is_some();
         let degraded = delay.is_none() || !polling;
         if degraded && !std::mem::replace(&mut self.listening.degraded, true) {
             let error = error.of_listening();
             self.events.push(Event::StreamDegraded { error });
         }
-        if delay.is_none() && answered {
-            // The server takes up nothing from there.
-            self.listening.stream.forget_cursor();
-        }
         self.listening.route = Route::default();
         self.listening.state = State::Waiting;
-        let delay = delay.unwrap_or(DEGRADED);
+        let delay = delay.unwrap_or(self.config.retries.pause);
         self.timers.set(Timer::Listen, now + delay);
     }
 

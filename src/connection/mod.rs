@@ -101,6 +101,8 @@ pub struct Connection {
     calls: BTreeMap<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
     waiting: BTreeSet<CallId>,
+    /// Calls that leave then too, but behind what the session is asked for anew.
+    behind: BTreeSet<CallId>,
     tokens: BTreeMap<ProgressToken, CallId>,
     asks: BTreeMap<Ticket, Ask>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
@@ -115,6 +117,8 @@ pub struct Connection {
     control_exchanges: usize,
     /// Streams that wait for room.
     stalled: BTreeSet<ExchangeId>,
+    /// Those that are read on since the time was told last.
+    read_on: BTreeSet<ExchangeId>,
     /// The last of them that found some.
     served: ExchangeId,
     /// Exchanges that have a little time left, oldest first.
@@ -127,6 +131,8 @@ pub struct Connection {
     farewells: VecDeque<Farewell>,
     events: Events,
     timers: Timers,
+    /// When a change of the network was heeded last.
+    network: Option<Time>,
     woken: Woken,
     /// Bytes that exchanges hold in buffers.
     held: usize,
@@ -191,6 +197,7 @@ impl Connection {
             suspicion: None,
             calls: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            behind: BTreeSet::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
             exchanges: BTreeMap::new(),
@@ -201,6 +208,7 @@ impl Connection {
             tools: Tools::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
+            read_on: BTreeSet::new(),
             served: ExchangeId::new(Tag(0), 0),
             lingering: VecDeque::new(),
             room: false,
@@ -210,6 +218,7 @@ impl Connection {
             farewells: VecDeque::new(),
             events: Events::default(),
             timers: Timers::default(),
+            network: None,
             woken: Woken::default(),
             held: 0,
             last_call: 0,
@@ -355,6 +364,7 @@ impl Connection {
                 Timer::Call(call) => self.call_timed_out(call),
                 Timer::Delay(call) => self.delay_over(call),
                 Timer::Exchange(exchange) => self.exchange_timed_out(exchange),
+                Timer::Network => self.forgive(),
                 Timer::Listen => self.listening_due(),
                 Timer::Silence(exchange) => self.silent(exchange),
             }
@@ -419,6 +429,9 @@ impl Connection {
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
+        for id in std::mem::take(&mut self.read_on) {
+            self.hear(id);
+        }
         self.woken.to_send &= self.wants_to_send();
         self.woken.to_tell &= !self.events.is_empty();
     }
@@ -428,6 +441,7 @@ impl Connection {
         while std::mem::take(&mut self.room) && !self.stalled.is_empty() {
             self.pump_stalled();
         }
+        self.release_behind();
         self.tell_subscriptions();
         self.schedule_if_due();
         self.check_closed();

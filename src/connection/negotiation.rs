@@ -236,6 +236,7 @@ impl Connection {
         }
         self.is_ready();
         self.restoring.begin();
+        self.line_up_anew();
     }
 
     /// The handshake is over: calls may leave.

@@ -59,7 +59,7 @@ impl Connection {
             return Ok(());
         };
         match exchange.reading {
-            Reading::Head => exchange.heard = self.now,
+            Reading::Head => exchange.heard(self.now),
             Reading::Ignored(_) => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
@@ -185,7 +185,7 @@ impl Connection {
             return Ok(());
         };
         if !matches!(exchange.reading, Reading::Head) {
-            exchange.heard = self.now;
+            exchange.heard(self.now);
         }
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
@@ -240,8 +240,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
                 stream.end(End::Clean);
-                self.timers.clear(Timer::Silence(id));
-                self.pump(id);
+                self.feed_ends(id);
             }
             Reading::Whole(..) => self.conclude(id),
         }
@@ -257,8 +256,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
                 stream.end(End::Broken(Error::new(failure, Delivery::Unknown)));
-                self.timers.clear(Timer::Silence(id));
-                self.pump(id);
+                self.feed_ends(id);
             }
             Reading::Whole(Whole::Refusal(_) | Whole::Typed(_, Some(_)), _) => self.conclude(id),
             Reading::Head | Reading::Whole(Whole::Json(_) | Whole::Typed(_, None), _) => {

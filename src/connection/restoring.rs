@@ -8,7 +8,7 @@ use http::Request;
 use serde_json::json;
 
 use super::Connection;
-use super::exchange::Purpose;
+use super::exchange::{Exchange, Purpose};
 use super::route::Route;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::jsonrpc::{self, Members};
@@ -244,6 +244,21 @@ impl Connection {
         let envelope = self.envelope(restore.route.target(), None, self.session.id.as_ref());
         let request = envelope.post(body);
         Some((Purpose::Restore(Box::new(restore)), request))
+    }
+
+    /// The session in which something was to be restored is gone: what is still asked of
+    /// it holds up nothing in the next one, nor says anything of it.
+    pub(super) fn drop_restorations(&mut self) {
+        self.restoring.due.clear();
+        let restores = |exchange: &Exchange| matches!(exchange.purpose, Purpose::Restore(_));
+        let all = self.exchanges.iter();
+        let stale: Vec<_> = all
+            .filter(|(_, exchange)| restores(exchange))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in stale {
+            self.abort(id);
+        }
     }
 
     pub(super) fn not_restored(&mut self, restore: &Restore, error: Error) {

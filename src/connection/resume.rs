@@ -10,7 +10,6 @@ use super::Connection;
 use super::call::State;
 use super::events::Source;
 use super::exchange::{Exchange, Purpose};
-use super::jitter::FLOOR;
 use super::route::Route;
 use super::stream::Ending;
 use super::timers::Timer;
@@ -62,7 +61,10 @@ impl Connection {
             return;
         };
         let delay = resumes
-            .then(|| call.stream.next_delay(ending, &mut self.jitter, now))
+            .then(|| {
+                call.stream
+                    .next_delay(ending, (&mut self.jitter, &self.config.retries), now)
+            })
             .flatten();
         let end = self.timers.due(Timer::Call(id));
         match delay.filter(|delay| end.is_none_or(|end| now + *delay < end)) {
@@ -82,7 +84,7 @@ impl Connection {
         let id = self.resumes.pop_first()?;
         let stream = self.stream_of(Source::Call(id))?;
         if stream.resumes_from().is_none() {
-            // What was read meanwhile has taken the cursor away.
+            // A call never waits for what cannot leave.
             self.fail_call(id, Error::new(Lost::Stream, Delivery::Unknown));
             return None;
         }
@@ -136,9 +138,9 @@ impl Connection {
                     return;
                 };
                 if call.route.follow(to) {
-                    // Each hop costs the floor, else redirects make a storm.
                     call.state = State::Cut;
-                    self.timers.set(Timer::Delay(id), self.now + FLOOR);
+                    let next = call.stream.follows(&self.config.retries, self.now);
+                    self.timers.set(Timer::Delay(id), next);
                 } else {
                     self.fail_call(id, failed(refusal.redirected().into()));
                 }

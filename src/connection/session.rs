@@ -71,7 +71,7 @@ impl Connection {
         self.events.push(Event::Reinitialize { generation, cause });
         self.withdraw_asks(Withdrawal::SessionLost, |ask| ask.is_of(generation));
         self.stop_listening();
-        self.restoring.due.clear();
+        self.drop_restorations();
         self.fail_cut_calls();
         self.replace_session(match self.config.recovery {
             Recovery::Automatic | Recovery::Hold => Input::Gone,

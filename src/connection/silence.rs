@@ -1,12 +1,15 @@
 //! Silence: connections that hang half-open are found out, by the clock where the
 //! server keeps a stream alive, else by a ping.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Connection;
 use super::exchange::{Purpose, Reading, Whole};
 use super::feed::End;
+use super::route::Route;
 use super::stream::Ending;
+use super::suspicion::Finding;
 use super::timers::Timer;
 use crate::ExchangeId;
 use crate::error::{Clock, Delivery, Error};
@@ -50,7 +53,7 @@ impl Connection {
             }
             // Between calls a server may have nothing to say for long.
             Purpose::Listen | Purpose::Subscribe => {
-                !matches!(&exchange.reading, Reading::Stream(feed) if feed.commented)
+                !matches!(&exchange.reading, Reading::Stream(feed) if feed.has_commented())
             }
             _ => return,
         };
@@ -62,7 +65,7 @@ impl Connection {
         } else if kept_alive || !self.is_current(exchange.generation) || !self.phase.is_open() {
             self.break_off(id);
         } else if self.has_ping() {
-            self.suspect().silent.push(id);
+            self.doubt_exchange(id);
         } else {
             self.watch(id);
         }
@@ -73,19 +76,46 @@ impl Connection {
         self.revision_spoken().has_method("ping")
     }
 
+    /// Whether anybody is at its other end is for a ping to find out.
+    fn doubt_exchange(&mut self, id: ExchangeId) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.doubted = true;
+            self.suspect().silent.insert(id);
+        }
+    }
+
     /// What the ping found out about silent exchanges.
-    pub(super) fn settle_silence(&mut self, silent: Vec<ExchangeId>, reached: bool) {
+    pub(super) fn settle_silence(&mut self, silent: BTreeSet<ExchangeId>, finding: Finding) {
+        if finding == Finding::Alive {
+            self.hear_from_server();
+        }
         for id in silent {
             match self.exchanges.get_mut(&id) {
-                Some(_) if !reached => self.break_off(id),
-                Some(exchange)
-                    if matches!(exchange.reading, Reading::Stream(_))
-                        || matches!(exchange.purpose, Purpose::Resume(_)) =>
-                {
-                    exchange.heard = self.now;
-                    self.watch(id);
+                // What came meanwhile says more than a ping that failed.
+                Some(exchange) if exchange.doubted && finding == Finding::Nothing => {
+                    self.break_off(id);
                 }
-                Some(_) | None => {}
+                Some(exchange) => {
+                    exchange.doubted = false;
+                    if matches!(exchange.reading, Reading::Stream(_))
+                        || matches!(exchange.purpose, Purpose::Resume(_))
+                    {
+                        self.watch(id);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The server is there: of all streams whose silence says nothing else, lest each
+    /// of them asks for itself.
+    fn hear_from_server(&mut self) {
+        let generation = self.session.generation;
+        for exchange in self.exchanges.values_mut() {
+            let lively = matches!(&exchange.reading, Reading::Stream(feed) if feed.is_lively());
+            if exchange.generation == generation && (exchange.doubted || !lively) {
+                exchange.heard = self.now;
             }
         }
     }
@@ -99,9 +129,8 @@ impl Connection {
             if !feed.has_ended() {
                 // What has come is still to be given out.
                 feed.end(End::Broken(error));
-                self.timers.clear(Timer::Silence(id));
                 self.aborts.push_back(id);
-                self.pump(id);
+                self.feed_ends(id);
             }
             return;
         }
@@ -136,11 +165,22 @@ impl Connection {
                 && matches!(exchange.purpose, Purpose::Call(_) | Purpose::Resume(_))
         });
         let doubtful: Vec<_> = doubtful.map(|(id, _)| *id).collect();
-        if !doubtful.is_empty() && self.config.clocks.silence.is_some() {
-            let silent = &mut self.suspect().silent;
-            silent.extend(doubtful);
-            silent.sort_unstable();
-            silent.dedup();
+        if self.config.clocks.silence.is_some() {
+            for id in doubtful {
+                self.doubt_exchange(id);
+            }
+        }
+        self.ping_anew();
+    }
+
+    /// What a ping finds out that left before is not what is asked now.
+    fn ping_anew(&mut self) {
+        let Some(suspicion) = &mut self.suspicion else {
+            return;
+        };
+        suspicion.route = Route::default();
+        if let Some(ping) = suspicion.ping.take() {
+            self.abort(ping);
         }
     }
 }

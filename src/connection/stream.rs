@@ -4,19 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::jitter::{CEILING, Jitter};
-use crate::Time;
+use super::jitter::Jitter;
 use crate::wire::request::event_id;
 use crate::wire::sse::EventId;
-
-/// So many failures in a row end a stream.
-const FAILURES: u32 = 5;
-/// A stream that was open as long as this since its last failure is sound again.
-const LIVED: Duration = Duration::from_secs(5);
-/// After so many exchanges in a row without a message, polling slows down.
-const BARREN: u32 = 3;
-/// The least delay of polling that brings nothing.
-const SLOW: Duration = Duration::from_secs(1);
+use crate::{Retries, Time};
 
 /// One logical event stream: that of a call, or the listening stream.
 #[derive(Clone, Debug, Default)]
@@ -30,10 +21,16 @@ pub(super) struct Stream {
     failures: u32,
     /// How long it lived, all exchanges since the last failure together.
     lived: Duration,
-    /// Whether the delay before the next exchange is one that nobody asked for.
+    /// Whether the delay before the next exchange is due to a failure, and not one that
+    /// the server asked for when it refused the last one.
     backs_off: bool,
+    /// Exchanges in a row without a message.
     barren: u32,
-    /// When its exchange was answered; nothing before that.
+    /// When the last of those without one ended, in a row or not.
+    idle: VecDeque<Time>,
+    /// When the last redirect was followed.
+    redirected: Option<Time>,
+    /// When its exchange was answered; nothing before that and once it has ended.
     opened: Option<Time>,
     fruitful: bool,
     /// The ids that the server may repeat on its exchange although their messages are
@@ -67,8 +64,7 @@ impl Stream {
         if self.resumes_from().is_none() {
             self.forget_cursor();
         }
-        let ahead = self.ahead.iter().filter_map(|passed| passed.id.as_ref());
-        self.known = self.cursor.iter().chain(ahead).cloned().collect();
+        self.known = self.places().cloned().collect();
     }
 
     /// Its exchange was answered with a stream. Gives the ids that may be repeated.
@@ -77,9 +73,11 @@ impl Stream {
         std::mem::take(&mut self.known)
     }
 
-    /// Whether its exchange was answered with a stream.
-    pub(super) fn is_open(&self) -> bool {
-        self.opened.is_some()
+    /// The end of its exchange was reported.
+    pub(super) fn closes(&mut self, now: Time) {
+        if let Some(opened) = self.opened.take() {
+            self.lived = self.lived.saturating_add(now.since(opened));
+        }
     }
 
     /// A message came: no reason to slow down.
@@ -120,12 +118,18 @@ impl Stream {
     /// Where it can be taken up again: at the cursor; or, before anything was read,
     /// at the first event, whose message is here.
     pub(super) fn resumes_from(&self) -> Option<&EventId> {
-        let first = || {
-            // Unless the server has cleared the id since.
-            self.ahead.back()?.id.as_ref()?;
-            self.ahead.iter().find_map(|passed| passed.id.as_ref())
-        };
-        self.cursor.as_ref().or_else(first)
+        self.places().next()
+    }
+
+    /// The cursor and the ids ahead of it, as far as they lead: where the server cleared
+    /// the id they begin anew, for what came without one could not be told from what is
+    /// repeated.
+    fn places(&self) -> impl Iterator<Item = &EventId> {
+        let cleared = self.ahead.iter().rposition(|passed| passed.id.is_none());
+        let cursor = self.cursor.as_ref().filter(|_| cleared.is_none());
+        let ahead = self.ahead.iter().skip(cleared.map_or(0, |at| at + 1));
+        let ahead = ahead.filter_map(|passed| passed.id.as_ref());
+        cursor.into_iter().chain(ahead)
     }
 
     /// Nothing can be resumed: the next exchange begins anew.
@@ -140,42 +144,59 @@ impl Stream {
         self.backs_off
     }
 
+    /// When its exchange goes on where a redirect leads: no server makes a storm of them.
+    pub(super) fn follows(&mut self, retries: &Retries, now: Time) -> Time {
+        let last = self.redirected.map(|last| last + retries.slow);
+        let next = (now + retries.floor).max(last.unwrap_or(now));
+        self.redirected = Some(next);
+        next
+    }
+
+    /// An exchange has ended. Says whether it is one of too many that brought nothing.
+    fn slows_down(&mut self, retries: &Retries, now: Time) -> bool {
+        if std::mem::take(&mut self.fruitful) {
+            self.barren = 0;
+            return false;
+        }
+        self.barren = self.barren.saturating_add(1);
+        self.idle.push_back(now);
+        let window = retries.slow.saturating_mul(retries.barren);
+        self.idle.retain(|at| now.since(*at) < window);
+        self.barren
+            .max(u32::try_from(self.idle.len()).unwrap_or(u32::MAX))
+            >= retries.barren
+    }
+
     /// How long to wait before the next exchange, now that one has ended; nothing
     /// if there is to be none.
     pub(super) fn next_delay(
         &mut self,
         ending: Ending,
-        jitter: &mut Jitter,
+        (jitter, retries): (&mut Jitter, &Retries),
         now: Time,
     ) -> Option<Duration> {
-        let lived = self
-            .opened
-            .map_or(Duration::ZERO, |opened| now.since(opened));
-        self.lived = self.lived.saturating_add(lived);
-        if self.lived >= LIVED {
+        self.closes(now);
+        if self.lived >= retries.lived {
             self.failures = 0;
         }
-        self.barren = if std::mem::take(&mut self.fruitful) {
-            0
-        } else {
-            self.barren.saturating_add(1)
-        };
+        let slow = self.slows_down(retries, now);
         let told = match ending {
             Ending::Clean => self.told,
             Ending::Failed(after) => after.or(self.told),
         };
         let polling = ending == Ending::Clean && told.is_some();
-        self.backs_off = told.is_none();
         if !polling {
             self.failures = self.failures.saturating_add(1);
             self.lived = Duration::ZERO;
         }
-        let mut delay = jitter.told_or_growing(told, self.failures.saturating_sub(1));
-        if polling && self.barren >= BARREN {
-            delay = delay.max(SLOW);
+        let mut delay = jitter.told_or_growing(told, self.failures.saturating_sub(1), retries);
+        if slow {
+            delay = delay.max(retries.slow);
         }
         // Polling costs no budget, not even one that is spent.
-        let goes_on = (polling || self.failures < FAILURES) && delay <= CEILING;
+        let goes_on = (polling || self.failures < retries.failures) && delay <= retries.ceiling;
+        let asked = matches!(ending, Ending::Failed(Some(_)));
+        self.backs_off = !polling && !(asked && goes_on);
         goes_on.then_some(delay)
     }
 }

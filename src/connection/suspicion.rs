@@ -29,7 +29,7 @@ pub(super) struct Suspicion {
     /// The codes of the errors that suspicious 400s carried.
     pub(super) codes: BTreeSet<Option<i64>>,
     /// Exchanges on which nothing came for long.
-    pub(super) silent: Vec<ExchangeId>,
+    pub(super) silent: BTreeSet<ExchangeId>,
     pub(super) ping: Option<ExchangeId>,
     /// Where redirects of the ping lead.
     pub(super) route: Route,
@@ -42,7 +42,7 @@ impl Connection {
     pub(super) fn suspect(&mut self) -> &mut Suspicion {
         self.suspicion.get_or_insert_with(|| Suspicion {
             codes: BTreeSet::new(),
-            silent: Vec::new(),
+            silent: BTreeSet::new(),
             ping: None,
             route: Route::default(),
             calls: Vec::new(),
@@ -122,6 +122,6 @@ impl Connection {
                 self.control_failed(&purpose, error);
             }
         }
-        self.settle_silence(suspicion.silent, finding != Finding::Nothing);
+        self.settle_silence(suspicion.silent, finding);
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Delay(CallId),
     /// An exchange's clock runs out, or it has lingered long enough.
     Exchange(ExchangeId),
+    /// A change of the network that followed another at once is heeded.
+    Network,
     /// The listening stream's delay is over.
     Listen,
     /// Nothing may have come on an exchange for too long.

@@ -14,7 +14,8 @@
 //! more bytes. An [`Item`] is an [`Event`], or a move of the cursor without one. Nothing has to be
 //! called at the end of the stream: what is unfinished then goes with the decoder.
 //!
-//! An event whose data are one line in one chunk is a slice of that chunk; nothing is copied. So
+//! An event that lies in one chunk, and whose data are one line, is a slice of that chunk; nothing
+//! is copied. So
 //! feed what the network gave, and keep for long only what is [detached](EventId::detach) or
 //! copied.
 //!
@@ -81,8 +82,10 @@
 //!
 //! [`Limits`] bound a line and the data of an event, 16 MiB each unless told otherwise. What
 //! exceeds one is an error that names it, and the end of that decoder. The decoder works in time
-//! linear in what it is fed, and holds no more than a line and an event besides what is queued;
-//! [`Decoder::buffered`] says how much that is. No `Debug` shows contents.
+//! linear in what it is fed. Besides what is queued it holds the data of an event and four lines at
+//! most: one that has not ended, the type, the id, and the last id. [`Decoder::buffered`] says how
+//! much that is, but for the last id; the memory behind it may be twice as much, for data may be a
+//! slice of a chunk, and buffers grow by doubling. No `Debug` shows contents.
 //!
 //! # What it does not do
 //!

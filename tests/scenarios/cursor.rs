@@ -416,3 +416,86 @@ fn a_lost_stream_says_why_it_ended() {
     w.end(&sent);
     assert_eq!(*w.error(call).reason(), Lost::Stream.into());
 }
+
+#[test]
+fn an_empty_id_that_waits_to_be_read_clears_it_too() {
+    for message in [true, false] {
+        let (mut w, call, sent) = World::primed();
+        w.reading = false;
+        w.event_with_id(&sent, "1", &log("one"));
+        match message {
+            true => w.event_with_id(&sent, "", &log("two")),
+            false => w.chunk(&sent, "id\n\n"),
+        }
+        w.event(&sent, &log("three"));
+        w.fail(&sent, reset());
+        w.read();
+        w.drive();
+        let expected: &[&str] = match message {
+            true => &["one", "two", "three"],
+            false => &["one", "three"],
+        };
+        assert_eq!(
+            (w.logs().as_slice(), w.count("GET")),
+            (
+                &expected
+                    .iter()
+                    .map(|text| (*text).to_owned())
+                    .collect::<Vec<_>>()[..],
+                0
+            )
+        );
+        w.error(call);
+    }
+}
+
+#[test]
+fn behind_an_empty_id_that_waits_to_be_read_it_begins_anew() {
+    let (mut w, _, sent) = World::primed();
+    w.reading = false;
+    for id in ["1", "", "3", "4"] {
+        w.event_with_id(&sent, id, &log(id));
+    }
+    let (get, cursor) = cursor_after_break(&mut w, &sent);
+    assert_eq!(cursor, "3", "all before it is here");
+    for id in ["4", "5"] {
+        w.event_with_id(&get, id, &log(id));
+    }
+    w.read();
+    assert_eq!(w.logs(), ["1", "", "3", "4", "5"]);
+    assert_eq!(cursor_after_break(&mut w, &get).1, "5");
+}
+
+#[test]
+fn batches_on_a_resumed_stream_lose_nothing_behind_the_reply() {
+    for resumed in [false, true] {
+        let (mut w, call, sent) = batch_world();
+        let (other, asked) = w.begin("tools/list");
+        let on = match resumed {
+            true => cursor_after_break(&mut w, &sent).0,
+            false => sent.clone(),
+        };
+        let replies = [sent.rpc_id(), asked.rpc_id()].map(|id| result(id, json!({})));
+        w.event(&on, &Value::from(replies.to_vec()));
+        w.reply(call);
+        w.reply(other);
+    }
+}
+
+/// What cannot be read is not read again either. But a reply is one, whatever was before.
+#[test]
+fn what_is_repeated_and_cannot_be_read_is_reported_once() {
+    for rubbish in ["junk", "{}", r#"{"jsonrpc":"2.0","id":"x","result":{}}"#] {
+        let (mut w, call, sent) = World::primed();
+        let rubbish = format!("id: 1\ndata: {rubbish}\n\n");
+        w.chunk(&sent, rubbish.clone());
+        let (get, _) = cursor_after_break(&mut w, &sent);
+        w.chunk(&get, rubbish);
+        let told = w.events.iter();
+        let told = told.filter(|event| matches!(event, Event::Fail { .. }));
+        assert_eq!(told.count(), 1, "{:?}", w.events);
+        let (get, _) = cursor_after_break(&mut w, &get);
+        w.event_with_id(&get, "1", &result(sent.rpc_id(), json!({})));
+        w.reply(call);
+    }
+}

@@ -1,11 +1,14 @@
 //! Each limit is exact: kept at N, refused or held back at N + 1.
 
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
 use mcp_http::{
-    CallId, CallOptions, Delivery, Error, Event, LimitExceeded, LimitKind, Limits, Reason,
+    CallId, CallOptions, Delivery, Error, Event, LimitExceeded, LimitKind, Limits, Reason, Retries,
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, log, notification, request, reset, result, secs};
+use crate::world::{Sent, World, log, millis, notification, request, reset, result, secs};
 
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
@@ -436,4 +439,156 @@ fn buffers_of_the_listening_stream_are_its_own_concern() {
     assert_eq!(w.connection.status().buffered, 0);
     w.event(&sent, &result(sent.rpc_id(), json!({})));
     w.reply(call);
+}
+
+/// Bytes that tell whether somebody still holds them.
+struct Lent {
+    bytes: Vec<u8>,
+    _alive: Arc<()>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn lent(text: impl Into<Vec<u8>>) -> (Bytes, Weak<()>) {
+    let alive = Arc::new(());
+    let held = Arc::downgrade(&alive);
+    let lent = Lent {
+        bytes: text.into(),
+        _alive: alive,
+    };
+    (Bytes::from_owner(lent), held)
+}
+
+const LONG: usize = 1 << 20;
+
+fn comment() -> String {
+    format!(":{}\n", "x".repeat(LONG))
+}
+
+/// What is counted is what is held, even if it came in the company of much more.
+#[test]
+fn buffers_count_what_is_kept_alive() {
+    let mut w = World::ready();
+    let (_, sent) = w.stream("tools/call");
+    for event in ["data: x\n", "id: x\n", "event: x\n", "data: x\nid: x\n"] {
+        let (chunk, held) = lent(comment() + event);
+        w.chunk(&sent, chunk);
+        assert_eq!(held.strong_count(), 0, "{event}");
+    }
+    // Most of the chunk: it may stay where it is.
+    let (chunk, held) = lent(format!("data: {}\n", "x".repeat(LONG)));
+    w.chunk(&sent, "\n");
+    w.chunk(&sent, chunk);
+    assert_eq!(held.strong_count(), 1);
+    assert!(w.connection.status().buffered >= LONG);
+}
+
+#[test]
+fn buffers_count_what_is_kept_alive_by_what_finds_no_room() {
+    let one = crate::world::event_with_id("1", &log("x"));
+    let batch = json!([log("x"), log("y")]).to_string();
+    let batch = format!("data: {batch}\n\n");
+    for waits in [one.clone(), one.repeat(3), batch.clone(), one + &batch] {
+        let mut w = World::ready_at("2025-03-26");
+        let (_, sent) = w.stream("tools/call");
+        w.reading = false;
+        while w.connection.wants_read(sent.exchange) {
+            w.event(&sent, &log("x"));
+        }
+        let (chunk, held) = lent(comment() + &waits);
+        w.chunk(&sent, chunk);
+        // It has found out what is in the chunk when there was room for one more.
+        w.connection.poll_event().unwrap();
+        assert_eq!(held.strong_count(), 0, "{waits}");
+        assert!(w.connection.status().buffered < LONG);
+        w.reading = true;
+        w.drive();
+        let expected = 256 + waits.matches("jsonrpc").count();
+        assert!(w.logs().len() >= expected, "nothing is lost: {waits}");
+    }
+}
+
+#[test]
+fn retries_are_the_documented_ones() {
+    let retries = Retries::default();
+    assert_eq!((retries.floor, retries.ceiling), (millis(100), secs(300)));
+    assert_eq!((retries.first, retries.longest), (secs(1), secs(30)));
+    assert_eq!((retries.failures, retries.resends), (5, 2));
+    assert_eq!((retries.lived, retries.pause), (secs(5), secs(300)));
+    assert_eq!((retries.barren, retries.slow), (3, secs(1)));
+}
+
+#[test]
+fn retries_are_as_they_are_configured() {
+    let mut retries = Retries::default();
+    retries.floor = millis(200);
+    retries.ceiling = secs(20);
+    retries.first = millis(200);
+    retries.longest = millis(400);
+    retries.failures = 2;
+    retries.resends = 1;
+    retries.pause = secs(60);
+    retries.barren = 1;
+    retries.slow = secs(2);
+    let world = || World::ready_with(|c| c.retries(retries).listen(true));
+    let delay = |w: &mut World| {
+        let from = w.now;
+        let get = w.wait_for("GET");
+        (get.at.since(from), get)
+    };
+    // The first barren exchange slows it down; two failures are all.
+    let mut w = world();
+    let get = w.reopen();
+    w.fail(&get, reset());
+    let (waited, get) = delay(&mut w);
+    assert_eq!(waited, secs(2));
+    w.fail(&get, reset());
+    assert_eq!(delay(&mut w).0, secs(60));
+    // The floor, and the ceiling.
+    for (told, waits) in [("0", 200), ("20000", 20_000), ("20001", 60_000)] {
+        let mut w = world();
+        let get = w.reopen();
+        w.event(&get, &log("x"));
+        w.chunk(&get, format!("retry: {told}\n\n"));
+        w.end(&get);
+        assert_eq!(delay(&mut w).0, millis(waits), "{told}");
+    }
+    // Sent again once, after the delay of a first failure.
+    let mut w = world();
+    let call = w.call("tools/call");
+    w.answer_all("tools/call", 429);
+    assert_eq!(w.wake(), millis(200));
+    w.answer_all("tools/call", 429);
+    w.error(call);
+}
+
+/// No number makes a storm.
+#[test]
+fn retries_of_nothing_are_raised() {
+    let mut retries = Retries::default();
+    for time in [
+        &mut retries.floor,
+        &mut retries.ceiling,
+        &mut retries.first,
+        &mut retries.longest,
+        &mut retries.lived,
+        &mut retries.slow,
+        &mut retries.pause,
+    ] {
+        *time = secs(0);
+    }
+    (retries.failures, retries.barren) = (0, 0);
+    let mut w = World::ready_with(|c| c.retries(retries).listen(true));
+    let mut get = w.reopen();
+    w.chunk(&get, "retry: 0\n\n");
+    for _ in 0..100 {
+        let from = w.now;
+        w.end(&get);
+        get = w.reopen();
+        assert!(get.at.since(from) >= millis(1));
+    }
 }

@@ -683,3 +683,63 @@ fn its_404_is_not_said_to_have_carried_no_session() {
     assert!(!text.contains("no session id was sent"), "{text}");
     assert!(text.contains("404"), "{text}");
 }
+
+#[test]
+fn what_is_not_waited_for_is_taken_up_where_it_was() {
+    let (mut w, get) = World::listening();
+    w.event_with_id(&get, "9", &log("x"));
+    w.chunk(&get, "retry: 600000\n\n");
+    w.end(&get);
+    assert_eq!(w.wait_for("GET").cursor(), Some("9"));
+}
+
+#[test]
+fn a_proxy_that_cuts_it_off_five_times_does_not_forget_where_it_was() {
+    let (mut w, mut get) = World::listening();
+    w.event_with_id(&get, "9", &log("x"));
+    for cut in 0..6 {
+        w.fail(&get, reset());
+        get = w.wait_for("GET");
+        assert_eq!(get.cursor(), Some("9"), "{cut}");
+        w.answer(&get, 200).stream(&[]);
+    }
+}
+
+#[test]
+fn the_network_changed_and_no_delay_after_a_failure_is_waited_for() {
+    for retry in [None, Some(1_000), Some(60_000), Some(600_000)] {
+        for failures in [1, 5] {
+            let (mut w, get) = World::listening();
+            if let Some(retry) = retry {
+                w.chunk(&get, format!("retry: {retry}\n\n"));
+            }
+            w.fail(&get, reset());
+            for _ in 1..failures {
+                let get = w.wait_for("GET");
+                w.fail(&get, refused_connection());
+            }
+            w.connection.network_changed(w.now);
+            w.drive();
+            assert!(w.has("GET"), "{retry:?}, after {failures}");
+        }
+    }
+}
+
+#[test]
+fn the_network_changed_and_what_the_server_asked_for_is_waited_for() {
+    let refuses = |w: &mut World, get: &Sent| {
+        w.answer(get, 503).header("retry-after", "60").empty();
+    };
+    let polls = |w: &mut World, get: &Sent| {
+        w.answer(get, 200).stream(&[]);
+        w.chunk(get, "retry: 60000\n\n");
+        w.end(get);
+    };
+    for asks in [refuses, polls] {
+        let (mut w, get) = World::opening();
+        asks(&mut w, &get);
+        w.connection.network_changed(w.now);
+        w.drive();
+        assert_eq!(delay(&mut w).0, secs(60));
+    }
+}

@@ -362,3 +362,28 @@ fn redirects_do_not_use_polling_up() {
     }
     assert!(!w.ended(call), "{:?}", w.events);
 }
+
+/// What waits to be read behind a full queue does not make a stream live longer.
+#[test]
+fn waiting_to_be_read_is_no_life() {
+    let mut w = World::limited(|limits| limits.unread = 1);
+    let call = w.call_with("tools/call", CallOptions::new().no_time_out());
+    let mut on = w.take("tools/call");
+    w.answer(&on, 200).stream(&[]);
+    for turn in 0..5 {
+        assert!(!w.ended(call), "{turn}");
+        w.reading = false;
+        for half in ["a", "b"] {
+            w.event_with_id(&on, &format!("{turn}{half}"), &log("x"));
+        }
+        w.fail(&on, reset());
+        w.now = w.now + secs(6);
+        w.connection.handle_timeout(w.now);
+        w.reading = true;
+        w.drive();
+        if turn < 4 {
+            on = w.reopen();
+        }
+    }
+    assert_eq!(w.error(call).delivery(), Delivery::Unknown);
+}

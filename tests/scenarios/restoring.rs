@@ -661,3 +661,117 @@ fn the_cause_of_a_loss_that_a_get_showed_is_the_pings() {
         cause
     }));
 }
+
+#[test]
+fn what_a_lost_session_never_answered_holds_up_nothing_in_the_next() {
+    let mut w = World::ready();
+    for n in 0..16 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    lose(&mut w);
+    w.recover("s2");
+    assert_eq!(restored(&w).len(), 16);
+    w.answer_all("tools/call", 404);
+    let from = w.sent.len();
+    w.recover("s3");
+    let since = w.sent_since(from);
+    let again = since.iter().filter(|it| *it == "resources/subscribe");
+    assert_eq!(again.count(), 16, "{since:?}");
+}
+
+#[test]
+fn what_a_lost_session_refuses_late_says_nothing_of_the_next() {
+    let mut w = World::ready();
+    subscribed(&mut w, "x:1");
+    lose(&mut w);
+    w.recover("s2");
+    let old = w.take("resources/subscribe");
+    w.answer_all("tools/call", 404);
+    assert!(w.aborted.contains(&old.exchange));
+    w.recover("s3");
+    w.answer(&old, 503).empty();
+    w.succeed("resources/subscribe");
+    let told = |event: &Event| matches!(event, Event::NotRestored { .. });
+    assert!(!w.events.iter().any(told), "{:?}", w.events);
+}
+
+/// A resource of the old session is given up on a stream that outlives it.
+#[test]
+fn what_was_unsubscribed_from_on_a_dead_sessions_stream_is_given_up_in_the_new_one() {
+    let mut w = World::ready();
+    subscribed(&mut w, "x:1");
+    ask_for(&mut w, "resources/unsubscribe", json!({ "uri": "x:1" }));
+    let given_up = w.take("resources/unsubscribe");
+    w.answer(&given_up, 200).stream(&[]);
+    lose(&mut w);
+    w.recover("s2");
+    w.succeed("resources/subscribe");
+    w.event(&given_up, &result(given_up.rpc_id(), json!({})));
+    assert!(w.has("resources/unsubscribe"), "{:?}", w.open_methods());
+}
+
+/// More than are on their way at a time; fewer still where control traffic is bounded.
+#[test]
+fn what_was_refused_does_not_overtake_what_is_restored() {
+    for (recovery, at_once) in [
+        (Recovery::Automatic, 64),
+        (Recovery::Automatic, 1),
+        (Recovery::Hold, 64),
+    ] {
+        let mut w = World::ready_with(|c| {
+            let limits = limits(|l| l.control_exchanges = at_once);
+            c.recovery(recovery).limits(limits)
+        });
+        for n in 0..40 {
+            subscribed(&mut w, &format!("x:{n:02}"));
+        }
+        let call = lose(&mut w);
+        let from = w.sent.len();
+        w.recover("s2");
+        if recovery == Recovery::Hold {
+            w.connection.resume(w.now).unwrap();
+            w.drive();
+        }
+        // Others go on.
+        let (other, sent) = w.begin("tools/list");
+        w.answer(&sent, 200).result(json!({}));
+        w.reply(other);
+        while w.has("resources/subscribe") {
+            w.succeed("resources/subscribe");
+        }
+        let since = w.sent_since(from);
+        assert_eq!(since.last().unwrap(), "tools/call", "{since:?}");
+        w.succeed("tools/call");
+        w.reply(call);
+    }
+}
+
+#[test]
+fn what_is_never_restored_holds_what_was_refused_up_for_no_longer_than_its_clock() {
+    let mut w = World::ready();
+    for n in 0..17 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    lose(&mut w);
+    w.recover("s2");
+    assert!(!w.has("tools/call"));
+    w.advance(secs(30));
+    assert!(w.has("tools/call"), "{:?}", w.open_methods());
+}
+
+#[test]
+fn lost_again_what_waits_behind_what_is_restored_is_not_lost() {
+    let mut w = World::ready();
+    for n in 0..17 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    let call = lose(&mut w);
+    w.recover("s2");
+    w.answer_all("resources/subscribe", 404);
+    w.recover("s3");
+    while w.has("resources/subscribe") {
+        w.succeed("resources/subscribe");
+    }
+    w.succeed("tools/call");
+    w.reply(call);
+}

@@ -5,7 +5,7 @@ use mcp_http::{
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, log, millis, request, reset, result, secs};
+use crate::world::{Sent, World, log, millis, refused_connection, request, reset, result, secs};
 
 const SILENCE: u64 = 300;
 
@@ -485,4 +485,137 @@ fn with_manual_recovery_silence_goes_on_counting() {
     assert_eq!(w.phase(), Phase::Lost);
     w.advance(secs(SILENCE));
     is_silence(&w.error_of(Subject::Call(call)));
+}
+
+#[test]
+fn what_spoke_while_the_ping_was_under_way_is_not_broken_off() {
+    let (mut w, call, sent) = endless();
+    w.advance(secs(SILENCE));
+    let ping = w.take("ping");
+    w.event(&sent, &log("here"));
+    w.fail(&ping, reset());
+    assert!(!w.ended(call) && w.aborted.is_empty(), "{:?}", w.events);
+    // It is watched as before.
+    w.advance(secs(SILENCE));
+    let ping = w.take("ping");
+    w.fail(&ping, reset());
+    is_silence(&w.error(call));
+}
+
+#[test]
+fn the_network_changed_and_what_came_since_is_not_broken_off() {
+    // The head, and a message.
+    for streams in [false, true] {
+        let mut w = World::ready();
+        let (call, sent) = w.begin("tools/call");
+        let (silent, _) = w.begin("tools/list");
+        if streams {
+            w.answer(&sent, 200).stream(&[]);
+        }
+        w.connection.network_changed(w.now);
+        w.drive();
+        let ping = w.take("ping");
+        match streams {
+            true => w.event(&sent, &log("here")),
+            false => w.answer(&sent, 200).stream(&[]),
+        }
+        w.fail(&ping, refused_connection());
+        assert!(!w.ended(call), "{streams}: {:?}", w.events);
+        w.error(silent);
+    }
+}
+
+/// A stream that nobody reads on cannot show that the server is there.
+#[test]
+fn the_network_changed_and_reading_on_says_nothing_of_the_server() {
+    let (mut w, call, sent) = endless();
+    w.reading = false;
+    for _ in 0..300 {
+        w.event(&sent, &log("x"));
+    }
+    w.connection.network_changed(w.now);
+    w.drive();
+    w.reading = true;
+    w.drive();
+    let ping = w.take("ping");
+    w.fail(&ping, reset());
+    w.error(call);
+}
+
+#[test]
+fn the_network_changed_and_a_ping_from_before_decides_nothing() {
+    let (mut w, call, _) = World::streaming();
+    w.connection.network_changed(w.now);
+    w.drive();
+    let before = w.take("ping");
+    w.advance(secs(20));
+    w.cancel(call);
+    let (new, sent) = w.begin("tools/list");
+    w.connection.network_changed(w.now);
+    w.drive();
+    assert!(w.aborted.contains(&before.exchange));
+    let ping = w.take("ping");
+    w.advance(secs(10));
+    assert!(!w.ended(new), "its ping has 30 s of its own");
+    w.answer(&ping, 200).result(json!({}));
+    w.answer(&sent, 200).result(json!({}));
+    w.reply(new);
+}
+
+#[test]
+fn one_ping_in_each_silence_looks_after_all_streams() {
+    let mut w = World::ready();
+    for _ in 0..100 {
+        w.call_with("tools/call", CallOptions::new().no_time_out());
+        let sent = w.take("tools/call");
+        w.answer(&sent, 200).stream(&[]);
+        w.advance(secs(2));
+    }
+    for _ in 0..10 * SILENCE {
+        w.advance(secs(1));
+        while w.has("ping") {
+            w.succeed("ping");
+        }
+    }
+    assert_eq!((w.count("ping"), w.aborted.len()), (10, 0));
+}
+
+#[test]
+fn comments_mean_the_same_wherever_they_are_split() {
+    let comments = format!("{}: keep-alive\n\n", crate::world::event(&log("x")));
+    for (text, are) in [
+        (comments.as_str(), true),
+        (":\n", true),
+        ("data: :x\n\n", false),
+        ("event: :\n: \u{FEFF}", false),
+        ("x: y\n\n", false),
+    ] {
+        for size in [1, 2, 7, 10_000] {
+            let (mut w, get) = World::listening();
+            for chunk in text.as_bytes().chunks(size) {
+                w.chunk(&get, chunk.to_vec());
+            }
+            w.advance(secs(SILENCE));
+            assert_eq!(w.aborted.len(), usize::from(are), "{text:?}, {size}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_read_again_has_the_whole_clock_although_nothing_else_happened() {
+    let (mut w, call, sent) = endless();
+    w.chunk(&sent, ":\n\n");
+    w.reading = false;
+    for _ in 0..300 {
+        w.event(&sent, &log("x"));
+    }
+    // Nothing wakes the connection before somebody reads.
+    w.now = w.now + (secs(SILENCE) - millis(1));
+    w.read();
+    w.reading = true;
+    w.drive();
+    w.advance(secs(SILENCE) - millis(1));
+    assert!(!w.ended(call));
+    w.advance(millis(1));
+    is_silence(&w.error(call));
 }

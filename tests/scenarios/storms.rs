@@ -9,9 +9,10 @@ use proptest::prelude::*;
 use crate::world::{Sent, World, event_with_id, log, millis, refused_connection, reset, secs};
 
 const DAY: u64 = 86_400;
-/// The first one, five failures, and polling that brings nothing: three times at the
-/// floor, then once a second.
-const FEW: usize = 1 + 5 + 3 + 3;
+/// The first one, two that bring nothing at the floor, then once a second.
+const FEW: usize = 1 + 2 + 3;
+/// Redirects are a second apart.
+const HOPS: usize = 3;
 
 /// What a server does with a GET.
 #[derive(Clone, Debug)]
@@ -61,11 +62,15 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
-/// What it does one after the other: mostly the same for a while.
+/// What it does one after the other: mostly the same few for a while.
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    prop::collection::vec((turn(), 1_usize..30), 1..6).prop_map(|habits| {
+    let habit = (prop::collection::vec(turn(), 1..5), 1_usize..30);
+    prop::collection::vec(habit, 1..4).prop_map(|habits| {
         let habits = habits.into_iter();
-        let turns = habits.flat_map(|(turn, times)| std::iter::repeat_n(turn, times));
+        let turns = habits.flat_map(|(turns, times)| {
+            let times = times.div_ceil(turns.len());
+            std::iter::repeat_n(turns, times).flatten()
+        });
         turns.collect()
     })
 }
@@ -77,21 +82,19 @@ struct Server {
     /// Those of them that go where a redirect led.
     hops: Vec<Time>,
     messages: Vec<Time>,
-    redirected: bool,
     said: u32,
 }
 
 impl Server {
     fn answers(&mut self, w: &mut World, get: &Sent, turn: &Turn) {
         self.gets.push(get.at);
-        if std::mem::take(&mut self.redirected) {
+        if get.request.uri().path() == "/mcp/" {
             self.hops.push(get.at);
         }
         match turn {
             Turn::Breaks => w.fail(get, reset()),
             Turn::Redirects => {
                 w.answer(get, 307).header("location", "/mcp/").empty();
-                self.redirected = true;
             }
             Turn::Refuses { status, after } => {
                 let answer = w.answer(get, *status);
@@ -141,8 +144,8 @@ impl Server {
         }
     }
 
-    /// In any 3 s a handful, and one for each told delay that brought a message, and at
-    /// most three redirects of each; none sooner than the floor after another.
+    /// In any 3 s a handful, and one for each told delay that brought a message, and few
+    /// redirects; none sooner than the floor after another.
     fn is_calm(&self) {
         for (at, last) in self.gets.iter().enumerate() {
             let before = at.checked_sub(1).map(|before| self.gets[before]);
@@ -152,6 +155,7 @@ impl Server {
             let gets = self.gets[..=at].iter().filter(since).count();
             let messages = self.messages.iter().filter(since).count();
             let hops = self.hops.iter().filter(since).count();
+            assert!(hops <= HOPS, "{hops} redirects in 3 s");
             assert!(
                 gets - hops <= FEW + messages,
                 "{gets} GETs in 3 s, {hops} after redirects, and {messages} messages"
@@ -258,4 +262,94 @@ fn ten_days_of_closing_without_a_word_are_bounded() {
     // Long enough: once for each.
     let (gets, _) = ten_days(None, true, secs(60));
     assert!(gets <= 10 * DAY / 60, "{gets}");
+}
+
+/// How many GETs leave in the first 3 s, of a server that answers each as this does.
+fn in_3_s(answers: impl Fn(&mut World, &Sent, usize)) -> usize {
+    let (mut w, get) = World::listening();
+    w.chunk(&get, "retry: 0\n\n");
+    w.fail(&get, reset());
+    let from = w.now;
+    for count in 0.. {
+        let get = w.wait_for("GET");
+        if get.at.since(from) >= secs(3) {
+            return count;
+        }
+        answers(&mut w, &get, count);
+    }
+    unreachable!("it ends")
+}
+
+#[test]
+fn no_server_makes_a_storm_however_it_is_mixed() {
+    let redirects = |w: &mut World, get: &Sent| {
+        w.answer(get, 307).header("location", "/mcp/").empty();
+    };
+    let ends = |w: &mut World, get: &Sent| {
+        w.answer(get, 200).stream(&[]);
+        w.end(get);
+    };
+    let after_redirects = |w: &mut World, get: &Sent, count: usize| match count % 4 {
+        3 => w.answer(get, 503).empty(),
+        _ => redirects(w, get),
+    };
+    let refuses = |w: &mut World, get: &Sent, _| w.answer(get, 503).empty();
+    let redirected_ends = |w: &mut World, get: &Sent, count: usize| match count % 2 {
+        0 => redirects(w, get),
+        _ => ends(w, get),
+    };
+    for (gets, most) in [
+        (in_3_s(after_redirects), 6),
+        (in_3_s(refuses), 5),
+        (in_3_s(redirected_ends), 8),
+    ] {
+        assert!(gets <= most, "{gets} GETs in 3 s, and no more than {most}");
+    }
+}
+
+/// One message for every three GETs is not one for each.
+#[test]
+fn messages_now_and_then_are_no_reason_to_hurry() {
+    let gets = in_3_s(|w, get, count| {
+        w.answer(get, 200).stream(&[]);
+        if count % 3 == 0 {
+            w.event_with_id(get, &count.to_string(), &log("x"));
+        }
+        w.end(get);
+    });
+    assert!(gets <= FEW + 3, "{gets}");
+}
+
+/// Whoever tells of changes without end has requests at the floor, and no more.
+#[test]
+fn the_network_changes_a_hundred_times_a_second() {
+    let (mut w, _) = World::listening();
+    let (call, _) = w.begin("tools/call");
+    let from = (w.now, w.sent.len());
+    while w.now.since(from.0) < secs(1) {
+        w.connection.network_changed(w.now);
+        w.drive();
+        w.advance(millis(10));
+    }
+    let since = w.sent_since(from.1);
+    for method in ["GET", "ping"] {
+        let count = since.iter().filter(|sent| *sent == method).count();
+        assert_eq!(count, 11, "{method}, both ends counted: {since:?}");
+    }
+    // The last one is heeded, too.
+    w.connection.network_changed(w.now);
+    assert_eq!(w.wake(), millis(100));
+    assert!(w.has("GET") && w.has("ping") && !w.ended(call));
+}
+
+#[test]
+fn the_network_changes_while_closing() {
+    let mut w = World::ready();
+    w.connection.network_changed(w.now);
+    w.connection.network_changed(w.now);
+    w.close();
+    w.connection.network_changed(w.now);
+    w.answer_all("DELETE", 200);
+    w.connection.network_changed(w.now);
+    assert_eq!(w.connection.poll_timeout(), None);
 }

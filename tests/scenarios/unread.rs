@@ -1,7 +1,7 @@
 //! Sections 6 and 8: streams that repeat themselves, poll with a spent budget, or fall
 //! silent, whoever is to blame for that.
 
-use mcp_http::{Clock, Clocks, Delivery, Event, Limits, Listening, Lost, Reason};
+use mcp_http::{Clock, Clocks, Delivery, Event, Limits, Listening, Reason};
 use serde_json::json;
 
 use crate::world::{Sent, World, config, log, reset, result, secs};
@@ -86,7 +86,7 @@ fn without_a_cursor_any_more_no_get_leaves() {
     let error = w.error(call);
     assert_eq!(
         (error.reason(), error.delivery()),
-        (&Lost::Stream.into(), Delivery::Unknown)
+        (&reset().into(), Delivery::Unknown)
     );
     assert_eq!(w.count("GET"), 0);
 }

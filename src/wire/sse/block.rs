@@ -20,8 +20,9 @@ pub(super) struct Block {
     pub(super) id: Option<Bytes>,
     pub(super) last_id: Option<EventId>,
     pub(super) retry: Option<Duration>,
-    /// `kind` or an id may be a slice of the current chunk.
+    /// The data, `kind` or an id may be a slice of the current chunk.
     pub(super) lent: bool,
+    pub(super) commented: bool,
 }
 
 impl Default for Block {
@@ -34,6 +35,7 @@ impl Default for Block {
             last_id: None,
             retry: None,
             lent: false,
+            commented: false,
         }
     }
 }
@@ -43,11 +45,15 @@ impl Block {
     #[inline(always)]
     pub(super) fn line(&mut self, line: &[u8], text: impl FnOnce(&[u8]) -> Bytes) {
         let Some((field, value)) = split(line) else {
+            self.commented |= line.first() == Some(&b':');
             return;
         };
         match field {
             Field::Data => match self.data {
-                Buffer::Absent => self.data = Buffer::Whole(text(value)),
+                Buffer::Absent => {
+                    self.data = Buffer::Whole(text(value));
+                    self.lent = true;
+                }
                 _ => self.data.add(value),
             },
             Field::Event if matches!(value, b"" | b"message") => self.kind = None,
@@ -119,6 +125,12 @@ impl Block {
     /// Copies what may be kept for long, if it is a slice of this chunk.
     pub(super) fn detach(&mut self, chunk: &Bytes) {
         self.lent = false;
+        if let Buffer::Whole(data) = &mut self.data {
+            // Data that are most of the chunk are no reason to copy them.
+            if data.len() < chunk.len() / 2 && chunk.as_ptr_range().contains(&data.as_ptr()) {
+                *data = Bytes::copy_from_slice(data);
+            }
+        }
         let last_id = self.last_id.as_mut().map(|id| &mut id.0);
         for text in [self.kind.as_mut(), self.id.as_mut(), last_id]
             .into_iter()

@@ -20,7 +20,7 @@ const USUAL: &[u8] = b"event: message";
 /// The decoder of one event stream (one HTTP response body).
 ///
 /// What an event is made of is held until its blank line; so is the chunk that its data are a slice
-/// of. After an error the decoder is finished: its buffers are freed, what is fed to it is dropped,
+/// of, unless they are the lesser part of it. After an error the decoder is finished: its buffers are freed, what is fed to it is dropped,
 /// and [`next`](Self::next) returns `None`. Its `Debug` shows sizes, never contents.
 #[derive(Clone)]
 pub struct Decoder {
@@ -175,6 +175,12 @@ impl Decoder {
         self.block.retry
     }
 
+    /// Whether there was a comment: a line that begins with a colon. Servers send them to keep a
+    /// stream alive (9.2.7).
+    pub fn has_commented(&self) -> bool {
+        self.block.commented
+    }
+
     /// All bytes held: those not decoded, the line and the event that are not complete. The last
     /// event id is not counted.
     pub fn buffered(&self) -> usize {
@@ -189,6 +195,14 @@ impl Decoder {
     /// an item.
     pub fn has_input(&self) -> bool {
         self.input.len() > 0
+    }
+
+    /// For a pause: what is held keeps no chunk alive that is much larger.
+    pub(crate) fn shrink(&mut self) {
+        if self.block.lent {
+            self.detach();
+        }
+        self.input.shrink();
     }
 
     /// Goes on to the next chunk, if there is one.

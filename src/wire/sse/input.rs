@@ -70,6 +70,15 @@ impl Input {
         true
     }
 
+    /// Lets go of the chunk, if less than half of it is left.
+    pub(super) fn shrink(&mut self) {
+        let half = self.chunk.as_ref().map_or(0, |chunk| chunk.len() / 2);
+        if self.rest().len() < half {
+            self.chunk = Some(Bytes::copy_from_slice(self.rest()));
+            self.at = 0;
+        }
+    }
+
     /// How many bytes there are.
     pub(super) fn len(&self) -> usize {
         self.queued.saturating_add(self.rest().len())

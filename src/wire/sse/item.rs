@@ -68,9 +68,10 @@ pub struct EventId(pub(super) Bytes);
 
 /// The data of an [`Event`]: text in UTF-8. Cheap to clone. `Debug` shows its length only.
 ///
-/// Bytes that are no UTF-8 are replaced by U+FFFD, as the standard says. If an event has one `data`
-/// line that lies in one chunk whole and is UTF-8, its data are a slice of that chunk, which then
-/// lives as long as the data do.
+/// Bytes that are no UTF-8 are replaced by U+FFFD, as the standard says. If an event lies in one
+/// chunk whole and has one `data` line, which is UTF-8, its data are a slice of that chunk, which
+/// then lives as long as the data do. So they are if the event goes on in another chunk, and the
+/// data were at least half of theirs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data(pub(super) Bytes);
 

@@ -570,15 +570,28 @@ fn a_line_in_one_chunk_is_lent() {
 #[test]
 fn a_line_in_one_chunk_is_lent_though_the_event_is_not() {
     let mut decoder = Decoder::new(Limits::default());
-    let chunk = Bytes::from(b"a\ndata: abc\n".to_vec());
+    let chunk = Bytes::from(b"a\ndata: abcdefgh\n".to_vec());
     decoder.feed(":".into());
     decoder.feed(chunk.clone());
     decoder.feed("id: 1\n\n".into());
     let Some(Ok(Item::Event(event))) = decoder.next() else {
         panic!()
     };
-    assert_eq!(event.data.as_str(), "abc");
+    assert_eq!(event.data.as_str(), "abcdefgh");
     assert!(lies_in(event.data.as_bytes(), &chunk));
+}
+
+/// Unless that would keep alive more than twice as much.
+#[test]
+fn a_small_part_of_a_chunk_is_lent_to_no_event_that_is_unfinished() {
+    let mut decoder = Decoder::new(Limits::default());
+    let chunk = Bytes::from(b": a comment\ndata: abcdefgh\n".to_vec());
+    decoder.feed(chunk.clone());
+    assert!(decoder.next().is_none());
+    assert!(chunk.is_unique());
+    decoder.feed("\n".into());
+    let item = decoder.next().map(|item| item.map(see));
+    assert_eq!(item, Some(Ok(event("message", "abcdefgh", ""))));
 }
 
 #[test]
@@ -1062,6 +1075,26 @@ proptest! {
                 }
             }
             prop_assert!(decoder.buffered() <= limits.event + 4 * limits.line);
+        }
+    }
+}
+
+#[test]
+fn comments_are_noted_at_their_end_wherever_they_are_split() {
+    for (stream, are) in [
+        (":\n", true),
+        ("\u{FEFF}: x\r", true),
+        ("data: x\n: y\n\n", true),
+        (": no end", false),
+        ("data: :\n :\n\n", false),
+    ] {
+        for at in 0..=stream.len() {
+            let mut decoder = Decoder::default();
+            for piece in [&stream.as_bytes()[..at], &stream.as_bytes()[at..]] {
+                decoder.feed(Bytes::copy_from_slice(piece));
+                while decoder.next().is_some() {}
+            }
+            assert_eq!(decoder.has_commented(), are, "{stream:?} at {at}");
         }
     }
 }
