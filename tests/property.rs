@@ -106,32 +106,29 @@ fn schema() -> impl Strategy<Value = String> {
         r#"{"type":"string","x-mcp-header":"a b"}"#,
     ]);
     let key = one_of(&[
-        "a",
-        "b",
-        "c",
-        "a",
-        "b",
-        "c",
-        "properties",
-        "properties",
         "properties",
         "items",
         "anyOf",
         "$defs",
         "default",
         "x-mcp-header",
-        "\\u0061",
+        "a",
     ]);
+    let name = one_of(&["a", "b", "c", r"\u0061"]);
     leaf.prop_recursive(5, 24, 4, move |inner| {
-        let members = vec((key.clone(), inner.clone()), 1..4).prop_map(|members| {
-            let members = members
-                .iter()
-                .map(|(key, value)| format!(r#""{key}":{value}"#));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        });
+        let other = vec((key.clone(), inner.clone()), 1..4).prop_map(|members| object(&members));
+        let named = vec((name.clone(), inner.clone()), 1..4)
+            .prop_map(|schemas| format!(r#"{{"properties":{}}}"#, object(&schemas)));
         let elements = vec(inner, 0..3).prop_map(|elements| format!("[{}]", elements.join(",")));
-        prop_oneof![8 => members, 1 => elements]
+        prop_oneof![4 => named, 4 => other, 1 => elements]
     })
+}
+
+fn object(members: &[(String, String)]) -> String {
+    let members = members
+        .iter()
+        .map(|(name, value)| format!(r#""{name}":{value}"#));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
 fn arguments() -> impl Strategy<Value = String> {
@@ -151,15 +148,11 @@ fn arguments() -> impl Strategy<Value = String> {
         "[1]",
         r#""\ud800""#,
     ]);
-    let key = one_of(&["a", "b", "c", "a", "\\u0061", "properties", "x-mcp-header"]);
-    leaf.prop_recursive(4, 24, 4, move |inner| {
-        vec((key.clone(), inner), 0..4).prop_map(|members| {
-            let members = members
-                .iter()
-                .map(|(key, value)| format!(r#""{key}":{value}"#));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        })
-    })
+    let name = one_of(&["a", "b", "c", r"\u0061", "properties", "x-mcp-header"]);
+    let members =
+        move |value| vec((name.clone(), value), 0..4).prop_map(|members| object(&members));
+    let value = leaf.prop_recursive(3, 24, 4, members.clone());
+    prop_oneof![8 => members(value.boxed()), 1 => one_of(&["null", "[]", "1e999"])]
 }
 
 /// A line of an event stream, or what could be taken for one.

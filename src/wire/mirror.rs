@@ -14,8 +14,8 @@ use super::headers::excerpt;
 use super::{object, value};
 use crate::RawJson;
 
-/// Far beyond what servers take in one request head (hyper 100, Node 2000 with its names and
-/// values), and far below the 2^15 at which `http::HeaderMap` panics.
+/// Servers take fewer in one request (hyper 100, Node 2000), and
+/// `http::HeaderMap` panics at 2^15.
 const MAX_HEADERS: usize = 1024;
 
 /// The integers that every JSON reader keeps exact: ±(2^53 − 1).
@@ -171,8 +171,8 @@ fn integer(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Why a call cannot be sent: what its tool's schema allows could be mirrored, so the server would
-/// have to refuse it.
+/// Why a call cannot be sent. Whatever the tool's schema allows can be mirrored: the server would
+/// have to refuse this one, for its arguments or for the missing header.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum BadArgument {
     #[error("more than {MAX_HEADERS} arguments would have to be mirrored into headers")]
