@@ -65,15 +65,23 @@ impl Tools {
             .map_err(|why| Mistake::Argument(why.to_string()))
     }
 
+    fn forget(&mut self, name: &str) {
+        if let Some(before) = self.mirrored.remove(name) {
+            self.bytes = self.bytes.saturating_sub(size(name, &before));
+        }
+    }
+
     /// Takes note of a page.
     ///
     /// # Errors
     /// If there is no room for all of it.
     fn learn(&mut self, list: &ToolList<'_>, value: usize) -> Result<(), LimitExceeded> {
+        let rejected = list.rejected.iter();
+        for name in rejected.filter_map(|tool| tool.name.as_deref()) {
+            self.forget(name);
+        }
         for tool in &list.tools {
-            if let Some(before) = self.mirrored.remove(&*tool.name) {
-                self.bytes = self.bytes.saturating_sub(size(&tool.name, &before));
-            }
+            self.forget(&tool.name);
             if tool.mirrored.is_empty() {
                 continue;
             }
