@@ -217,13 +217,14 @@ impl Connection {
 
     /// The network changed: what was open may hang half-open, what waits need not.
     pub(super) fn listen_anew(&mut self) {
+        let hurries = self.listening.stream.forgive();
         match self.listening.state {
             State::Open(exchange) | State::Opening(exchange) => {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
             // A delay that the server asked for is not forgiven.
-            State::Waiting if self.listening.stream.forgive() => {
+            State::Waiting if hurries => {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }

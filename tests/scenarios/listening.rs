@@ -617,6 +617,23 @@ fn the_network_changed_while_the_head_is_awaited() {
 }
 
 #[test]
+fn the_network_changed_and_failures_are_forgiven_while_it_is_under_way() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    for _ in 0..3 {
+        let get = w.wait_for("GET");
+        w.fail(&get, refused_connection());
+    }
+    // The fifth failure in a row would be the last for five minutes.
+    w.wait_for("GET");
+    w.connection.network_changed(w.now);
+    w.drive();
+    let get = w.take("GET");
+    w.fail(&get, refused_connection());
+    assert!(delay(&mut w).0 <= secs(1), "the first of five");
+}
+
+#[test]
 fn closed_it_is_aborted_before_the_session_is_ended() {
     for opened in [false, true] {
         let (mut w, get) = World::opening();
