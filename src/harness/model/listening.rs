@@ -192,7 +192,6 @@ impl Model {
         if absent && !self.listener.opened {
             self.listener.refused.insert(generation);
             self.listener.degraded = Some(false);
-            self.listener.told_degraded = false;
             self.listener.overtaken += usize::from(self.sessions.excuse.is_some());
         } else if pace.is_loose()
             || self
@@ -247,6 +246,7 @@ impl Model {
     pub(super) fn told_not_offered(&mut self) -> Seen {
         let listener = &mut self.listener;
         listener.told_refused += 1;
+        listener.told_degraded = false;
         must(listener.told_refused <= listener.refused.len(), || {
             "the listening stream is offered, or that it is not was told".to_owned()
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::sse::{Found, naive_from};
-use super::exchange::{Exchange, Outcome, Over};
+use super::exchange::{Carries, Exchange, Outcome, Over};
 use super::{Model, Seen, must};
 use crate::{Limits, Time, sse};
 
@@ -243,6 +243,13 @@ impl Exchange {
 
     /// Whether the server has shown that it keeps the stream alive: certainly, perhaps.
     pub(super) fn is_lively(&self, limits: &Limits) -> (bool, bool) {
+        if self.carries == Carries::Listen {
+            // Between calls a server may have nothing to say for long: comments alone
+            // count, and whether one in the midst of a piece is seen is left open.
+            let line = self.body.windows(2).any(|pair| pair == b"\n:");
+            let first = self.is_stream() && self.body.first() == Some(&b':');
+            return (first, first || self.is_stream() && line);
+        }
         let named = |found: &Found| match found {
             Found::Event { id, own, .. } => *own && id.is_some(),
             Found::Cursor(id) => id.is_some(),
