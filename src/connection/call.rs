@@ -42,7 +42,8 @@ pub(super) struct Call {
     idempotent: bool,
     /// Whether it was made so that the application restores its state.
     restores: bool,
-    /// Whether its session was lost under it, and it was not released since.
+    /// Whether its session was lost under it. Should another one be lost before it was
+    /// sent again, it waits for that to be restored, too.
     refused: bool,
     /// How often it was sent again since its session was lost under it.
     losses: usize,
@@ -329,7 +330,6 @@ impl Connection {
 
     pub(super) fn release_held(&mut self) {
         for (id, call) in &mut self.calls {
-            call.refused = false;
             if matches!(call.state, State::Held) {
                 call.state = State::Waiting;
                 self.waiting.insert(*id);

@@ -228,7 +228,13 @@ impl Connection {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::NotOffered | State::Off | State::Waiting => {}
+            State::Waiting => {
+                // But with the budget the time for which it was to be left alone is.
+                if let Some(until) = self.listening.stream.until {
+                    self.timers.set(Timer::Listen, until.max(self.now));
+                }
+            }
+            State::Due | State::NotOffered | State::Off => {}
         }
         self.listening.route = Route::default();
     }

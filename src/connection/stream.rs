@@ -32,6 +32,8 @@ pub(super) struct Stream {
     lived: Duration,
     /// Whether the delay before the next exchange is one that nobody asked for.
     backs_off: bool,
+    /// Until when the server asked to be left alone.
+    pub(super) until: Option<Time>,
     barren: u32,
     /// When its exchange was answered; nothing before that.
     opened: Option<Time>,
@@ -63,6 +65,7 @@ impl Stream {
     /// A new exchange of it begins.
     pub(super) fn begins(&mut self) {
         self.opened = None;
+        self.until = None;
         self.fruitful = false;
         if self.resumes_from().is_none() {
             self.forget_cursor();
@@ -174,6 +177,7 @@ impl Stream {
         if polling && self.barren >= BARREN {
             delay = delay.max(SLOW);
         }
+        self.until = (told.is_some() && delay <= CEILING).then(|| now + delay);
         // Polling costs no budget, not even one that is spent.
         let goes_on = (polling || self.failures < FAILURES) && delay <= CEILING;
         goes_on.then_some(delay)

@@ -241,6 +241,16 @@ impl Exchange {
         news
     }
 
+    /// The ids that came on it, as often as they did.
+    pub(super) fn ids(&self, limits: &Limits) -> Vec<Option<String>> {
+        let own = |found| match found {
+            Found::Event { id, own, .. } => own.then_some(id),
+            Found::Cursor(id) => Some(id),
+            Found::TooLong { .. } => None,
+        };
+        self.found(limits).0.into_iter().filter_map(own).collect()
+    }
+
     /// Whether the server has shown that it keeps the stream alive: certainly, perhaps.
     pub(super) fn is_lively(&self, limits: &Limits) -> (bool, bool) {
         if self.carries == Carries::Listen {
