@@ -163,6 +163,14 @@ impl Model {
                 if matches!(status, Some(400 | 404)) {
                     sessions.doubted = Some(self.turn);
                 }
+                if status == Some(400) {
+                    let error = serde_json::from_slice(&exchange.body).ok();
+                    let code = error
+                        .as_ref()
+                        .and_then(|it: &Value| it.pointer("/error/code"));
+                    let code = code.and_then(Value::as_i64);
+                    sessions.suspicions.insert((current.generation, code));
+                }
                 let asks =
                     |it: &Exchange| it.carries == Carries::Ping && it.outcome == Outcome::Pending;
                 let asked = self.exchanges.values().any(asks);

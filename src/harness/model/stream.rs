@@ -52,8 +52,8 @@ pub(super) struct Pace {
     /// At least and at most so many in a row.
     failures: (u32, u32),
     barren: u32,
-    /// Whether it is known for sure which messages were new.
-    sure: bool,
+    /// For how many exchanges it is not known for sure which messages are new.
+    unsure: u32,
     told: Option<Duration>,
     /// What the server said about the time when it refused the last exchange.
     after: Option<Duration>,
@@ -93,7 +93,7 @@ impl Pace {
             Some(told) => {
                 let slow = self.polling && self.barren >= BARREN;
                 let most = if slow { Duration::from_secs(1) } else { FLOOR };
-                let least = if self.sure { most } else { FLOOR };
+                let least = if self.unsure == 0 { most } else { FLOOR };
                 (told.max(least), told.max(most))
             }
             None => (FLOOR, Duration::from_secs(growing.min(30))),
@@ -170,7 +170,10 @@ impl Pace {
         if self.lived.0 >= LIVED {
             self.failures.1 = 0;
         }
-        self.sure = !loose && exchange.known.len() < 2;
+        self.unsure = match !loose && exchange.known.len() < 2 {
+            true => self.unsure.saturating_sub(1),
+            false => BARREN,
+        };
         self.barren = if exchange.brought_a_message(limits) {
             0
         } else {
