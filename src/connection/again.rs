@@ -102,7 +102,6 @@ impl Connection {
     pub(super) fn release_held(&mut self) {
         let mut held = Vec::new();
         for (id, call) in &mut self.calls {
-            call.refused = false;
             if matches!(call.state, State::Held) {
                 held.push(*id);
             }

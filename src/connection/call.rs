@@ -40,7 +40,8 @@ pub(super) struct Call {
     pub(super) idempotent: bool,
     /// Whether it was made so that the application restores its state.
     pub(super) restores: bool,
-    /// Whether its session was lost under it, and it was not released since.
+    /// Whether its session was lost under it. Should another one be lost before it was
+    /// sent again, it waits for that to be restored, too.
     pub(super) refused: bool,
     /// How often it was sent again since its session was lost under it.
     pub(super) losses: usize,

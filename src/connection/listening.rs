@@ -282,17 +282,24 @@ impl Connection {
 
     /// The network changed: what was open may hang half-open, what waits need not.
     pub(super) fn listen_anew(&mut self) {
+        let hurries = self.listening.stream.forgive();
         match self.listening.state {
             State::Open(exchange) | State::Opening(exchange) => {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
             // A delay that the server asked for is not forgiven.
-            State::Waiting if self.listening.stream.forgive() => {
+            State::Waiting if hurries => {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::Ended | State::NotOffered | State::Off | State::Waiting => {}
+            State::Waiting => {
+                // Nor is it left alone for longer.
+                if let Some(until) = self.listening.stream.until {
+                    self.timers.set(Timer::Listen, until.max(self.now));
+                }
+            }
+            State::Due | State::Ended | State::NotOffered | State::Off => {}
         }
         self.listening.route = Route::default();
     }

@@ -186,7 +186,13 @@ impl Restoring {
             }
             SET_LEVEL => {
                 let level = params.and_then(|params| Members::of(params.as_str()).get("level"));
-                self.level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
+                let level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
+                // The new session was asked for the same already.
+                let known = self.level == level;
+                if !lives && known {
+                    return;
+                }
+                self.level = level;
                 self.due.retain(|due| due.method != SET_LEVEL);
                 if !lives {
                     let due = self.level.iter().cloned();

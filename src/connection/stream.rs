@@ -21,9 +21,10 @@ pub(super) struct Stream {
     failures: u32,
     /// How long it lived, all exchanges since the last failure together.
     lived: Duration,
-    /// Whether the delay before the next exchange is due to a failure, and not one that
-    /// the server asked for when it refused the last one.
+    /// Whether the delay before the next exchange is due to a failure.
     backs_off: bool,
+    /// Until when the server asked to be left alone when it refused the last one.
+    pub(super) until: Option<Time>,
     /// Exchanges in a row without a message.
     barren: u32,
     /// When the last of those without one ended, in a row or not.
@@ -60,6 +61,7 @@ impl Stream {
     /// A new exchange of it begins.
     pub(super) fn begins(&mut self) {
         self.opened = None;
+        self.until = None;
         self.fruitful = false;
         if self.resumes_from().is_none() {
             self.forget_cursor();
@@ -141,7 +143,7 @@ impl Stream {
     /// The failures are forgiven. Says whether the delay that runs is due to them.
     pub(super) fn forgive(&mut self) -> bool {
         self.failures = 0;
-        self.backs_off
+        self.backs_off && self.until.is_none()
     }
 
     /// When its exchange goes on where a redirect leads: no server makes a storm of them.
@@ -196,7 +198,8 @@ impl Stream {
         // Polling costs no budget, not even one that is spent.
         let goes_on = (polling || self.failures < retries.failures) && delay <= retries.ceiling;
         let asked = matches!(ending, Ending::Failed(Some(_)));
-        self.backs_off = !polling && !(asked && goes_on);
+        self.backs_off = !polling;
+        self.until = (asked && delay <= retries.ceiling).then(|| now + delay);
         goes_on.then_some(delay)
     }
 }

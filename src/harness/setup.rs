@@ -82,8 +82,7 @@ impl Setup {
             pinned,
             limits,
             clocks,
-            // The model does not yet know all that the listening stream does.
-            listen: source.chance(0),
+            listen: source.chance(208),
             honest: source.chance(100),
             polite: source.chance(128),
             closes: source.chance(128),

@@ -617,6 +617,39 @@ fn the_network_changed_while_the_head_is_awaited() {
 }
 
 #[test]
+fn the_network_changed_and_failures_are_forgiven_while_it_is_under_way() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    for _ in 0..3 {
+        let get = w.wait_for("GET");
+        w.fail(&get, refused_connection());
+    }
+    // The fifth failure in a row would be the last for five minutes.
+    w.wait_for("GET");
+    w.connection.network_changed(w.now);
+    w.drive();
+    let get = w.take("GET");
+    w.fail(&get, refused_connection());
+    assert!(delay(&mut w).0 <= secs(1), "the first of five");
+}
+
+#[test]
+fn the_network_changed_and_what_the_server_asked_for_is_left_of_a_spent_budget() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    for _ in 0..3 {
+        let get = w.wait_for("GET");
+        w.fail(&get, refused_connection());
+    }
+    let get = w.wait_for("GET");
+    w.answer(&get, 503).header("retry-after", "20").empty();
+    w.connection.network_changed(w.now);
+    w.drive();
+    assert!(!w.has("GET"));
+    assert_eq!(delay(&mut w).0, secs(20));
+}
+
+#[test]
 fn closed_it_is_aborted_before_the_session_is_ended() {
     for opened in [false, true] {
         let (mut w, get) = World::opening();

@@ -424,6 +424,22 @@ fn with_manual_nothing_is_asked_for_until_the_application_says_so() {
 }
 
 #[test]
+fn a_level_that_a_session_that_is_gone_grants_again_is_asked_for_once() {
+    let mut w = World::ready();
+    granted(&mut w, "logging/setLevel", json!({ "level": "error" }));
+    let call = ask_for(&mut w, "logging/setLevel", json!({ "level": "error" }));
+    let sent = w.take("logging/setLevel");
+    w.answer(&sent, 200).stream(&[]);
+    lose(&mut w);
+    w.recover("s2");
+    assert_eq!(restored(&w), [pair("logging/setLevel", "error")]);
+    w.succeed("logging/setLevel");
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.reply(call);
+    assert_eq!(restored(&w), []);
+}
+
+#[test]
 fn granted_by_a_session_that_is_gone_it_is_asked_for_in_the_new_one() {
     for recovered in [false, true] {
         let mut w = World::ready();

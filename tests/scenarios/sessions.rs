@@ -376,6 +376,20 @@ fn hold_holds_what_a_late_404_refuses_too() {
 }
 
 #[test]
+fn hold_holds_what_was_released_and_not_sent_before_another_loss() {
+    let mut w = World::held();
+    w.call("tools/list");
+    w.connection.resume(w.now).unwrap();
+    w.answer_all("tools/list", 404);
+    w.recover("s3");
+    assert_eq!(w.phase(), Phase::Held);
+    assert_eq!(w.open_methods(), ["tools/list"], "it restores");
+    w.connection.resume(w.now).unwrap();
+    w.drive();
+    assert_eq!(w.open_methods(), ["tools/list", "tools/call"]);
+}
+
+#[test]
 fn hold_survives_a_second_loss() {
     let mut w = World::held();
     w.call("resources/subscribe");

@@ -485,7 +485,7 @@ impl Model {
                 let silence = self.setup.clocks.silence.unwrap_or_default();
                 // Also where its session was lost at the same moment.
                 let silent = |it: &Exchange| {
-                    it.silent.is_some() || it.heard.max(it.sent) + silence <= self.now
+                    it.silent.or(it.hushed).is_some() || it.heard.max(it.sent) + silence <= self.now
                 };
                 must(last.is_some_and(silent), || {
                     format!("call {number} failed for silence that was none")

@@ -125,6 +125,10 @@ pub(in super::super) struct Exchange {
     pub(super) strained: bool,
     /// When something came last.
     pub(super) heard: Time,
+    /// When it was last found that nothing had come for long.
+    pub(super) hushed: Option<Time>,
+    /// Whether it is unknown since when nothing comes.
+    pub(super) vague: bool,
     /// Whether a ping is to find out if anybody is still there.
     pub(super) quiet: Quiet,
     /// In which turn it was sent.
@@ -181,7 +185,7 @@ impl Exchange {
         self.head.as_ref().map(|(status, ..)| status.as_u16())
     }
 
-    fn media_type(&self) -> &str {
+    pub(super) fn media_type(&self) -> &str {
         self.header("content-type")
             .and_then(|kind| kind.split(';').next())
             .unwrap_or_default()

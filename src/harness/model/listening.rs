@@ -136,8 +136,9 @@ impl Model {
             if last.resumes == Some(false) || unknown || last.strained {
                 cursors.insert(None, trace.len());
             }
-            if self.is_tight() && !self.setup.honest {
-                // What gave way is not known, nor what was said of whose stream.
+            if !self.setup.honest && (self.is_tight() || self.was_told(&exchanges, cursor)) {
+                // What gave way is not known, nor what was said of whose stream; and ids of
+                // a server that repeats what it likes name no place for sure.
                 cursors.entry(cursor.cloned()).or_insert(0);
             }
             let from = *cursors.get(&cursor.cloned()).ok_or_else(|| {
@@ -159,6 +160,14 @@ impl Model {
         self.paced(&exchanges, recently.count())?;
         self.listener.exchanges.push(number);
         Ok(known)
+    }
+
+    /// Whether the server told this id, or cleared it, on one of these exchanges.
+    fn was_told(&self, exchanges: &[u64], cursor: Option<&String>) -> bool {
+        let mut ids = exchanges
+            .iter()
+            .flat_map(|it| self.exchanges[it].ids(&self.setup.limits));
+        ids.any(|id| id.as_ref() == cursor)
     }
 
     /// A head has come.
@@ -192,7 +201,6 @@ impl Model {
         if absent && !self.listener.opened {
             self.listener.refused.insert(generation);
             self.listener.degraded = Some(false);
-            self.listener.told_degraded = false;
             self.listener.overtaken += usize::from(self.sessions.excuse.is_some());
         } else if pace.is_loose()
             || self
@@ -249,6 +257,7 @@ impl Model {
     pub(super) fn told_not_offered(&mut self) -> Seen {
         let listener = &mut self.listener;
         listener.told_refused += 1;
+        listener.told_degraded = false;
         must(listener.told_refused <= listener.refused.len(), || {
             "the listening stream is offered, or that it is not was told".to_owned()
         })

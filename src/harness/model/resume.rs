@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::call::Call;
-use super::exchange::{Carries, Outcome, Over, Quiet};
+use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::stream::Pace;
 use super::{Model, Seen, must};
 use crate::{Phase, Time};
@@ -228,7 +228,8 @@ impl Model {
             };
             let resumes = matches!(exchange.carries, Carries::Resume(_));
             let heard = exchange.heard.max(exchange.sent);
-            let quiet = (exchange.opened().is_some() || resumes) && heard + silence <= now;
+            let long = exchange.vague || heard + silence <= now;
+            let quiet = (exchange.opened().is_some() || resumes) && long;
             if !waits || !quiet || paused.contains(&number) {
                 continue;
             }
@@ -237,7 +238,7 @@ impl Model {
             let lives = Some(exchange.generation) == current;
             let listens = call.is_none();
             let given_up = self.is_given_up(exchange) || exchange.deserted || self.is_closed();
-            let sure = !asks && !given_up && !exchange.strained;
+            let sure = !asks && !given_up && !exchange.strained && !exchange.vague;
             let asked = exchange.quiet > Quiet::No;
             // One that stood still for a while is silent from later on.
             let stands = self.is_tight() && !listens;
@@ -246,6 +247,7 @@ impl Model {
                 continue;
             }
             let exchange = self.exchanges.get_mut(&number).unwrap();
+            exchange.hushed = Some(now);
             if maybe || !lives {
                 exchange.silent.get_or_insert(now);
                 if listens {
@@ -297,12 +299,21 @@ impl Model {
     /// A ping was answered, or was not.
     pub(super) fn pinged(&mut self, number: u64) {
         let ping = &self.exchanges[&number];
+        let settled = |other: &Exchange| other.carries == Carries::Ping;
+        if self.exchanges.range(number + 1..).any(|it| settled(it.1)) {
+            // Something else has settled it: there is one at a time.
+            return;
+        }
         let broken = matches!(ping.over, Some(Over::Broken | Over::NotSent));
         // Or something else has settled it.
         let refused = ping.status().is_some_and(|status| status >= 300);
+        // What is no answer at all is one of somebody, as soon as its type is known.
+        let kind = ping.media_type();
+        let odd = !matches!(kind, "" | "application/json" | "text/event-stream");
         let answered =
-            ping.head.is_some() && !broken || refused || ping.over == Some(Over::Aborted);
-        let reached = answered || matches!(ping.outcome, Outcome::Replied(_));
+            ping.head.is_some() && !broken || refused || odd || ping.over == Some(Over::Aborted);
+        let replied = matches!(ping.outcome, Outcome::Replied(_)) || self.is_answered(ping);
+        let reached = answered || replied;
         if ping.outcome == Outcome::Redirected {
             return;
         }
@@ -314,6 +325,7 @@ impl Model {
                 continue;
             }
             exchange.heard = now;
+            exchange.vague |= quiet == Quiet::Maybe;
             if !reached {
                 exchange.silent.get_or_insert(now);
             }

@@ -163,6 +163,14 @@ impl Model {
                 if matches!(status, Some(400 | 404)) {
                     sessions.doubted = Some(self.turn);
                 }
+                if status == Some(400) {
+                    let error = serde_json::from_slice(&exchange.body).ok();
+                    let code = error
+                        .as_ref()
+                        .and_then(|it: &Value| it.pointer("/error/code"));
+                    let code = code.and_then(Value::as_i64);
+                    sessions.suspicions.insert((current.generation, code));
+                }
                 let asks =
                     |it: &Exchange| it.carries == Carries::Ping && it.outcome == Outcome::Pending;
                 let asked = self.exchanges.values().any(asks);
@@ -219,18 +227,20 @@ impl Model {
         !self.sessions.lost.is_empty()
     }
 
+    /// Whether there is a reply to the request of this exchange, on whatever stream.
+    pub(super) fn is_answered(&self, exchange: &Exchange) -> bool {
+        let number = exchange.request.map(Value::from).unwrap_or_default();
+        self.exchanges.values().any(|other| {
+            let messages = other.messages(&self.setup.limits, true).0;
+            let mut replies = messages.iter().filter_map(reply);
+            replies.any(|(id, _)| *id == number)
+        })
+    }
+
     /// Whether the machine has let go of the exchange: its call ended, perhaps by a
     /// reply on another stream.
     pub(super) fn is_given_up(&self, exchange: &Exchange) -> bool {
-        let number = exchange.request.map(Value::from).unwrap_or_default();
-        let answered = || {
-            self.exchanges.values().any(|other| {
-                let messages = other.messages(&self.setup.limits, true).0;
-                messages
-                    .iter()
-                    .any(|message| reply(message).is_some_and(|it| *it.0 == number))
-            })
-        };
+        let answered = || self.is_answered(exchange);
         match exchange.carries {
             Carries::Call(call) | Carries::Resume(call) => {
                 self.calls[&call].may_be_over(self.timed) || answered()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::sse::{Found, naive_from};
-use super::exchange::{Exchange, Outcome, Over};
+use super::exchange::{Carries, Exchange, Outcome, Over};
 use super::{Model, Seen, must};
 use crate::{Limits, Time, sse};
 
@@ -52,8 +52,8 @@ pub(super) struct Pace {
     /// At least and at most so many in a row.
     failures: (u32, u32),
     barren: u32,
-    /// Whether it is known for sure which messages were new.
-    sure: bool,
+    /// For how many exchanges it is not known for sure which messages are new.
+    unsure: u32,
     told: Option<Duration>,
     /// What the server said about the time when it refused the last exchange.
     after: Option<Duration>,
@@ -93,7 +93,7 @@ impl Pace {
             Some(told) => {
                 let slow = self.polling && self.barren >= BARREN;
                 let most = if slow { Duration::from_secs(1) } else { FLOOR };
-                let least = if self.sure { most } else { FLOOR };
+                let least = if self.unsure == 0 { most } else { FLOOR };
                 (told.max(least), told.max(most))
             }
             None => (FLOOR, Duration::from_secs(growing.min(30))),
@@ -170,7 +170,10 @@ impl Pace {
         if self.lived.0 >= LIVED {
             self.failures.1 = 0;
         }
-        self.sure = !loose && exchange.known.len() < 2;
+        self.unsure = match !loose && exchange.known.len() < 2 {
+            true => self.unsure.saturating_sub(1),
+            false => BARREN,
+        };
         self.barren = if exchange.brought_a_message(limits) {
             0
         } else {
@@ -241,8 +244,25 @@ impl Exchange {
         news
     }
 
+    /// The ids that came on it, as often as they did.
+    pub(super) fn ids(&self, limits: &Limits) -> Vec<Option<String>> {
+        let own = |found| match found {
+            Found::Event { id, own, .. } => own.then_some(id),
+            Found::Cursor(id) => Some(id),
+            Found::TooLong { .. } => None,
+        };
+        self.found(limits).0.into_iter().filter_map(own).collect()
+    }
+
     /// Whether the server has shown that it keeps the stream alive: certainly, perhaps.
     pub(super) fn is_lively(&self, limits: &Limits) -> (bool, bool) {
+        if self.carries == Carries::Listen {
+            // Between calls a server may have nothing to say for long: comments alone
+            // count, and whether one in the midst of a piece is seen is left open.
+            let line = self.body.windows(2).any(|pair| pair == b"\n:");
+            let first = self.is_stream() && self.body.first() == Some(&b':');
+            return (first, first || self.is_stream() && line);
+        }
         let named = |found: &Found| match found {
             Found::Event { id, own, .. } => *own && id.is_some(),
             Found::Cursor(id) => id.is_some(),
