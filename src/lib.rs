@@ -121,7 +121,9 @@ pub use error::{
     Clock, Delivery, Error, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Mistake, Misuse,
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
 };
-pub use event::{Ask, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal};
+pub use event::{
+    Ask, Authorize, Changed, Event, LossCause, Message, Ready, Reply, Subject, Withdrawal,
+};
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
 pub use time::Time;

@@ -54,6 +54,8 @@ pub(super) enum State {
     Delayed,
     /// Refused with its session; waits for the application to say `resume`.
     Held,
+    /// Refused for its credential; waits for another one.
+    Refused,
     /// On its way, in this exchange.
     Sent(ExchangeId),
     /// Its stream broke off; to be resumed, now or after a delay.
@@ -136,6 +138,7 @@ impl Connection {
         self.waiting.insert(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
+        self.stand_still_if_waiting(id);
         id
     }
 
@@ -176,6 +179,7 @@ impl Connection {
         self.waiting.remove(&id);
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
+        self.unpark_call(id);
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::Delay(id));
         if let Some(token) = &call.token {

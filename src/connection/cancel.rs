@@ -36,7 +36,11 @@ impl Connection {
         let sent = match call.state {
             State::Sent(exchange) => Some(Some(exchange)),
             State::Cut => Some(None),
-            State::Waiting | State::Delayed | State::Held | State::Suspended(_) => None,
+            State::Waiting
+            | State::Delayed
+            | State::Held
+            | State::Refused
+            | State::Suspended(_) => None,
         };
         let (request, generation) = (call.request, call.generation);
         let resumes = call.stream.resumes_from().is_some();

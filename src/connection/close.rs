@@ -20,6 +20,7 @@ impl Connection {
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.shut_call(id);
         }
+        self.shut_authorization(&unsent);
         self.stop_listening();
         self.fail_notices(&unsent);
         self.withdraw_asks(Withdrawal::Closed, |_| true);
@@ -46,7 +47,7 @@ impl Connection {
         };
         let delivery = match call.state {
             State::Sent(_) | State::Cut => Delivery::Unknown,
-            State::Suspended(_) => Delivery::Rejected,
+            State::Refused | State::Suspended(_) => Delivery::Rejected,
             State::Waiting | State::Delayed | State::Held => Delivery::NotSent,
         };
         self.events.forget(id);

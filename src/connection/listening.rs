@@ -46,6 +46,8 @@ pub(super) struct Listener {
     /// Whether the server offered it in this generation.
     offered: bool,
     degraded: bool,
+    /// Whether a credential was asked for on its behalf since it was open last.
+    pub(super) asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,6 +61,8 @@ enum State {
     Open(ExchangeId),
     /// In this exchange, whose head may take for ever.
     Opening(ExchangeId),
+    /// Refused for its credential; waits for another one.
+    Refused,
     /// To be opened after a delay.
     Waiting,
 }
@@ -73,9 +77,18 @@ impl Listener {
             State::NotOffered => Listening::NotOffered,
             State::Off => Listening::Off,
             State::Open(_) => Listening::Open,
-            State::Due | State::Opening(_) | State::Waiting if self.degraded => Listening::Degraded,
-            State::Due | State::Opening(_) | State::Waiting => Listening::Opening,
+            State::Due | State::Opening(_) | State::Refused | State::Waiting => {
+                if self.degraded {
+                    Listening::Degraded
+                } else {
+                    Listening::Opening
+                }
+            }
         }
+    }
+
+    pub(super) fn wait_for_authorization(&mut self) {
+        self.state = State::Refused;
     }
 
     pub(super) fn sent(&mut self, exchange: ExchangeId) {
@@ -93,18 +106,28 @@ impl Connection {
                 State::Off
             },
             degraded: self.listening.degraded,
+            asked: self.listening.asked,
             ..Listener::default()
         };
+    }
+
+    /// Opened again at once, with another credential.
+    pub(super) fn listen_once_more(&mut self) {
+        self.listening.asked = true;
+        self.listening.route.again();
+        self.listening.state = State::Due;
     }
 
     /// The session is gone, or nobody listens any more.
     pub(super) fn stop_listening(&mut self) {
         self.timers.clear(Timer::Listen);
+        self.unpark_listening();
         if let State::Open(exchange) | State::Opening(exchange) = self.listening.state {
             self.abort(exchange);
         }
         self.listening = Listener {
             degraded: self.listening.degraded,
+            asked: self.listening.asked,
             ..Listener::default()
         };
     }
@@ -123,6 +146,7 @@ impl Connection {
     pub(super) fn listening_opened(&mut self, exchange: ExchangeId) {
         self.listening.state = State::Open(exchange);
         self.listening.offered = true;
+        self.listening.asked = false;
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
         }
@@ -227,7 +251,7 @@ impl Connection {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::NotOffered | State::Off | State::Waiting => {}
+            State::Due | State::NotOffered | State::Off | State::Refused | State::Waiting => {}
         }
         self.listening.route = Route::default();
     }

@@ -3,6 +3,7 @@
 mod again;
 mod answer;
 mod ask;
+mod authorization;
 mod budget;
 mod call;
 mod cancel;
@@ -40,6 +41,7 @@ pub use self::listening::Listening;
 pub use self::phase::Phase;
 
 use self::ask::Ask;
+use self::authorization::Authorization;
 use self::call::Call;
 use self::control::{Farewell, Prompt};
 use self::events::Events;
@@ -89,6 +91,7 @@ pub struct Connection {
     shown: Option<(Revision, RawJson)>,
     /// `notifications/initialized` is still to leave.
     initialized_due: bool,
+    authorization: Authorization,
     suspicion: Option<Suspicion>,
     calls: BTreeMap<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
@@ -146,6 +149,8 @@ pub struct Status {
     pub revision: Option<Revision>,
     /// Whether the current session has an id, so that it can be lost.
     pub has_session_id: bool,
+    /// Whether an [`Event::Authorize`] waits for its answer.
+    pub awaits_authorization: bool,
     /// How the listening stream is doing.
     pub listening: Listening,
     /// Calls that have not ended.
@@ -177,6 +182,7 @@ impl Connection {
             session: Session::default(),
             shown: None,
             initialized_due: false,
+            authorization: Authorization::default(),
             suspicion: None,
             calls: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -215,6 +221,7 @@ impl Connection {
             generation: self.session.generation,
             revision: self.session.revision.filter(|_| self.phase.has_session()),
             has_session_id: self.session.id.is_some(),
+            awaits_authorization: self.awaits_authorization(),
             listening: self.listening.status(),
             open_calls: self.calls.len(),
             exchanges: self.exchanges.len(),
@@ -407,6 +414,7 @@ impl Connection {
         self.now = self.now.max(now);
         self.woken.to_send &= self.wants_to_send();
         self.woken.to_tell &= !self.events.is_empty();
+        self.release_if_replaced();
     }
 
     /// A turn ends: what it made possible happens.

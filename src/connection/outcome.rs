@@ -67,12 +67,27 @@ impl Connection {
         mut refusal: Refusal,
         body: &[u8],
     ) {
+        let verdict = self.verdict(id, &purpose, carried, &mut refusal, body);
+        self.take_verdict(purpose, verdict, refusal);
+    }
+
+    pub(super) fn verdict(
+        &self,
+        id: ExchangeId,
+        purpose: &Purpose,
+        carried: Carried,
+        refusal: &mut Refusal,
+        body: &[u8],
+    ) -> Verdict {
         let request = purpose.is_request().then(|| id.number());
         let is_open = |number| {
             let other = self.exchanges.get(&ExchangeId::new(self.tag, number));
             other.is_some_and(|other| other.purpose.is_request()) || self.cut.contains_key(&number)
         };
-        let verdict = refusal.verdict(body, carried, request, is_open);
+        refusal.verdict(body, carried, request, is_open)
+    }
+
+    pub(super) fn take_verdict(&mut self, purpose: Purpose, verdict: Verdict, refusal: Refusal) {
         match purpose {
             Purpose::Call(call) => self.call_refused(call, verdict, refusal),
             Purpose::Initialize(_) => self.initialize_refused(verdict, refusal),

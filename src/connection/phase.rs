@@ -10,9 +10,9 @@ pub enum Phase {
     Idle,
     /// A handshake is due, now or after a delay.
     Due,
-    /// `initialize` is under way.
+    /// `initialize` is under way, or waits for authorisation.
     Initializing,
-    /// `notifications/initialized` is under way.
+    /// `notifications/initialized` is under way, or waits for authorisation.
     Confirming,
     /// A session is established; calls go out.
     Ready,

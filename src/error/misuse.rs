@@ -68,7 +68,7 @@ pub enum Mistake {
     /// A second head for one exchange.
     #[error("the answer's head was reported already")]
     HeadTwice,
-    /// Nothing waits to be resumed or re-initialized.
+    /// Nothing waits to be resumed or re-initialized, or for a credential.
     #[error("nothing waits for it")]
     NothingHeld,
     /// The header belongs to HTTP or to the protocol.
