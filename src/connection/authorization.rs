@@ -128,7 +128,7 @@ impl Connection {
 
 impl Connection {
     /// Whether an `Authorize` waits for its answer.
-    pub(super) fn awaits_authorization(&self) -> bool {
+    pub(crate) fn awaits_authorization(&self) -> bool {
         self.authorization.asked
     }
 
