@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, StatusCode};
 
 use super::Connection;
 use super::answer::{Answering, Origin};
@@ -12,12 +12,8 @@ use super::call::State;
 use super::control::Prompt;
 use super::exchange::{Exchange, Purpose};
 use crate::error::{Delivery, Error, Mistake};
-use crate::event::Authorize;
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{CallId, Event, ExchangeId, Resend, Time};
-
-/// So many cancellations wait at most: what is told late is worth little.
-const CANCELLATIONS: usize = 64;
+use crate::{CallId, ExchangeId, Resend, Time};
 
 /// The credential of a connection, and what waits for another one.
 #[derive(Clone, Debug, Default)]
@@ -25,26 +21,26 @@ pub(super) struct Authorization {
     /// Counts the credentials.
     pub(super) version: u64,
     /// Whether the application is asked for one.
-    asked: bool,
+    pub(super) asked: bool,
     /// The credential in place of which the application gave no other.
     declined: Option<u64>,
     /// Whether `set_header` replaced it and what waited for that has not left yet.
     replaced: bool,
-    calls: BTreeMap<CallId, Parked>,
+    pub(super) calls: BTreeMap<CallId, Parked>,
     /// Answers, cancellations, notifications and what is restored.
-    control: BTreeMap<ExchangeId, Parked>,
+    pub(super) control: BTreeMap<ExchangeId, Parked>,
     /// `initialize` or `notifications/initialized`.
-    handshake: Option<Parked>,
-    listening: Option<Parked>,
-    ping: Option<Parked>,
+    pub(super) handshake: Option<Parked>,
+    pub(super) listening: Option<Parked>,
+    pub(super) ping: Option<Parked>,
     /// Calls whose clocks stand still meanwhile.
-    paused: BTreeSet<CallId>,
+    pub(super) paused: BTreeSet<CallId>,
 }
 
 /// How an exchange was sent that was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
-    generation: u64,
+    pub(super) generation: u64,
     carried: Carried,
     credential: u64,
 }
@@ -52,11 +48,11 @@ pub(super) struct Sending {
 /// A message that was refused for its credential, and what becomes of it if there is no
 /// other.
 #[derive(Clone, Debug)]
-struct Parked {
-    purpose: Purpose,
-    sending: Sending,
-    verdict: Verdict,
-    refusal: Refusal,
+pub(super) struct Parked {
+    pub(super) purpose: Purpose,
+    pub(super) sending: Sending,
+    pub(super) verdict: Verdict,
+    pub(super) refusal: Refusal,
 }
 
 /// What becomes of a message that was refused for its credential.
@@ -73,7 +69,7 @@ enum Course {
 /// With [`Config::authorize`](crate::Config::authorize): what a server refuses for its
 /// credential waits while the application gets another one (basic/authorization, in
 /// 2025-11-25 and 2026-07-28 alike). Everything that is refused meanwhile waits too, and
-/// the application is asked once, by [`Event::Authorize`].
+/// the application is asked once, by [`Event::Authorize`](crate::Event::Authorize).
 ///
 /// Each message is sent once more. Refused again it fails, as what was refused when
 /// nobody could be asked. What was refused for a credential that has been replaced
@@ -107,7 +103,8 @@ impl Connection {
     /// listening stream and pings, does not ask again in place of the same credential.
     ///
     /// # Errors
-    /// [`Mistake::NothingHeld`] unless an [`Event::Authorize`] waits for its answer.
+    /// [`Mistake::NothingHeld`] unless an [`Event::Authorize`](crate::Event::Authorize)
+    /// waits for its answer.
     pub fn refuse_authorization(&mut self, now: Time) -> Result<(), Error> {
         self.begin(now);
         if !self.authorization.asked {
@@ -129,7 +126,7 @@ impl Connection {
 impl Connection {
     /// Whether an `Authorize` waits for its answer.
     pub(crate) fn awaits_authorization(&self) -> bool {
-        self.authorization.asked
+        self.authorization.asked && !self.authorization.replaced
     }
 
     /// The `Authorization` header is another one from now on.
@@ -160,21 +157,25 @@ impl Connection {
     }
 
     /// The question is answered: clocks run again, and nothing waits any more.
-    fn unpark(&mut self) -> (Vec<Parked>, Vec<Parked>) {
+    pub(super) fn unpark(&mut self) -> (Vec<Parked>, Vec<Parked>) {
         self.authorization.asked = false;
         self.events.unask();
         for id in std::mem::take(&mut self.authorization.paused) {
             self.resume_clock(id);
         }
         let waiting = &mut self.authorization;
-        let calls = std::mem::take(&mut waiting.calls).into_values().collect();
+        let calls = std::mem::take(&mut waiting.calls).into_values();
         let alone = [
             waiting.handshake.take(),
             waiting.ping.take(),
             waiting.listening.take(),
         ];
         let control = std::mem::take(&mut waiting.control).into_values();
-        let others = alone.into_iter().flatten().chain(control).collect();
+        let others: Vec<_> = alone.into_iter().flatten().chain(control).collect();
+        let calls: Vec<_> = calls.collect();
+        for parked in calls.iter().chain(&others) {
+            self.let_go(parked);
+        }
         (calls, others)
     }
 
@@ -225,7 +226,7 @@ impl Connection {
 
     /// What has died with its session takes its end; a call and a notification go on in
     /// the one that comes after.
-    fn still_wanted(&mut self, purpose: Purpose, generation: u64) -> Option<Purpose> {
+    pub(super) fn still_wanted(&mut self, purpose: Purpose, generation: u64) -> Option<Purpose> {
         let lost = match &purpose {
             Purpose::Initialize(_) => false,
             Purpose::Answer(Answering { origin, .. }) => match origin {
@@ -352,72 +353,9 @@ impl Connection {
         }
     }
 
-    /// A message waits for another credential.
-    fn park(&mut self, id: ExchangeId, parked: Parked) {
-        if !std::mem::replace(&mut self.authorization.asked, true) {
-            self.events.push(Event::Authorize(Authorize {
-                status: parked
-                    .refusal
-                    .answer
-                    .status
-                    .unwrap_or(StatusCode::UNAUTHORIZED),
-                challenges: parked.refusal.answer.challenges.clone(),
-                method: self.method_of(&parked.purpose),
-            }));
-        }
-        match &parked.purpose {
-            Purpose::Call(call) | Purpose::Resume(call) => {
-                let call = *call;
-                if let Some(open) = self.calls.get_mut(&call) {
-                    open.delivery = open.delivery.max(Delivery::Rejected);
-                    open.state = if parked.purpose.is_get() {
-                        State::Cut
-                    } else {
-                        State::Refused
-                    };
-                    self.authorization.calls.insert(call, parked);
-                    self.stand_still(call);
-                }
-            }
-            Purpose::Initialize(_) | Purpose::Initialized => {
-                self.authorization.handshake = Some(parked);
-                let waiting = self.calls.iter();
-                let waiting = waiting.filter(|(_, call)| call.waits_for_session());
-                for id in waiting.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    self.stand_still(id);
-                }
-            }
-            Purpose::Ping => {
-                self.authorization.ping = Some(parked);
-                // That somebody is there is known.
-                if let Some(suspicion) = &mut self.suspicion {
-                    let silent = std::mem::take(&mut suspicion.silent);
-                    for call in suspicion.calls.clone() {
-                        self.stand_still(call);
-                    }
-                    self.settle_silence(silent, true);
-                }
-            }
-            Purpose::Listen => {
-                self.authorization.listening = Some(parked);
-                self.listening.wait_for_authorization();
-            }
-            Purpose::Cancel(_) if self.parked(is_cancellation) >= CANCELLATIONS => {
-                self.take_refusal(parked);
-            }
-            Purpose::Answer(_)
-            | Purpose::Cancel(_)
-            | Purpose::Notification(_)
-            | Purpose::Restore(_) => {
-                self.authorization.control.insert(id, parked);
-            }
-            Purpose::Abandoned | Purpose::Cancelled | Purpose::Delete | Purpose::Finished => {}
-        }
-    }
-
     /// The refusal is the message's end, or what else it would be if nobody could be
     /// asked.
-    fn take_refusal(&mut self, parked: Parked) {
+    pub(super) fn take_refusal(&mut self, parked: Parked) {
         let Parked {
             purpose,
             sending,
@@ -435,130 +373,4 @@ impl Connection {
             self.take_verdict(purpose, verdict, refusal);
         }
     }
-
-    /// What the application is told was refused.
-    fn method_of(&self, purpose: &Purpose) -> Option<String> {
-        let method = match purpose {
-            Purpose::Call(id) | Purpose::Resume(id) => &self.calls.get(id)?.method,
-            Purpose::Initialize(_) => "initialize",
-            Purpose::Initialized => "notifications/initialized",
-            Purpose::Ping => "ping",
-            Purpose::Notification(notice) => &notice.method,
-            Purpose::Cancel(_) => "notifications/cancelled",
-            Purpose::Restore(restore) => restore.method(),
-            Purpose::Abandoned
-            | Purpose::Answer(_)
-            | Purpose::Cancelled
-            | Purpose::Delete
-            | Purpose::Finished
-            | Purpose::Listen => return None,
-        };
-        Some(method.to_owned())
-    }
-
-    /// How many messages of control traffic of this kind wait.
-    pub(super) fn parked(&self, fits: fn(&Purpose) -> bool) -> usize {
-        let waiting = self.authorization.control.values();
-        waiting.filter(|parked| fits(&parked.purpose)).count()
-    }
-
-    /// The origins of answers that wait.
-    pub(super) fn parked_origins(&mut self) -> impl Iterator<Item = &mut Origin> {
-        let waiting = self.authorization.control.values_mut();
-        waiting.filter_map(|parked| match &mut parked.purpose {
-            Purpose::Answer(answering) => Some(&mut answering.origin),
-            _ => None,
-        })
-    }
-}
-
-/// # What happens meanwhile
-impl Connection {
-    /// The clock of a call stands still if it waits for what waits for authorisation.
-    pub(super) fn stand_still_if_waiting(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let handshake = self.authorization.handshake.is_some() && call.waits_for_session();
-        let doubt = self.authorization.ping.is_some() && matches!(call.state, State::Suspended(_));
-        if handshake || doubt {
-            self.stand_still(id);
-        }
-    }
-
-    fn stand_still(&mut self, id: CallId) {
-        if self.authorization.paused.insert(id) {
-            self.pause_clock(id);
-        }
-    }
-
-    /// What the call waited for waits for nobody any more.
-    fn run_on(&mut self, id: CallId) {
-        if self.authorization.paused.remove(&id) {
-            self.resume_clock(id);
-        }
-    }
-
-    /// The call has ended.
-    pub(super) fn unpark_call(&mut self, id: CallId) {
-        self.authorization.calls.remove(&id);
-        self.authorization.paused.remove(&id);
-    }
-
-    /// A doubt is settled without the ping that waits.
-    pub(super) fn unpark_ping(&mut self, doubtful: &[CallId]) {
-        self.authorization.ping = None;
-        for id in doubtful {
-            self.run_on(*id);
-        }
-    }
-
-    pub(super) fn unpark_listening(&mut self) {
-        self.authorization.listening = None;
-    }
-
-    /// The `notifications/initialized` that waits is that of a session that is gone.
-    pub(super) fn unpark_handshake(&mut self) {
-        self.authorization.handshake = None;
-        let paused = self.authorization.paused.iter().copied();
-        let refused = &self.authorization.calls;
-        let others: Vec<_> = paused.filter(|id| !refused.contains_key(id)).collect();
-        for id in others {
-            self.run_on(id);
-        }
-    }
-
-    /// A session is gone: calls and notifications wait on, for the next one; the rest
-    /// dies with it.
-    pub(super) fn parked_lost_session(&mut self, generation: u64) {
-        let of_it = |parked: &Parked| parked.sending.generation == generation;
-        let calls = self.authorization.calls.iter();
-        let calls = calls.filter(|(_, parked)| of_it(parked));
-        for id in calls.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.count_loss(id);
-        }
-        let control = std::mem::take(&mut self.authorization.control).into_iter();
-        let (lost, others): (Vec<_>, _) = control.partition(|(_, parked)| of_it(parked));
-        self.authorization.control = BTreeMap::from_iter::<Vec<_>>(others);
-        for (id, parked) in lost {
-            if let Some(purpose) = self.still_wanted(parked.purpose, generation) {
-                let parked = Parked { purpose, ..parked };
-                self.authorization.control.insert(id, parked);
-            }
-        }
-    }
-
-    /// The application closes: nothing is asked any more.
-    pub(super) fn shut_authorization(&mut self, closed: &Error) {
-        let (_, others) = self.unpark();
-        for Parked { purpose, .. } in others {
-            if matches!(purpose, Purpose::Answer(_) | Purpose::Notification(_)) {
-                self.control_failed(&purpose, closed.clone().with_delivery(Delivery::Rejected));
-            }
-        }
-    }
-}
-
-fn is_cancellation(purpose: &Purpose) -> bool {
-    matches!(purpose, Purpose::Cancel(_))
 }

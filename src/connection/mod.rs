@@ -21,6 +21,7 @@ mod listening;
 mod notice;
 mod outbox;
 mod outcome;
+mod parked;
 mod phase;
 mod reading;
 mod restoring;
@@ -122,7 +123,7 @@ pub struct Connection {
     events: Events,
     timers: Timers,
     woken: Woken,
-    /// Bytes that exchanges hold in buffers.
+    /// Bytes that exchanges hold in buffers, and refusals that wait for a credential.
     held: usize,
     last_call: u64,
     last_exchange: u64,

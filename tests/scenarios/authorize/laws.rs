@@ -1,11 +1,11 @@
 //! Laws: no credential goes astray, nothing is sent or kept without bound.
 
 use mcp_http::Event;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::kinds::accept;
 use super::{NEW, STEP_UP, ready};
-use crate::world::{Sent, World, request, secs};
+use crate::world::{Sent, World, request, rpc_error, secs};
 
 #[test]
 fn no_credential_goes_to_another_origin() {
@@ -53,6 +53,40 @@ fn cancellations_that_wait_are_bounded() {
     w.authorize(NEW);
     let told = w.sent_since(before);
     assert!(told.len() <= 64, "{}", told.len());
+}
+
+#[test]
+fn refusals_that_wait_count_as_buffered() {
+    for end in ["authorize", "refuse", "cancel", "lose", "close"] {
+        let mut w = ready();
+        let (call, sent) = w.begin("tools/call");
+        let note = w.notify("notifications/x");
+        let told = w.take("notifications/x");
+        let long = "x".repeat(10_000);
+        for sent in [&sent, &told] {
+            w.answer(sent, 401).json(&rpc_error(Value::Null, -1, &long));
+        }
+        assert!(w.connection.status().buffered >= 20_000);
+        match end {
+            "authorize" => w.authorize(NEW),
+            "refuse" => w.refuse_authorization(),
+            "close" => w.close(),
+            "lose" => {
+                w.notify("notifications/y");
+                w.answer_all("notifications/y", 404);
+                w.recover("s2");
+                assert!(w.connection.status().buffered >= 20_000, "they wait on");
+                w.authorize(NEW);
+            }
+            _ => {
+                w.cancel(call);
+                assert!(w.connection.status().buffered < 20_000);
+                w.refuse_authorization();
+            }
+        }
+        w.events.clear();
+        assert_eq!(w.connection.status().buffered, 0, "{end}, {note:?}");
+    }
 }
 
 #[test]

@@ -268,8 +268,12 @@ fn a_header_that_is_set_or_removed_is_another_credential() {
         let mut w = ready();
         let call = w.denied("tools/call");
         w.authorization();
-        w.set_credential(credential);
+        w.connection
+            .set_header("authorization", credential)
+            .unwrap();
         assert!(!w.connection.status().awaits_authorization);
+        w.connection.refuse_authorization(w.now).unwrap_err();
+        w.drive();
         let sent = w.take("tools/call");
         assert_eq!(sent.credential(), credential);
         w.answer(&sent, 200).result(json!({}));
