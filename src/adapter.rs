@@ -1,5 +1,6 @@
 //! What all adapters share: the machine, and who waits for what. It moves no bytes.
 
+mod credentials;
 mod readers;
 mod wakers;
 
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use self::credentials::Asking;
 use self::wakers::{Locked, Places};
 use crate::error::{Delivery, Error, Failure, Lost, Reason};
 use crate::{Config, Connection, Event, ExchangeId, Phase, RawJson, Subject, Ticket, Time};
@@ -28,6 +30,8 @@ pub(crate) struct State {
     asked: BTreeSet<Ticket>,
     /// As many asks as the machine leaves open.
     most_asked: usize,
+    /// Who gives credentials.
+    asking: Asking,
     /// Exchanges that wait until the machine wants to read on.
     paused: BTreeMap<ExchangeId, Waker>,
     /// The phase that the watchers know of.
@@ -63,6 +67,7 @@ impl Shared {
             readers: Places::default(),
             asked: BTreeSet::new(),
             most_asked,
+            asking: Asking::default(),
             paused: BTreeMap::new(),
             phase: Phase::Idle,
             driver: None,
@@ -218,14 +223,20 @@ impl State {
     pub(crate) fn settle(&mut self, now: Time) {
         let nobody_reads = self.readers.is_empty();
         let mut unread = false;
-        let mut wanted = |event: &Event| {
-            let end = end_of(event).is_some();
-            unread |= !end;
-            end || nobody_reads
-        };
-        while let Some(event) = self.connection.poll_event_where(&mut wanted) {
-            if let Event::Ask(ask) = &event {
-                self.decline(ask.ticket, now);
+        loop {
+            let asking = &self.asking;
+            let wanted = |event: &Event| {
+                let ours = end_of(event).is_some() || asking.takes(event);
+                unread |= !ours;
+                ours || nobody_reads
+            };
+            let Some(event) = self.connection.poll_event_where(wanted) else {
+                break;
+            };
+            match &event {
+                Event::Ask(ask) => self.decline(ask.ticket, now),
+                Event::Authorize(question) => self.asked(question, now),
+                _ => {}
             }
             let Some(slot) = end_of(&event).and_then(|subject| self.slots.get_mut(&subject)) else {
                 continue;

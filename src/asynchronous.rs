@@ -65,6 +65,7 @@
 //! # Ok::<(), mcp_http::Error>(())
 //! ```
 
+mod credentials;
 mod driver;
 mod exchange;
 
@@ -82,6 +83,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
+pub use self::credentials::{Credentials, NoCredentials};
 pub use self::driver::Driver;
 use crate::adapter::{Shared, Watcher};
 use crate::error::{Error, Failure, RpcError};
@@ -144,13 +146,49 @@ impl Client {
         B: From<Bytes>,
         T: Timer,
     {
+        Self::over(config, service, timer, None)
+    }
+
+    /// As [`new`](Self::new), with a source of credentials: it answers each
+    /// [`Event::Authorize`], which those who read [events](Self::events) do not see. That
+    /// it answers is what [`Config::authorize`] is set to.
+    pub fn with_credentials<S, T, B, R, C>(
+        config: Config,
+        service: S,
+        timer: T,
+        credentials: C,
+    ) -> (Self, Driver<S, T, B, R, C>)
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+        S::Error: Into<Failure>,
+        B: From<Bytes>,
+        T: Timer,
+        C: Credentials,
+    {
+        Self::over(config.authorize(true), service, timer, Some(credentials))
+    }
+
+    fn over<S, T, B, R, C>(
+        config: Config,
+        service: S,
+        timer: T,
+        credentials: Option<C>,
+    ) -> (Self, Driver<S, T, B, R, C>)
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+        T: Timer,
+        C: Credentials,
+    {
         let timer = Arc::new(timer);
         let clock = Arc::clone(&timer);
         let shared = Arc::new(Shared::new(config, Box::new(move || clock.now())));
+        if credentials.is_some() {
+            shared.lock().has_source();
+        }
         let client = Self {
             handle: Arc::new(Handle::new(Arc::clone(&shared))),
         };
-        (client, Driver::new(shared, service, timer))
+        (client, Driver::new(shared, service, timer, credentials))
     }
 
     /// Calls a method of the server. The call begins at once; dropping the future
@@ -319,11 +357,24 @@ impl Client {
     /// # Errors
     /// As [`Connection::set_header`](crate::Connection::set_header).
     pub fn set_header(&self, name: &str, value: Option<&str>) -> Result<(), Error> {
-        self.handle
-            .shared()
-            .lock()
-            .connection
-            .set_header(name, value)
+        self.command(|connection, _| connection.set_header(name, value))
+    }
+
+    /// Gives the credential: the value of the `Authorization` header from now on. What
+    /// waits for it is sent once more.
+    ///
+    /// # Errors
+    /// As [`Connection::authorize`](crate::Connection::authorize).
+    pub fn authorize(&self, credential: &str) -> Result<(), Error> {
+        self.command(|connection, now| connection.authorize(credential, now))
+    }
+
+    /// Says that there is no other credential: what waits for one fails.
+    ///
+    /// # Errors
+    /// If nothing waits for one.
+    pub fn refuse_authorization(&self) -> Result<(), Error> {
+        self.command(crate::Connection::refuse_authorization)
     }
 
     /// Says that the network changed: see
@@ -352,6 +403,12 @@ impl Client {
     /// Keep one until all asks are answered: when the last one is dropped, those that
     /// were read but not [answered](Self::answer) are declined too, for the server, and
     /// the clock of the call that it asks for, would wait for ever.
+    ///
+    /// With [`Config::authorize`] and without a source of credentials, an
+    /// [`Event::Authorize`] comes here too, to be answered with
+    /// [`authorize`](Self::authorize) or
+    /// [`refuse_authorization`](Self::refuse_authorization); where nobody reads it is
+    /// refused.
     ///
     /// A call's end does not wait for its messages to be read: they may be read here
     /// after its future has ended.

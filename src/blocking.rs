@@ -16,8 +16,9 @@
 //! then one reads it, and the timer watches over its silence. [`Client::close`] joins
 //! them all.
 //!
-//! [`Http`] adds a third kind, `mcp-http-resolve`, at most 4 that look up names;
-//! `close` does not wait for those, for nothing can interrupt them.
+//! [`Http`] adds a third kind, `mcp-http-resolve`, at most 4 that look up names; and a
+//! source of credentials that is asked has one, `mcp-http-authorize`. `close` does not
+//! wait for those, for nothing can interrupt them.
 //!
 //! Where no thread can be started, an exchange that needs one fails as
 //! [`NotSent`](crate::Delivery::NotSent), and those who wait for something watch the
@@ -57,14 +58,15 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::engine::{Engine, Turn};
+use self::engine::{Engine, Source, Turn};
 use self::park::{wait, wait_within};
 pub use self::transport::{Abort, Hook, Transport};
 pub use self::ureq::{Body, Http};
 use crate::adapter::{Shared, State, Watcher};
 use crate::error::{Error, RpcError};
 use crate::{
-    CallId, CallOptions, Config, Event, RawJson, Status, Subject, SubscriptionFilter, Ticket, Time,
+    Authorize, CallId, CallOptions, Config, Event, RawJson, Status, Subject, SubscriptionFilter,
+    Ticket, Time,
 };
 
 /// A handle to a connection: makes calls, from any thread, any number at once.
@@ -111,10 +113,62 @@ impl Client {
     /// A client over this transport. A seed that was left at 0 is replaced by a random
     /// one.
     pub fn new<T: Transport>(config: Config, transport: T) -> Self {
+        Self::over(config, transport, None)
+    }
+
+    /// As [`spawn`](Self::spawn), with a source of credentials: see
+    /// [`with_credentials`](Self::with_credentials).
+    ///
+    /// ```no_run
+    /// use mcp_http::blocking::Client;
+    /// use mcp_http::{Authorize, Config};
+    ///
+    /// # fn log_in(_: Authorize) -> Option<String> { None }
+    /// let config = Config::new("https://example.com/mcp")?.bearer("the token of yesterday")?;
+    /// let client = Client::spawn_with_credentials(config, |asked: Authorize| {
+    ///     Some(format!("Bearer {}", log_in(asked)?))
+    /// });
+    /// println!("{}", client.call("tools/list", ())?.as_str());
+    /// # Ok::<(), mcp_http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn spawn_with_credentials(
+        config: Config,
+        credentials: impl Fn(Authorize) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_credentials(config, Http::new(), credentials)
+    }
+
+    /// As [`new`](Self::new), with a source of credentials: it answers each
+    /// [`Event::Authorize`], which those who read [events](Self::events) do not see. That
+    /// it answers is what [`Config::authorize`] is set to.
+    ///
+    /// It gives the value of the `Authorization` header of all that is sent from then on,
+    /// or nothing: then what was refused fails. A value that no header can have counts as
+    /// nothing, and so does a panic. It runs on a thread of its own and may take its time,
+    /// and call the client. What it gives is dropped if it is not waited for any more: the
+    /// connection was closed, or a credential was given by
+    /// [`authorize`](Self::authorize) or [`set_header`](Self::set_header).
+    pub fn with_credentials<T: Transport>(
+        config: Config,
+        transport: T,
+        credentials: impl Fn(Authorize) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(
+            config.authorize(true),
+            transport,
+            Some(Arc::new(credentials)),
+        )
+    }
+
+    fn over<T: Transport>(config: Config, transport: T, source: Option<Source>) -> Self {
         let origin = std::time::Instant::now();
         let clock = Box::new(move || Time::new(origin.elapsed()));
         let shared = Arc::new(Shared::new(config, clock));
-        let engine = Engine::new(Arc::clone(&shared), transport);
+        if source.is_some() {
+            shared.lock().has_source();
+        }
+        let engine = Engine::new(Arc::clone(&shared), transport, source);
         Self {
             handle: Arc::new(Handle { shared, engine }),
         }
@@ -274,6 +328,23 @@ impl Client {
         self.command(|state, _| state.connection.set_header(name, value))
     }
 
+    /// Gives the credential: the value of the `Authorization` header from now on. What
+    /// waits for it is sent once more.
+    ///
+    /// # Errors
+    /// As [`Connection::authorize`](crate::Connection::authorize).
+    pub fn authorize(&self, credential: &str) -> Result<(), Error> {
+        self.command(|state, now| state.connection.authorize(credential, now))
+    }
+
+    /// Says that there is no other credential: what waits for one fails.
+    ///
+    /// # Errors
+    /// If nothing waits for one.
+    pub fn refuse_authorization(&self) -> Result<(), Error> {
+        self.command(|state, now| state.connection.refuse_authorization(now))
+    }
+
     /// Says that the network changed: see
     /// [`Connection::network_changed`](crate::Connection::network_changed).
     pub fn network_changed(&self) {
@@ -300,6 +371,12 @@ impl Client {
     /// Keep one until all asks are answered: when the last one is dropped, those that
     /// were read but not [answered](Self::answer) are declined too, for the server, and
     /// the clock of the call that it asks for, would wait for ever.
+    ///
+    /// With [`Config::authorize`] and without a source of credentials, an
+    /// [`Event::Authorize`] comes here too, to be answered with
+    /// [`authorize`](Self::authorize) or
+    /// [`refuse_authorization`](Self::refuse_authorization); where nobody reads it is
+    /// refused.
     ///
     /// A call's end does not wait for its messages to be read: they may be read here
     /// after [`wait`](Call::wait) gave the reply.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 
@@ -34,6 +35,7 @@ pub struct Config {
     pub(crate) pinned: Option<Revision>,
     pub(crate) recovery: Recovery,
     pub(crate) listen: bool,
+    pub(crate) authorize: bool,
     pub(crate) seed: u64,
     pub(crate) clocks: Clocks,
     pub(crate) limits: Limits,
@@ -58,6 +60,7 @@ impl Config {
             pinned: None,
             recovery: Recovery::Automatic,
             listen: true,
+            authorize: false,
             seed: 0,
             clocks: Clocks::default(),
             limits: Limits::default(),
@@ -121,6 +124,37 @@ impl Config {
         self
     }
 
+    /// The token that every request carries as its credential: `Authorization: Bearer`
+    /// and this (basic/authorization: access token usage). Takes the place of one that
+    /// was set before.
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn bearer(mut self, token: &str) -> Result<Self, Error> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+            let mistake = Mistake::Header(AUTHORIZATION.to_string());
+            misuse("Config::bearer", mistake)
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(AUTHORIZATION, value);
+        Ok(self)
+    }
+
+    /// Whether the application answers [`Event::Authorize`](crate::Event::Authorize): what
+    /// the server refuses for its credential waits for another one, and is sent once more
+    /// with it (basic/authorization: error handling; scope challenge handling).
+    ///
+    /// Default: no. Then a 401 or 403 is the end of what was refused, for an application
+    /// that does not know of the event would wait for ever. So it is in any case of a call
+    /// that brought an `Authorization` header [of its own](CallOptions::header), which is
+    /// not the connection's to replace, and of one that must not be
+    /// [sent again](Resend::Never).
+    #[must_use]
+    pub fn authorize(mut self, authorize: bool) -> Self {
+        self.authorize = authorize;
+        self
+    }
+
     /// The seed of the jitter, and of the tag that tells this connection's ids
     /// from another's: give each connection one of its own. Secrets are never
     /// made of it. Default: 0.
@@ -172,6 +206,7 @@ impl fmt::Debug for Config {
             .field("pinned", &self.pinned)
             .field("recovery", &self.recovery)
             .field("listen", &self.listen)
+            .field("authorize", &self.authorize)
             .field("seed", &self.seed)
             .field("clocks", &self.clocks)
             .field("limits", &self.limits)

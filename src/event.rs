@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::error::{Error, Reason, RpcError};
 use crate::wire::jsonrpc::Members;
-use crate::{CallId, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket};
+use crate::{CallId, Challenge, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket};
 
 /// What the machine wants the application to know: taken from
 /// [`Connection::poll_event`](crate::Connection::poll_event).
@@ -30,6 +30,13 @@ pub enum Event {
         /// Why.
         cause: Withdrawal,
     },
+    /// The server asks for another credential. Answer with
+    /// [`Connection::authorize`](crate::Connection::authorize) or
+    /// [`Connection::refuse_authorization`](crate::Connection::refuse_authorization):
+    /// what was refused waits for that. Comes only with
+    /// [`Config::authorize`](crate::Config::authorize), and once until it is answered,
+    /// whatever else is refused meanwhile.
+    Authorize(Authorize),
     /// Something failed. For a call this is its end.
     Fail {
         /// What failed.
@@ -134,6 +141,35 @@ pub struct Ask {
     pub call: Option<CallId>,
 }
 
+/// The server refused a message for its credential: with 401, or with 403 and a `Bearer`
+/// challenge of `insufficient_scope` (basic/authorization: error handling; scope
+/// challenge handling).
+///
+/// Where a credential comes from is said by the challenges (RFC 9728; basic/authorization:
+/// authorization server discovery; scope selection strategy). They are the server's
+/// words: follow them with the care due to any peer.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Authorize {
+    /// The challenges of the refusal. None if there were none (a 401 must have one, and
+    /// servers forget it). What is refused while this waits to be answered may have had
+    /// others.
+    pub challenges: Vec<Challenge>,
+    /// The JSON-RPC method of what was refused; none for a listening stream or an answer.
+    pub method: Option<String>,
+    /// 401 or 403.
+    pub status: StatusCode,
+}
+
+/// Of the challenges the schemes alone.
+impl fmt::Debug for Authorize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schemes: Vec<_> = self.challenges.iter().map(Challenge::scheme).collect();
+        let method = self.method.as_deref().map(known);
+        write!(f, "Authorize({}, {schemes:?}, {method:?})", self.status)
+    }
+}
+
 /// A notification of the server.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -172,7 +208,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// A method name that the server chose, as far as it can be shown.
+/// A method name as far as it can be shown.
 fn known(method: &str) -> String {
     crate::wire::headers::excerpt(method.as_bytes())
 }

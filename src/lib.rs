@@ -22,6 +22,10 @@
 //! - the listening stream, by which the server speaks between calls; subscriptions and
 //!   log level carried over into a new session
 //! - the server's questions ([`Event::Ask`]), answered with a [`Ticket`]
+//! - refused credentials ([`Event::Authorize`], where
+//!   [asked for](Config::authorize)): the application gives another one, and what was
+//!   refused is sent once more (`basic/authorization`; where credentials come from, OAuth
+//!   and all, is the application's)
 //! - every failure as a typed [`Error`]: blame, [`Delivery`], [`Remedy`]
 //! - the event stream decoder on its own: [`sse`]
 //!
@@ -124,7 +128,8 @@ pub use error::{
     Peer, Reason, RedirectHint, Refused, Remedy, RpcError,
 };
 pub use event::{
-    Ask, Changed, Event, LossCause, Message, Ready, RejectedTool, Reply, Subject, Withdrawal,
+    Ask, Authorize, Changed, Event, LossCause, Message, Ready, RejectedTool, Reply, Subject,
+    Withdrawal,
 };
 pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};

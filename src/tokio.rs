@@ -21,7 +21,7 @@ use hyper_util::client::legacy::{Client as Pool, Error as PoolError, ResponseFut
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
-use crate::asynchronous::{Client, Driver, Timer};
+use crate::asynchronous::{Client, Credentials, Driver, Timer};
 use crate::error::{Error, Failure};
 use crate::{Config, Time};
 
@@ -65,6 +65,39 @@ impl Client {
     #[must_use]
     pub fn spawn(config: Config) -> Self {
         let (client, driver) = Self::over_hyper(config);
+        ::tokio::spawn(driver);
+        client
+    }
+
+    /// As [`spawn`](Self::spawn), with a source of credentials: see
+    /// [`with_credentials`](Self::with_credentials).
+    ///
+    /// ```no_run
+    /// use mcp_http::asynchronous::Client;
+    /// use mcp_http::{Authorize, Config};
+    ///
+    /// # async fn log_in(_: Authorize) -> Option<String> { None }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), mcp_http::Error> {
+    /// let config = Config::new("https://example.com/mcp")?.bearer("the token of yesterday")?;
+    /// let client = Client::spawn_with_credentials(config, |asked: Authorize| async {
+    ///     Some(format!("Bearer {}", log_in(asked).await?))
+    /// });
+    /// println!("{}", client.call("tools/list", ()).await?.as_str());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time.
+    #[must_use]
+    pub fn spawn_with_credentials<C>(config: Config, credentials: C) -> Self
+    where
+        C: Credentials + Send + 'static,
+        C::Answer: Send + 'static,
+    {
+        let (client, driver) =
+            Self::with_credentials(config, Http::new(), Clock::new(), credentials);
         ::tokio::spawn(driver);
         client
     }

@@ -67,7 +67,8 @@ impl Turns {
         mut request: Request<Incoming>,
     ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
         let turn = self.next.fetch_add(1, Ordering::SeqCst) % self.servers.len();
-        let place = format!("http://{}{}", self.servers[turn], request.uri().path());
+        let server = self.servers.get(turn).expect("a turn is a server's");
+        let place = format!("http://{server}{}", request.uri().path());
         *request.uri_mut() = place.parse::<Uri>().expect("an address makes a URL");
         request.headers_mut().remove(http::header::HOST);
         self.client.request(request).await

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use mcp_http::{CallId, CallOptions, Config, Error, Event, RawJson, asynchronous, blocking};
+use mcp_http::{
+    Authorize, CallId, CallOptions, Config, Error, Event, RawJson, asynchronous, blocking,
+};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 /// Which adapter.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,36 @@ impl Adapter {
         match self {
             Self::Asynchronous => Caller::Asynchronous(asynchronous::Client::spawn(config)),
             Self::Blocking => Caller::Blocking(blocking::Client::spawn(config)),
+        }
+    }
+
+    /// The same, with a source of credentials, which takes this long.
+    pub(crate) fn client_with_credentials(
+        self,
+        config: Config,
+        takes: Duration,
+        credentials: impl Fn(Authorize) -> Option<String> + Send + Sync + 'static,
+    ) -> Caller {
+        match self {
+            Self::Asynchronous => {
+                let credentials = move |asked: Authorize| {
+                    let credential = credentials(asked);
+                    async move {
+                        sleep(takes).await;
+                        credential
+                    }
+                };
+                let client = asynchronous::Client::spawn_with_credentials(config, credentials);
+                Caller::Asynchronous(client)
+            }
+            Self::Blocking => {
+                let credentials = move |asked: Authorize| {
+                    std::thread::sleep(takes);
+                    credentials(asked)
+                };
+                let client = blocking::Client::spawn_with_credentials(config, credentials);
+                Caller::Blocking(client)
+            }
         }
     }
 }

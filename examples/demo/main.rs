@@ -1,5 +1,5 @@
 //! The main job, shown: a real MCP server forgets its sessions, goes away, refuses,
-//! and every call gets its answer or a sentence that says why not.
+//! takes no old token, and every call gets its answer or a sentence that says why not.
 //!
 //! `cargo run --all-features --example demo`; with `-- serve` behind it the server
 //! alone is started, and its address printed.
@@ -18,12 +18,14 @@ mod server;
 
 use std::fmt;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use balancer::Balancer;
 use caller::{Adapter, Caller};
 use cutter::Cutter;
-use mcp_http::{CallOptions, Config, Delivery, Error, Revision};
+use mcp_http::{Authorize, CallOptions, Config, Delivery, Error, Revision};
 use serde_json::{Value, json};
 use server::{Server, StreamableHttpServerConfig, Then};
 use tokio::task::JoinSet;
@@ -39,6 +41,8 @@ struct Figures {
     requests: u64,
     executed_twice: Option<usize>,
     gets: Option<u64>,
+    /// How often the client was asked for a credential.
+    authorizations: Option<usize>,
     /// Whether it is what the scene promises.
     kept: bool,
 }
@@ -58,8 +62,11 @@ impl fmt::Display for Figures {
         if let Some(twice) = self.executed_twice {
             write!(f, " executed_twice={twice}")?;
         }
-        match self.gets {
-            Some(gets) => write!(f, " gets={gets}"),
+        if let Some(gets) = self.gets {
+            write!(f, " gets={gets}")?;
+        }
+        match self.authorizations {
+            Some(times) => write!(f, " authorizations={times}"),
             None => Ok(()),
         }
     }
@@ -99,6 +106,7 @@ async fn run() -> Result<bool, Error> {
         kept &= show(&come_back(adapter).await?);
         kept &= show(&cut(adapter).await?);
         kept &= show(&stateless(adapter).await?);
+        kept &= show(&authorize(adapter).await?);
     }
     Ok(kept)
 }
@@ -145,6 +153,7 @@ async fn hello(adapter: Adapter) -> Result<Figures, Error> {
         requests: count.posts,
         executed_twice: None,
         gets: None,
+        authorizations: None,
         kept: count.initialize == 1 && count.posts == 3,
     })
 }
@@ -172,6 +181,7 @@ async fn forget(adapter: Adapter) -> Result<Figures, Error> {
         requests: count.posts,
         executed_twice: Some(twice),
         gets: None,
+        authorizations: None,
         kept: answered == CALLS
             && executions.len() == CALLS
             && twice == 0
@@ -206,6 +216,7 @@ async fn refuse(adapter: Adapter) -> Result<Figures, Error> {
         requests: count.posts,
         executed_twice: None,
         gets: None,
+        authorizations: None,
         kept: errors.len() == 3
             && errors
                 .iter()
@@ -265,6 +276,7 @@ async fn come_back(adapter: Adapter) -> Result<Figures, Error> {
         requests: count.posts,
         executed_twice: Some(twice),
         gets: None,
+        authorizations: None,
         kept: impatient.iter().all(unsent)
             && impatient.len() == CALLS
             && answered == 2 * CALLS
@@ -325,6 +337,7 @@ async fn cut(adapter: Adapter) -> Result<Figures, Error> {
         requests: count.posts,
         executed_twice: Some(twice),
         gets: Some(count.gets),
+        authorizations: None,
         kept: answered == CALLS
             && whole == CALLS
             && twice == 0
@@ -380,6 +393,7 @@ async fn stateless(adapter: Adapter) -> Result<Figures, Error> {
         requests: counts[0].posts + counts[1].posts,
         executed_twice: Some(all.iter().filter(|times| **times > 1).count()),
         gets: Some(counts[0].gets + counts[1].gets),
+        authorizations: None,
         // One discovery, the calls, and two requests for the one that asks.
         kept: answered == CALLS
             && crossed
@@ -392,6 +406,57 @@ async fn stateless(adapter: Adapter) -> Result<Figures, Error> {
                 .all(|count| count.initialize + count.gets + count.deletes == 0)
             && counts[0].posts + counts[1].posts == 3 + CALLS as u64
             && sessions == 0,
+    })
+}
+
+async fn authorize(adapter: Adapter) -> Result<Figures, Error> {
+    const CALLS: usize = 50;
+    eprintln!("\nAuthorize. {CALLS} calls are on their way when their token expires.");
+    let server = Server::start().await;
+    server.require("morning");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let log_in = move |question: Authorize| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let challenge = question.challenges.first()?;
+        eprintln!(
+            "  The server says {} and asks for the scope `{}`: a person logs in.",
+            challenge.error()?,
+            challenge.scope()?
+        );
+        Some("Bearer evening".to_owned())
+    };
+    let config = config(&server)?.bearer("morning")?;
+    let takes = Duration::from_millis(500);
+    let client = adapter.client_with_credentials(config, takes, log_in);
+    client.ready().await?;
+    server.reset_counts();
+    server.gate(CALLS, Then::Require("evening"));
+    let outcomes = all(&client, CALLS, "authorize", &CallOptions::new()).await;
+    let count = server.count();
+    let executions = server.executions();
+    let twice = executions.values().filter(|times| **times > 1).count();
+    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let asked = asked.load(Ordering::SeqCst);
+    eprintln!("  Each of them was answered 401, one was asked, each was sent once more.");
+    client.close().await;
+    Ok(Figures {
+        adapter,
+        scene: "authorize",
+        answered,
+        failed: outcomes.len().saturating_sub(answered),
+        initialize: count.initialize,
+        requests: count.posts,
+        executed_twice: Some(twice),
+        gets: None,
+        authorizations: Some(asked),
+        kept: answered == CALLS
+            && executions.len() == CALLS
+            && twice == 0
+            && asked == 1
+            && count.initialize == 0
+            && count.posts == 100
+            && server.sessions().await == 0,
     })
 }
 

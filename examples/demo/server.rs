@@ -1,9 +1,10 @@
 //! A real MCP server in this process: the official Rust SDK (`rmcp`) with its own session
 //! manager, on a free loopback port, behind a thin layer that counts what arrives and can
-//! refuse it, hold it back or be away altogether.
+//! refuse it, ask it for a token, hold it back or be away altogether.
 //!
 //! What a client gets to see is answered by `rmcp`. The layer itself answers only while
-//! [`Server::refuse`] is on; it changes nothing that passes through it.
+//! [`Server::refuse`] is on, and to a wrong token while [`Server::require`] wants another;
+//! it changes nothing that passes through it.
 
 // Shared by the demo and the tests, neither of which uses all of it; and a server that
 // cannot start has nobody to return an error to.
@@ -21,7 +22,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -78,6 +79,8 @@ pub(crate) enum Then {
     Pass,
     /// All sessions are forgotten.
     Forget,
+    /// From then on this token is [required](Server::require).
+    Require(&'static str),
 }
 
 impl Server {
@@ -167,6 +170,11 @@ impl Server {
         });
     }
 
+    /// From now on every request has to carry this bearer token.
+    pub(crate) fn require(&self, token: &'static str) {
+        *lock(&self.shared.token) = Some(token);
+    }
+
     /// While on, every request is answered as by something that is no MCP endpoint.
     pub(crate) fn refuse(&self, on: bool) {
         self.shared.refuse.store(on, Ordering::SeqCst);
@@ -205,6 +213,7 @@ struct Shared {
     cancellations: Mutex<BTreeMap<String, u32>>,
     gate: Mutex<Option<Gate>>,
     refuse: AtomicBool,
+    token: Mutex<Option<&'static str>>,
     kept: Mutex<Vec<LocalSessionHandle>>,
 }
 
@@ -343,6 +352,10 @@ impl Layer {
         if method.as_deref() == Some("tools/call") {
             self.pass_gate().await;
         }
+        let token = *lock(&self.shared.token);
+        if token.is_some_and(|token| !carries(&head.headers, token)) {
+            return Ok(unauthorized());
+        }
         let request = Request::from_parts(head, Full::new(body));
         Ok(self.rmcp.handle(request).await)
     }
@@ -362,8 +375,10 @@ impl Layer {
         };
         match full {
             Some(gate) => {
-                if gate.then == Then::Forget {
-                    forget(&self.sessions).await;
+                match gate.then {
+                    Then::Pass => {}
+                    Then::Forget => forget(&self.sessions).await,
+                    Then::Require(token) => *lock(&self.shared.token) = Some(token),
                 }
                 drop(gate);
             }
@@ -380,6 +395,21 @@ fn json_rpc_method(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Message>(body)
         .ok()
         .map(|message| message.method)
+}
+
+fn carries(headers: &HeaderMap, token: &str) -> bool {
+    let credential = headers.get(header::AUTHORIZATION);
+    credential.is_some_and(|value| value == &format!("Bearer {token}"))
+}
+
+fn unauthorized() -> Response<BoxBody<Bytes, Infallible>> {
+    let mut response = Response::new(Full::default().boxed());
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        header::HeaderValue::from_static(r#"Bearer error="invalid_token", scope="work""#),
+    );
+    response
 }
 
 fn not_an_endpoint() -> Response<BoxBody<Bytes, Infallible>> {

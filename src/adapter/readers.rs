@@ -22,15 +22,17 @@ impl State {
             for ticket in std::mem::take(&mut self.asked) {
                 self.decline(ticket, now);
             }
+            self.unread_authorization(now);
         }
         self.wake_driver();
     }
 
     /// The next event that is nobody's end.
     pub(crate) fn poll_unread(&mut self, place: u64, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let asking = &self.asking;
         if let Some(event) = self
             .connection
-            .poll_event_where(|event| end_of(event).is_none())
+            .poll_event_where(|event| end_of(event).is_none() && !asking.takes(event))
         {
             self.note_read(&event);
             self.wake_driver();

@@ -15,6 +15,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::Timer;
+use super::credentials::{Credentials, NoCredentials};
 use super::exchange::Exchange;
 use crate::adapter::Shared;
 use crate::error::Failure;
@@ -29,11 +30,13 @@ type Exchanges<S, B, R> =
 /// The future that moves the bytes of a connection: spawn it, or poll it beside
 /// the calls. It ends when the connection is closed; dropping it earlier drops the
 /// sockets, and every open call ends with [`Reason::Closed`](crate::Reason::Closed).
+/// It also polls what its source of credentials answers, if it has one.
 #[must_use = "nothing happens unless the driver is polled"]
-pub struct Driver<S, T, B, R>
+pub struct Driver<S, T, B, R, C = NoCredentials>
 where
     S: Service<Request<B>>,
     T: Timer,
+    C: Credentials,
 {
     shared: Arc<Shared>,
     service: S,
@@ -41,14 +44,23 @@ where
     sleep: Option<(Time, Pin<Box<T::Sleep>>)>,
     exchanges: Exchanges<S, B, R>,
     aborts: BTreeMap<ExchangeId, AbortHandle>,
+    credentials: Option<Box<C>>,
+    /// What the source of credentials was asked, by its number, and the answer to come.
+    asking: Option<(u64, Pin<Box<C::Answer>>)>,
 }
 
-impl<S, T, B, R> Driver<S, T, B, R>
+impl<S, T, B, R, C> Driver<S, T, B, R, C>
 where
     S: Service<Request<B>>,
     T: Timer,
+    C: Credentials,
 {
-    pub(super) fn new(shared: Arc<Shared>, service: S, timer: Arc<T>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        service: S,
+        timer: Arc<T>,
+        credentials: Option<C>,
+    ) -> Self {
         Self {
             shared,
             service,
@@ -56,11 +68,13 @@ where
             sleep: None,
             exchanges: FuturesUnordered::new(),
             aborts: BTreeMap::new(),
+            credentials: credentials.map(Box::new),
+            asking: None,
         }
     }
 }
 
-impl<S, T, B, R> Driver<S, T, B, R>
+impl<S, T, B, R, C> Driver<S, T, B, R, C>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<Failure>,
@@ -68,6 +82,7 @@ where
     R: Body,
     R::Error: fmt::Display,
     T: Timer,
+    C: Credentials,
 {
     /// Asks the machine for all that it has, and says when it wants to be woken.
     fn ask(&mut self, cx: &Context<'_>) -> (Option<Time>, bool) {
@@ -84,8 +99,18 @@ where
         state.settle(now);
         let timeout = state.connection.poll_timeout();
         let closed = state.connection.is_closed();
-        // The service, and who is woken by an abort, may ask the client.
+        let question = state.question();
+        let moot = match &self.asking {
+            Some((number, _)) if !state.still_asks(*number) => self.asking.take(),
+            _ => None,
+        };
+        // The service, a source of credentials, and who is woken by an abort may ask the
+        // client.
         drop(state);
+        drop(moot);
+        if let (Some((number, question)), Some(credentials)) = (question, &mut self.credentials) {
+            self.asking = Some((number, Box::pin(credentials.ask(question))));
+        }
         for transmit in transmits {
             self.transmit(transmit);
         }
@@ -121,6 +146,22 @@ where
         self.shared.lock().dirty
     }
 
+    /// Whether the source of credentials has answered.
+    fn move_credentials(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((number, answer)) = &mut self.asking else {
+            return false;
+        };
+        let Poll::Ready(credential) = answer.as_mut().poll(cx) else {
+            return false;
+        };
+        let number = *number;
+        self.asking = None;
+        let now = self.timer.now();
+        let mut state = self.shared.lock();
+        state.answer_question(number, credential.as_deref(), now);
+        true
+    }
+
     /// Whether the time has come.
     fn wait_until(&mut self, at: Option<Time>, cx: &mut Context<'_>) -> bool {
         let Some(at) = at else {
@@ -140,7 +181,7 @@ where
     }
 }
 
-impl<S, T, B, R> Future for Driver<S, T, B, R>
+impl<S, T, B, R, C> Future for Driver<S, T, B, R, C>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Unpin,
     S::Error: Into<Failure>,
@@ -148,6 +189,7 @@ where
     R: Body,
     R::Error: fmt::Display,
     T: Timer,
+    C: Credentials,
 {
     type Output = ();
 
@@ -158,7 +200,7 @@ where
             if closed {
                 return Poll::Ready(());
             }
-            let told = this.move_bytes(cx);
+            let told = this.move_credentials(cx) | this.move_bytes(cx);
             if !told && !this.wait_until(at, cx) {
                 return Poll::Pending;
             }
@@ -168,10 +210,11 @@ where
     }
 }
 
-impl<S, T, B, R> Drop for Driver<S, T, B, R>
+impl<S, T, B, R, C> Drop for Driver<S, T, B, R, C>
 where
     S: Service<Request<B>>,
     T: Timer,
+    C: Credentials,
 {
     fn drop(&mut self) {
         let now = self.timer.now();
@@ -179,10 +222,11 @@ where
     }
 }
 
-impl<S, T, B, R> fmt::Debug for Driver<S, T, B, R>
+impl<S, T, B, R, C> fmt::Debug for Driver<S, T, B, R, C>
 where
     S: Service<Request<B>>,
     T: Timer,
+    C: Credentials,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Driver({} exchanges)", self.aborts.len())

@@ -14,7 +14,7 @@ use http::Request;
 use super::transport::{Abort, Transport};
 use crate::adapter::Shared;
 use crate::error::Failure;
-use crate::{ExchangeId, Time, Transmit};
+use crate::{Authorize, ExchangeId, Time, Transmit};
 
 /// How long a thread waits for more work before it ends.
 const IDLE: Duration = Duration::from_secs(1);
@@ -31,9 +31,13 @@ pub(super) trait Turn: Send + Sync {
     fn join(&self);
 }
 
+/// Where credentials come from.
+pub(super) type Source = Arc<dyn Fn(Authorize) -> Option<String> + Send + Sync>;
+
 pub(super) struct Engine<T> {
     shared: Arc<Shared>,
     transport: T,
+    source: Option<Source>,
     threads: Mutex<Threads>,
     /// There is work, or it is time to end.
     work: Condvar,
@@ -63,10 +67,11 @@ struct Job {
 }
 
 impl<T: Transport> Engine<T> {
-    pub(super) fn new(shared: Arc<Shared>, transport: T) -> Arc<Self> {
+    pub(super) fn new(shared: Arc<Shared>, transport: T, source: Option<Source>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             shared,
             transport,
+            source,
             threads: Mutex::default(),
             work: Condvar::new(),
             clock: Condvar::new(),
@@ -120,6 +125,34 @@ impl<T: Transport> Engine<T> {
             return false;
         }
         true
+    }
+
+    /// Asks the source for a credential, on a thread that nobody waits for: a person may
+    /// be asked in turn. False if there is no such thread; then there is no credential.
+    fn ask(&self, number: u64, question: Authorize) -> bool {
+        let engine = Weak::clone(&self.this);
+        let answer = move |source: Source| {
+            // Without the credential, what waits for it ends; with the panic, nothing would.
+            let credential = catch_unwind(AssertUnwindSafe(|| source(question)));
+            if let Some(engine) = engine.upgrade() {
+                engine.answered(number, credential.unwrap_or_default());
+                engine.turn();
+            }
+        };
+        let asked = self.source.clone().is_some_and(|source| {
+            let thread = thread::Builder::new().name("mcp-http-authorize".to_owned());
+            thread.spawn(move || answer(source)).is_ok()
+        });
+        if !asked {
+            self.answered(number, None);
+        }
+        asked
+    }
+
+    fn answered(&self, number: u64, credential: Option<String>) {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        state.answer_question(number, credential.as_deref(), now);
     }
 
     /// The life of a thread that does exchanges.
@@ -238,12 +271,13 @@ impl<T: Transport> Engine<T> {
             // They see then that it is theirs to do.
             state.wake_all();
         }
+        let question = state.question();
         drop(state);
 
         for abort in aborted {
             abort.abort();
         }
-        let mut begun = true;
+        let mut begun = question.is_none_or(|(number, question)| self.ask(number, question));
         for job in jobs {
             begun &= self.begin(job);
         }

@@ -17,28 +17,40 @@ impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
     /// session's successor, or after its own 404 in an older one.
     pub(super) fn send_again(&mut self, id: CallId) {
-        let phase = self.phase;
-        let Some(call) = self.calls.get_mut(&id) else {
+        if !self.count_loss(id) {
             return;
+        }
+        match (self.phase, self.refusal()) {
+            // A session that is long gone brings no new one (law 3).
+            (Phase::Idle, Some(refusal)) => self.fail_unsent(id, &refusal.in_handshake()),
+            _ => self.queue_or_hold(id),
+        }
+    }
+
+    /// A call lost its session; false if that is its end.
+    pub(super) fn count_loss(&mut self, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return false;
         };
         call.delivery = call.delivery.max(Delivery::Rejected);
-        if call.resend == Resend::Never {
-            return self.fail_call(id, Error::new(Lost::Session, Delivery::Rejected));
-        }
-        if call.losses >= self.config.budget.resends {
+        let lost = if call.resend == Resend::Never {
+            Lost::Session
+        } else if call.losses >= self.config.budget.resends {
             let sessions = call.losses.saturating_add(1);
-            let lost = Lost::EachSession { sessions };
-            return self.fail_call(id, Error::new(lost, Delivery::Rejected));
-        }
-        call.losses = call.losses.saturating_add(1);
-        call.refused = !call.restores;
-        match phase {
-            Phase::Held if call.refused => call.state = State::Held,
-            // A session that is long gone brings no new one (law 3).
-            Phase::Idle => match self.refusal() {
-                Some(refusal) => self.fail_unsent(id, &refusal.in_handshake()),
-                None => self.queue(id),
-            },
+            Lost::EachSession { sessions }
+        } else {
+            call.losses = call.losses.saturating_add(1);
+            call.refused = !call.restores;
+            return true;
+        };
+        self.fail_call(id, Error::new(lost, Delivery::Rejected));
+        false
+    }
+
+    /// A call may leave again, unless it is to wait for `resume`.
+    pub(super) fn queue_or_hold(&mut self, id: CallId) {
+        match self.calls.get_mut(&id) {
+            Some(call) if call.refused && self.phase == Phase::Held => call.state = State::Held,
             _ => self.queue(id),
         }
     }
@@ -50,6 +62,7 @@ impl Connection {
             let patient = self.patience(id).is_some();
             self.want_session(patient);
             self.fail_if_hopeless(id);
+            self.stand_still_if_waiting(id);
         }
     }
 

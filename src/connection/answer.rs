@@ -126,7 +126,12 @@ impl Connection {
             }
             Prompt::Answer(_) | Prompt::Cancel(_) => true,
         });
-        // A redirect may yet send these again.
+        // Another credential may yet send these again, and so may a redirect those below.
+        for origin in self.parked_origins() {
+            if matches!(origin, Origin::Handshake(_)) {
+                *origin = Origin::Session(generation);
+            }
+        }
         for exchange in self.exchanges.values_mut() {
             if let Purpose::Answer(answering) = &mut exchange.purpose {
                 if matches!(answering.origin, Origin::Handshake(_)) {

@@ -2,6 +2,7 @@
 
 use super::Connection;
 use super::events::Source;
+use super::exchange::Purpose;
 use crate::event::{Ask as AskEvent, Withdrawal};
 use crate::wire::jsonrpc::Members;
 use crate::{CallId, Event, RawJson, Ticket};
@@ -55,7 +56,9 @@ impl Connection {
     /// Whether one more question fits: those not answered and the answers that
     /// wait to leave share one limit.
     pub(super) fn has_room_for_ask(&self) -> bool {
-        self.asks.len().saturating_add(self.answers.len()) < self.config.limits.open_asks
+        let refused = self.parked(|purpose| matches!(purpose, Purpose::Answer(_)));
+        let leaving = self.answers.len().saturating_add(refused);
+        self.asks.len().saturating_add(leaving) < self.config.limits.open_asks
     }
 
     pub(super) fn open_ask(

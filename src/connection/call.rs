@@ -62,6 +62,8 @@ pub(super) enum State {
     Delayed,
     /// Refused with its session; waits for the application to say `resume`.
     Held,
+    /// Refused for its credential; waits for another one.
+    Refused,
     /// On its way, in this exchange.
     Sent(ExchangeId),
     /// The server asks something before it goes on; waits for the answers.
@@ -151,6 +153,7 @@ impl Connection {
         self.waiting.insert(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
+        self.stand_still_if_waiting(id);
         id
     }
 
@@ -192,6 +195,7 @@ impl Connection {
         self.behind.remove(&id);
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
+        self.unpark_call(id);
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::Delay(id));
         if let Some(token) = &call.token {

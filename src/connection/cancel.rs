@@ -41,6 +41,7 @@ impl Connection {
             | State::Delayed
             | State::Held
             | State::Mismatched(_)
+            | State::Refused
             | State::Suspended(_) => None,
         };
         let (request, generation) = (call.request, call.generation);

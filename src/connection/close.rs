@@ -21,6 +21,7 @@ impl Connection {
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.shut_call(id);
         }
+        self.shut_authorization(&unsent);
         self.stop_listening();
         self.fail_notices(&unsent);
         self.withdraw_asks(Withdrawal::Closed, |_| true);
@@ -47,7 +48,7 @@ impl Connection {
         };
         let delivery = match call.state {
             State::Asked | State::Sent(_) | State::Cut => Delivery::Unknown,
-            State::Mismatched(_) | State::Suspended(_) => Delivery::Rejected,
+            State::Mismatched(_) | State::Refused | State::Suspended(_) => Delivery::Rejected,
             State::Waiting | State::Delayed | State::Held => Delivery::NotSent,
         };
         self.events.forget(id);

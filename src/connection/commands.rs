@@ -1,5 +1,6 @@
 //! Commands: what an application asks of a connection.
 
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
@@ -232,7 +233,9 @@ impl Connection {
     }
 
     /// Sets a header that every request carries from now on, those that are sent
-    /// again too; `None` removes it. For credentials that are renewed.
+    /// again too; `None` removes it. For credentials that are renewed: that the
+    /// `Authorization` header was set or removed counts as [`authorize`](Self::authorize),
+    /// and what waits for another credential is sent once more.
     ///
     /// # Errors
     /// [`Mistake::Header`], [`Mistake::OwnedHeader`].
@@ -243,6 +246,7 @@ impl Connection {
         if headers::owned(&name) {
             return Err(self.misuse("set_header", Mistake::OwnedHeader(name.to_string())));
         }
+        let is_credential = name == AUTHORIZATION;
         match value {
             None => drop(self.config.headers.remove(name)),
             Some(value) => {
@@ -251,6 +255,9 @@ impl Connection {
                 value.set_sensitive(true);
                 self.config.headers.insert(name, value);
             }
+        }
+        if is_credential {
+            self.credential_replaced();
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ const LIFECYCLE: usize = 256;
 /// How an event stands towards the limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Class {
-    /// The end of something the application began: bounded by what it may begin.
+    /// The end of something the application began, or what it has to answer so that
+    /// something can end: bounded by what it may begin.
     End,
     /// Told about the connection itself: the oldest give way.
     Lifecycle,
@@ -190,6 +191,11 @@ impl Events {
         }
     }
 
+    /// Drops an `Authorize` that nobody has seen: it needs no answer any more.
+    pub(super) fn unask(&mut self) {
+        drop(self.pop_where(|event| matches!(event, Event::Authorize(_))));
+    }
+
     /// Drops what was said about a call that the application gave up.
     pub(super) fn forget(&mut self, call: CallId) {
         let about = |event: &Event| match event {
@@ -237,7 +243,8 @@ impl Events {
 
 fn class(event: &Event) -> Class {
     match event {
-        Event::Accepted { .. } | Event::Reply { .. } => Class::End,
+        // Of the last one there is but one at a time.
+        Event::Accepted { .. } | Event::Reply { .. } | Event::Authorize(_) => Class::End,
         Event::Fail { subject, .. } => match subject {
             Subject::Answer(_) | Subject::Call(_) | Subject::Notification(_) => Class::End,
             Subject::Connection => Class::Lifecycle,

@@ -28,6 +28,8 @@ pub(super) struct Exchange {
     pub(super) generation: u64,
     /// The revision by whose rules its answer is read.
     pub(super) revision: Revision,
+    /// The credential with which it was built.
+    pub(super) credential: u64,
     /// Whether it carries that session's id.
     carries_id: bool,
     pub(super) target: Uri,
@@ -193,6 +195,7 @@ impl Connection {
                 } else {
                     self.revision_offered()
                 },
+                credential: self.authorization.version,
                 carries_id: in_session && self.session.id.is_some(),
                 target,
                 reading: Reading::Head,

@@ -39,6 +39,8 @@ pub(super) struct Handshake {
     /// Whether the server named other revisions once already.
     pub(super) renegotiated: bool,
     pub(super) route: Route,
+    /// Whether it was sent before, with another credential.
+    resent: bool,
     /// Whether it replaces a session that was lost.
     pub(super) replaces: bool,
     /// Whether its time is still to be found.
@@ -67,6 +69,7 @@ impl Handshake {
         self.retries = 0;
         self.renegotiated = false;
         self.route = Route::default();
+        self.resent = false;
         self.unhurried = false;
         self.unscheduled = true;
     }
@@ -168,11 +171,19 @@ impl Connection {
         self.timers.set(Timer::Handshake, self.handshake.due);
     }
 
+    /// It is sent again with another credential, and is still the same handshake.
+    pub(super) fn handshake_once_more(&mut self) {
+        self.handshake.route.again();
+        self.handshake.resent = true;
+        self.step(Input::Again);
+        self.set_handshake(self.now);
+    }
+
     /// A handshake is about to leave. A redirected one is still the same.
     pub(super) fn handshake_sent(&mut self, input: Input) {
         self.timers.clear(Timer::Handshake);
         self.handshake.told = None;
-        if self.handshake.route.target().is_none() {
+        if self.handshake.route.target().is_none() && !self.handshake.resent {
             self.handshake.attempts.sent(self.now);
         }
         self.step(input);
@@ -200,6 +211,7 @@ impl Connection {
                 self.handshake.retries = retries.saturating_add(1);
                 // What leaves next is a handshake of its own, from the endpoint on.
                 self.handshake.route.restart();
+                self.handshake.resent = false;
                 self.handshake.last_cause = Some(error(reason, Delivery::Rejected));
                 self.step(Input::Again);
                 self.schedule_handshake();
@@ -247,7 +259,8 @@ impl Connection {
         self.settle(Finding::Lost);
         let unreached = error.delivery() == Delivery::NotSent
             && matches!(self.phase, Phase::Discovering | Phase::Initializing)
-            && self.handshake.route.target().is_none();
+            && self.handshake.route.target().is_none()
+            && !self.handshake.resent;
         if unreached {
             self.handshake.attempts.unsent();
             self.handshake.failures = self.handshake.failures.saturating_add(1);

@@ -44,6 +44,8 @@ pub(super) struct Listener {
     /// Whether the server offered it in this generation.
     offered: bool,
     degraded: bool,
+    /// Whether a credential was asked for on its behalf since it was open last.
+    pub(super) asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,6 +61,8 @@ enum State {
     Open(ExchangeId),
     /// In this exchange, whose head may take for ever.
     Opening(ExchangeId),
+    /// Refused for its credential; waits for another one.
+    Refused,
     /// To be opened after a delay.
     Waiting,
 }
@@ -74,9 +78,18 @@ impl Listener {
             State::NotOffered => Listening::NotOffered,
             State::Off => Listening::Off,
             State::Open(_) => Listening::Open,
-            State::Due | State::Opening(_) | State::Waiting if self.degraded => Listening::Degraded,
-            State::Due | State::Opening(_) | State::Waiting => Listening::Opening,
+            State::Due | State::Opening(_) | State::Refused | State::Waiting => {
+                if self.degraded {
+                    Listening::Degraded
+                } else {
+                    Listening::Opening
+                }
+            }
         }
+    }
+
+    pub(super) fn wait_for_authorization(&mut self) {
+        self.state = State::Refused;
     }
 
     pub(super) fn sent(&mut self, exchange: ExchangeId) {
@@ -117,6 +130,7 @@ impl Connection {
                 State::Off
             },
             degraded: self.listening.degraded,
+            asked: self.listening.asked,
             ..Listener::default()
         };
     }
@@ -147,18 +161,28 @@ impl Connection {
             | State::NotOffered
             | State::Open(_)
             | State::Opening(_)
+            | State::Refused
             | State::Waiting => {}
         }
+    }
+
+    /// Opened again at once, with another credential.
+    pub(super) fn listen_once_more(&mut self) {
+        self.listening.asked = true;
+        self.listening.route.again();
+        self.listening.state = State::Due;
     }
 
     /// The session is gone, or nobody listens any more.
     pub(super) fn stop_listening(&mut self) {
         self.timers.clear(Timer::Listen);
+        self.unpark_listening();
         if let State::Open(exchange) | State::Opening(exchange) = self.listening.state {
             self.abort(exchange);
         }
         self.listening = Listener {
             degraded: self.listening.degraded,
+            asked: self.listening.asked,
             ..Listener::default()
         };
     }
@@ -179,6 +203,7 @@ impl Connection {
         let again = self.listening.offered;
         // Elsewhere it is offered once it is acknowledged.
         self.listening.offered |= resumes;
+        self.listening.asked = false;
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
         }
@@ -299,7 +324,7 @@ impl Connection {
                     self.timers.set(Timer::Listen, until.max(self.now));
                 }
             }
-            State::Due | State::Ended | State::NotOffered | State::Off => {}
+            State::Due | State::Ended | State::NotOffered | State::Off | State::Refused => {}
         }
         self.listening.route = Route::default();
     }

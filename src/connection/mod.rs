@@ -3,6 +3,7 @@
 mod again;
 mod answer;
 mod ask;
+mod authorization;
 mod budget;
 mod call;
 mod cancel;
@@ -21,6 +22,7 @@ mod negotiation;
 mod notice;
 mod outbox;
 mod outcome;
+mod parked;
 mod phase;
 mod reading;
 mod requests;
@@ -45,6 +47,7 @@ pub use self::listening::Listening;
 pub use self::phase::Phase;
 
 use self::ask::Ask;
+use self::authorization::Authorization;
 use self::call::Call;
 use self::control::{Farewell, Prompt};
 use self::events::Events;
@@ -97,6 +100,7 @@ pub struct Connection {
     shown: Option<(Revision, RawJson)>,
     /// `notifications/initialized` is still to leave.
     initialized_due: bool,
+    authorization: Authorization,
     suspicion: Option<Suspicion>,
     calls: BTreeMap<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
@@ -134,7 +138,7 @@ pub struct Connection {
     /// When a change of the network was heeded last.
     network: Option<Time>,
     woken: Woken,
-    /// Bytes that exchanges hold in buffers.
+    /// Bytes that exchanges hold in buffers, and refusals that wait for a credential.
     held: usize,
     last_call: u64,
     last_exchange: u64,
@@ -163,6 +167,8 @@ pub struct Status {
     pub revision: Option<Revision>,
     /// Whether the current session has an id, so that it can be lost.
     pub has_session_id: bool,
+    /// Whether an [`Event::Authorize`] waits for its answer.
+    pub awaits_authorization: bool,
     /// How the listening stream is doing.
     pub listening: Listening,
     /// Calls that have not ended.
@@ -194,6 +200,7 @@ impl Connection {
             session: Session::default(),
             shown: None,
             initialized_due: false,
+            authorization: Authorization::default(),
             suspicion: None,
             calls: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -238,6 +245,7 @@ impl Connection {
             binding: revision.map(Revision::usual_binding),
             revision,
             has_session_id: self.session.id.is_some(),
+            awaits_authorization: self.awaits_authorization(),
             listening: self.listening.status(),
             open_calls: self.calls.len(),
             exchanges: self.exchanges.len(),
@@ -434,6 +442,7 @@ impl Connection {
         }
         self.woken.to_send &= self.wants_to_send();
         self.woken.to_tell &= !self.events.is_empty();
+        self.release_if_replaced();
     }
 
     /// A turn ends: what it made possible happens.

@@ -70,7 +70,7 @@ impl Connection {
     /// Everything of the application that waits for a session fails.
     pub(super) fn fail_notices(&mut self, error: &Error) {
         for notice in std::mem::take(&mut self.notices) {
-            let delivery = if notice.refused {
+            let delivery = if notice.refused || notice.route.is_again() {
                 Delivery::Rejected
             } else {
                 Delivery::NotSent
@@ -95,8 +95,10 @@ impl Connection {
             .filter(|(purpose, _)| matches!(purpose, Purpose::Notification(_)))
             .count();
         let waiting: usize = VecDeque::len(&self.notices);
+        let parked = self.parked(|purpose| matches!(purpose, Purpose::Notification(_)));
         [
             waiting,
+            parked,
             under_way,
             in_doubt,
             self.events.ended_notifications,

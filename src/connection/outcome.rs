@@ -89,16 +89,37 @@ impl Connection {
         &mut self,
         id: ExchangeId,
         purpose: Purpose,
-        (carried, revision): (Carried, Revision),
+        sent: (Carried, Revision),
         mut refusal: Refusal,
         body: &[u8],
     ) {
+        let verdict = self.verdict(id, &purpose, sent.0, &mut refusal, body);
+        self.take_verdict(purpose, sent, verdict, refusal);
+    }
+
+    pub(super) fn verdict(
+        &self,
+        id: ExchangeId,
+        purpose: &Purpose,
+        carried: Carried,
+        refusal: &mut Refusal,
+        body: &[u8],
+    ) -> Verdict {
         let request = purpose.is_request().then(|| id.number());
         let is_open = |number| {
             let other = self.exchanges.get(&ExchangeId::new(self.tag, number));
             other.is_some_and(|other| other.purpose.is_request()) || self.cut.contains_key(&number)
         };
-        let verdict = refusal.verdict(body, carried, request, is_open);
+        refusal.verdict(body, carried, request, is_open)
+    }
+
+    pub(super) fn take_verdict(
+        &mut self,
+        purpose: Purpose,
+        (carried, revision): (Carried, Revision),
+        verdict: Verdict,
+        refusal: Refusal,
+    ) {
         match purpose {
             Purpose::Call(call) => self.call_refused(call, verdict, refusal, revision),
             Purpose::Discover | Purpose::Initialize(_) => self.handshake_refused(verdict, refusal),

@@ -10,11 +10,11 @@ pub enum Phase {
     Idle,
     /// A handshake is due, now or after a delay.
     Due,
-    /// `server/discover` is under way (2026-07-28).
+    /// `server/discover` is under way, or waits for authorisation (2026-07-28).
     Discovering,
-    /// `initialize` is under way.
+    /// `initialize` is under way, or waits for authorisation.
     Initializing,
-    /// `notifications/initialized` is under way.
+    /// `notifications/initialized` is under way, or waits for authorisation.
     Confirming,
     /// A session is established, or none is needed; calls go out.
     Ready,

@@ -312,9 +312,13 @@ impl Connection {
             return;
         };
         let carried = self.carried(&exchange);
+        let sending = self.sending(&exchange);
         let generation = exchange.generation;
         let purpose = exchange.purpose;
         match whole {
+            Whole::Refusal(refusal) if self.is_for_credential(&refusal) => {
+                self.unauthorised(id, purpose, sending, *refusal, &body);
+            }
             Whole::Json(status) => self.json_answer(id, purpose, (status, revision), &body),
             Whole::Refusal(mut refusal) if purpose.is_get() => {
                 let verdict = refusal.verdict_of_get(&body);

@@ -56,9 +56,26 @@ impl Restore {
             route,
         }
     }
+
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
 }
 
 impl Restoring {
+    /// Asks for this again, before all else, unless it is not wanted any more.
+    pub(super) fn put_back(&mut self, restore: Restore) {
+        let wanted = match restore.method {
+            SUBSCRIBE => {
+                uri(Some(&restore.params)).is_some_and(|uri| self.subscriptions.contains_key(&uri))
+            }
+            _ => self.level.as_ref() == Some(&restore.params),
+        };
+        if wanted {
+            self.due.push_front(restore);
+        }
+    }
+
     pub(super) fn began(&mut self, purpose: &Purpose) {
         if matches!(purpose, Purpose::Restore(_)) {
             self.under_way = self.under_way.saturating_add(1);

@@ -1,4 +1,5 @@
-//! Redirects: where a message goes instead of the endpoint.
+//! The way of a message: where redirects lead it instead of to the endpoint, and whether it
+//! was sent once more.
 
 use http::Uri;
 
@@ -11,6 +12,8 @@ const REDIRECTS: u8 = 3;
 pub(super) struct Route {
     target: Option<Uri>,
     redirects: u8,
+    /// Whether it was sent once more, with another credential.
+    again: bool,
 }
 
 impl Route {
@@ -32,5 +35,17 @@ impl Route {
     /// The next sending begins at the endpoint again. Redirects count on.
     pub(super) fn restart(&mut self) {
         self.target = None;
+    }
+
+    /// It is sent once more, with another credential, and may be redirected as before.
+    pub(super) fn again(&mut self) {
+        *self = Self {
+            again: true,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn is_again(&self) -> bool {
+        self.again
     }
 }

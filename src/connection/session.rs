@@ -79,12 +79,14 @@ impl Connection {
         });
         self.settle(Finding::Lost);
         self.drop_initialized();
+        self.parked_lost_session(generation);
     }
 
     /// The `notifications/initialized` of a session that is gone: what is answered
     /// to it must not touch the handshake that comes next.
     fn drop_initialized(&mut self) {
         self.initialized_due = false;
+        self.unpark_handshake();
         let stale = self
             .exchanges
             .iter()

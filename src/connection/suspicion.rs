@@ -64,6 +64,7 @@ impl Connection {
             call.delivery = call.delivery.max(Delivery::Rejected);
             call.state = State::Suspended(Box::new(refusal));
         }
+        self.stand_still_if_waiting(id);
     }
 
     /// What the refusal of the ping means: 404, or a 400 of the same kind, and the
@@ -106,6 +107,7 @@ impl Connection {
             return;
         };
         let lost = finding == Finding::Lost;
+        self.unpark_ping(&suspicion.calls);
         if let Some(ping) = suspicion.ping {
             if matches!(self.exchanges.get(&ping), Some(ping) if matches!(ping.purpose, Purpose::Ping))
             {

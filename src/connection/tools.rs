@@ -51,6 +51,20 @@ impl Tools {
         self.refresh.as_ref().is_some_and(|refresh| refresh.due)
     }
 
+    /// Whether the page was asked for before, with another credential.
+    pub(super) fn is_refreshed_again(&self) -> bool {
+        let refresh = self.refresh.as_ref();
+        refresh.is_some_and(|refresh| refresh.route.is_again())
+    }
+
+    /// The page is asked for again, with another credential.
+    pub(super) fn refresh_once_more(&mut self) {
+        if let Some(refresh) = &mut self.refresh {
+            refresh.route.again();
+            refresh.due = true;
+        }
+    }
+
     /// The headers of a call with these params.
     pub(super) fn headers(
         &self,
@@ -209,7 +223,7 @@ impl Connection {
     }
 
     /// The calls that wait for the list, and what they were refused with.
-    fn mismatched(&self) -> Vec<(CallId, Reply)> {
+    pub(super) fn mismatched(&self) -> Vec<(CallId, Reply)> {
         let refused = self.calls.iter();
         let refused = refused.filter_map(|(id, call)| match &call.state {
             State::Mismatched(reply) => Some((*id, (**reply).clone())),

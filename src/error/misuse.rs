@@ -86,7 +86,7 @@ pub enum Mistake {
         /// The revision.
         revision: Revision,
     },
-    /// Nothing waits to be resumed or re-initialized.
+    /// Nothing waits to be resumed or re-initialized, or for a credential.
     #[error("nothing waits for it")]
     NothingHeld,
     /// The header belongs to HTTP or to the protocol.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::challenge::parse_challenges;
+use super::challenge::{Challenge, parse_challenges};
 use super::headers::{self, MediaType, Redirect};
 use super::jsonrpc::{self, Id, Message};
 use crate::error::{Answer, Delivery, Error, Peer, Reason, Refused, RpcError};
@@ -75,7 +75,7 @@ pub(crate) struct Refusal {
 }
 
 /// What a refusal means for what was refused.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
     /// It failed, but may be sent again later under the rules for this status.
     Again { reason: Reason, delivery: Delivery },
@@ -119,6 +119,19 @@ impl Refusal {
     /// management, 404).
     pub(crate) fn is_loss(&self, carried: Carried) -> bool {
         self.status == StatusCode::NOT_FOUND && carried != Carried::Nothing
+    }
+
+    /// Whether another credential may help, whatever the body says (basic/authorization:
+    /// error handling; scope challenge handling; RFC 6750, section 3.1).
+    pub(crate) fn wants_credential(&self) -> bool {
+        let insufficient = |challenge: &Challenge| {
+            challenge.is("Bearer") && challenge.error() == Some("insufficient_scope")
+        };
+        match self.status.as_u16() {
+            401 => true,
+            403 => self.answer.challenges.iter().any(insufficient),
+            _ => false,
+        }
     }
 
     /// What the refusal means, once its body is there. `is_open` tells whether a
@@ -200,6 +213,17 @@ impl Refusal {
                 },
             },
         }
+    }
+
+    /// Bytes of its body that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        let rpc = self.answer.rpc.as_ref();
+        let rpc = rpc.map_or(0, |rpc| {
+            let data = rpc.data.as_ref().map_or(0, crate::RawJson::len);
+            data.saturating_add(rpc.message.len())
+        });
+        let excerpt = self.answer.excerpt.as_ref().map_or(0, String::len);
+        rpc.saturating_add(excerpt)
     }
 
     /// The refusal as the outcome of a call whose session lives: the error that it

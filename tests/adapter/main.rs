@@ -17,6 +17,7 @@ mod script;
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
+mod authorize;
 mod driver;
 mod hand;
 mod real;

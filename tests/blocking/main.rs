@@ -14,6 +14,7 @@
 #[path = "../../examples/demo/server.rs"]
 mod server;
 
+mod authorize;
 mod own;
 
 use std::io::Cursor;

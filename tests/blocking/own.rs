@@ -13,10 +13,10 @@ use mcp_http::blocking::{Abort, Client, Transport};
 use mcp_http::{CallOptions, Config, Delivery, Event, Failure, Mistake, Reason};
 use serde_json::{Value, json};
 
-type Body = Box<dyn Read + Send>;
-type Act = dyn Fn(&Request<Bytes>, &Value, &Abort) -> Response<Body> + Send + Sync;
+pub(crate) type Body = Box<dyn Read + Send>;
+pub(crate) type Act = dyn Fn(&Request<Bytes>, &Value, &Abort) -> Response<Body> + Send + Sync;
 
-struct Own(Box<Act>);
+pub(crate) struct Own(pub(crate) Box<Act>);
 
 impl Transport for Own {
     type Body = Body;
@@ -36,7 +36,7 @@ fn client(
 }
 
 /// What every server does.
-fn usual(message: &Value) -> Response<Body> {
+pub(crate) fn usual(message: &Value) -> Response<Body> {
     let result = match message["method"].as_str() {
         Some("initialize") => {
             json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} } })
@@ -60,7 +60,7 @@ fn answer(content_type: &str, body: Body) -> Response<Body> {
 }
 
 /// What would never end shall fail the test instead.
-fn soon<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn soon<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(run()));
     told.recv_timeout(Duration::from_secs(15))

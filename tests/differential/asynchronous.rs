@@ -71,6 +71,14 @@ impl Player for Asynchronous {
         self.client.set_header(name, value)
     }
 
+    fn authorize(&mut self, credential: &str) -> Result<(), Error> {
+        self.client.authorize(credential)
+    }
+
+    fn refuse_authorization(&mut self) -> Result<(), Error> {
+        self.client.refuse_authorization()
+    }
+
     fn resume(&mut self) -> Result<(), Error> {
         self.client.resume()
     }

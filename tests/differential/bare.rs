@@ -139,6 +139,15 @@ impl Player for Bare {
         self.command(move |machine| machine.connection.set_header(&name, value.as_deref()))
     }
 
+    fn authorize(&mut self, credential: &str) -> Result<(), Error> {
+        let credential = credential.to_owned();
+        self.command(move |machine| machine.connection.authorize(&credential, machine.now()))
+    }
+
+    fn refuse_authorization(&mut self) -> Result<(), Error> {
+        self.command(|machine| machine.connection.refuse_authorization(machine.now()))
+    }
+
     fn resume(&mut self) -> Result<(), Error> {
         self.command(|machine| machine.connection.resume(machine.now()))
     }
@@ -292,6 +301,10 @@ impl Loop {
         let answer = match (&self.log, event) {
             (Some(log), event) => log.note(event),
             (None, Event::Ask(ask)) => Some((ask.ticket, Err(RpcError::method_not_found()))),
+            (None, Event::Authorize(_)) => {
+                let _ = self.connection.refuse_authorization(now);
+                None
+            }
             (None, _) => None,
         };
         if let Some((ticket, answer)) = answer {

@@ -32,6 +32,10 @@ pub(crate) trait Player {
 
     fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error>;
 
+    fn authorize(&mut self, credential: &str) -> Result<(), Error>;
+
+    fn refuse_authorization(&mut self) -> Result<(), Error>;
+
     fn resume(&mut self) -> Result<(), Error>;
 
     fn reinitialize(&mut self) -> Result<(), Error>;
@@ -64,6 +68,7 @@ impl Log {
         let (cue, ticket) = match &event {
             Event::Ask(ask) => ("Ask", Some(ask.ticket)),
             Event::AskWithdrawn { .. } => ("AskWithdrawn", None),
+            Event::Authorize(_) => ("Authorize", None),
             Event::Fail { .. } => ("Fail", None),
             Event::Message(_) => ("Message", None),
             Event::Ready(_) => ("Ready", None),
@@ -114,6 +119,15 @@ pub(crate) fn play(scene: &Scene, runtime: &Runtime, begin: Begin) -> String {
                     ids.insert(name, id);
                     story.began(name, id);
                 }
+            }
+            Step::Authorize(credential) => {
+                story.did(
+                    &format!("authorize {credential}"),
+                    &player.authorize(credential),
+                );
+            }
+            Step::RefuseAuthorization => {
+                story.did("refuse authorization", &player.refuse_authorization());
             }
             Step::Cancel(name) => {
                 story.did(&format!("cancel {name}"), &player.cancel(ids[name]));

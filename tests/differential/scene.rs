@@ -33,6 +33,8 @@ pub(crate) struct Scene {
 pub(crate) enum Step {
     /// Begins a call of this name.
     Call(Calling),
+    Authorize(&'static str),
+    RefuseAuthorization,
     Cancel(&'static str),
     Close,
     /// Drops what waits for this call.

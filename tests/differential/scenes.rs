@@ -2,6 +2,7 @@
 
 mod answers;
 mod asks;
+mod credentials;
 mod handshake;
 mod network;
 mod sessions;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Scene> {
     all.extend(answers::scenes());
     all.extend(sessions::scenes());
     all.extend(asks::scenes());
+    all.extend(credentials::scenes());
     all.extend(network::scenes());
     all.extend(streams::scenes());
     all

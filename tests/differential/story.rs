@@ -133,6 +133,16 @@ impl Story {
             Event::AskWithdrawn { ticket, cause } => {
                 format!("ask {} withdrawn: {cause:?}", ticket.number())
             }
+            Event::Authorize(asked) => {
+                let mut line = format!("authorize: {}", asked.status);
+                if let Some(method) = &asked.method {
+                    line.push_str(&format!(" to {method}"));
+                }
+                for challenge in &asked.challenges {
+                    line.push_str(&format!("; {challenge:?}"));
+                }
+                line
+            }
             Event::Fail { subject, error } => {
                 let subject = match subject {
                     Subject::Connection => "connection".to_owned(),

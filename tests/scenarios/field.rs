@@ -1,8 +1,8 @@
 //! What goes wrong in the field: one test per row of that list that is about sessions, calls and
 //! streams.
 //!
-//! Left to other issues: rows about the era, HTTP+SSE, authorisation, snapshots; rows about
-//! adapters are tested with the adapters.
+//! Left to other issues: rows about the era, HTTP+SSE, snapshots; rows about adapters are tested
+//! with the adapters, those about authorisation in `authorize`.
 
 use std::time::Duration;
 

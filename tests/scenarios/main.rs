@@ -14,6 +14,7 @@
 
 mod answers;
 mod asks;
+mod authorize;
 mod between;
 mod breaks;
 mod cursor;

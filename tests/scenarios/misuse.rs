@@ -74,6 +74,31 @@ fn reinitialize_in_every_phase_but_lost() {
 }
 
 #[test]
+fn refuse_authorization_in_every_phase_although_nobody_asks() {
+    for (phase, mut w) in World::in_every_phase() {
+        unchanged("refuse_authorization", phase, &mut w, |w| {
+            w.connection.refuse_authorization(w.now)
+        });
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_leaves_the_question_open() {
+    let mut w = World::ready_with(|config| config.authorize(true));
+    let (_, sent) = w.begin("tools/call");
+    w.answer(&sent, 401).empty();
+    w.authorization();
+    unchanged("authorize", Phase::Ready, &mut w, |w| {
+        w.connection.authorize("Bearer a\nb", w.now)
+    });
+    assert!(w.connection.status().awaits_authorization);
+    w.refuse_authorization();
+    unchanged("refuse_authorization", Phase::Ready, &mut w, |w| {
+        w.connection.refuse_authorization(w.now)
+    });
+}
+
+#[test]
 fn bad_arguments_in_every_phase() {
     for (phase, mut w) in World::in_every_phase() {
         let options = CallOptions::new;
@@ -101,6 +126,11 @@ fn bad_arguments_in_every_phase() {
         unchanged("set_header CR LF", phase, &mut w, |w| {
             w.connection.set_header("x", Some("a\r\nb: c"))
         });
+        for credential in ["Bearer a\r\nb: c", "Bearer \0", "Bearer \u{7f}"] {
+            unchanged("authorize", phase, &mut w, |w| {
+                w.connection.authorize(credential, w.now)
+            });
+        }
     }
 }
 

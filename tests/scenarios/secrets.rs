@@ -77,6 +77,11 @@ fn bad_header_values_are_not_repeated() {
         .set_header("x", Some("MARKED\0"))
         .unwrap_err();
     clean("Header", &format!("{error} {error:?}"));
+    let w = &mut World::ready();
+    let error = w.connection.authorize("MARKED\n", w.now).unwrap_err();
+    clean("Header", &format!("{error} {error:?}"));
+    let error = config().bearer("MARKED\n").unwrap_err();
+    clean("Header", &format!("{error} {error:?}"));
 }
 
 #[test]
@@ -100,6 +105,36 @@ fn transmits() {
     clean("call and notification", &w.visible());
     w.connection.close(w.now);
     clean("DELETE", &w.visible());
+}
+
+#[test]
+fn credentials_and_what_a_server_says_of_them() {
+    let config = config().authorize(true).bearer(TOKEN).unwrap();
+    clean("Config", &format!("{config:?} {config:#?}"));
+    let mut w = World::new(config);
+    w.connect();
+    w.establish(SESSION);
+    let sent = marked_call(&mut w);
+    w.answer(&sent, 401)
+        .header(
+            "www-authenticate",
+            r#"Bearer realm="MARKED", Negotiate MARKED"#,
+        )
+        .empty();
+    all_clean(&w);
+    let asked = w.authorization();
+    clean("Authorize", &format!("{asked:?} {asked:#?}"));
+    assert_eq!(asked.challenges[0].realm(), Some("MARKED"));
+    w.connection.authorize("Bearer MARKED-2", w.now).unwrap();
+    all_clean(&w);
+    w.drive();
+    let again = w.take("tools/call");
+    assert_eq!(again.credential(), Some("Bearer MARKED-2"));
+    let headers = again.request.headers();
+    assert!(headers["authorization"].is_sensitive());
+    clean("the request's headers", &format!("{headers:?}"));
+    w.answer(&again, 401).empty();
+    all_clean(&w);
 }
 
 #[test]

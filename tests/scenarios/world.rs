@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use mcp_http::{
-    Ask, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure, Limits,
-    Message, Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time, Transmit,
+    Ask, Authorize, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure,
+    Limits, Message, Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time,
+    Transmit,
 };
 use serde_json::{Value, json};
 
@@ -71,6 +72,10 @@ impl Sent {
 
     pub(crate) fn cursor(&self) -> Option<&str> {
         self.header("last-event-id")
+    }
+
+    pub(crate) fn credential(&self) -> Option<&str> {
+        self.header("authorization")
     }
 
     pub(crate) fn session(&self) -> Option<&str> {
@@ -417,6 +422,23 @@ impl World {
         self.drive();
     }
 
+    pub(crate) fn authorize(&mut self, credential: &str) {
+        self.connection.authorize(credential, self.now).unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn refuse_authorization(&mut self) {
+        self.connection.refuse_authorization(self.now).unwrap();
+        self.drive();
+    }
+
+    pub(crate) fn set_credential(&mut self, credential: Option<&str>) {
+        self.connection
+            .set_header("authorization", credential)
+            .unwrap();
+        self.drive();
+    }
+
     pub(crate) fn close(&mut self) {
         self.connection.close(self.now);
         self.drive();
@@ -738,6 +760,27 @@ impl World {
             Event::Ask(ask) => Some(ask.clone()),
             _ => None,
         })
+    }
+
+    /// The one question for a credential that was asked.
+    #[track_caller]
+    pub(crate) fn authorization(&mut self) -> Authorize {
+        let asked = self.told("nobody was asked", |event| match event {
+            Event::Authorize(asked) => Some(asked.clone()),
+            _ => None,
+        });
+        assert!(
+            !self.asks_for_credential(),
+            "it was asked once: {:?}",
+            self.events
+        );
+        asked
+    }
+
+    /// Whether a question for a credential was not taken yet.
+    pub(crate) fn asks_for_credential(&self) -> bool {
+        let asked = |event: &Event| matches!(event, Event::Authorize(_));
+        self.events.iter().any(asked)
     }
 
     /// Takes all messages of the server.

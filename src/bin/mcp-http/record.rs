@@ -1,7 +1,8 @@
 //! What `--json` prints.
 
 use mcp_http::{
-    Delivery, Error, Event, LossCause, RawJson, Revision, RpcError, Subject, SubscriptionFilter,
+    Challenge, Delivery, Error, Event, LossCause, RawJson, Revision, RpcError, Subject,
+    SubscriptionFilter,
 };
 use serde::{Serialize, Serializer};
 
@@ -15,6 +16,11 @@ pub(crate) enum Record<'a> {
         params: Option<&'a RawJson>,
     },
     AskWithdrawn,
+    Authorize {
+        status: u16,
+        method: Option<&'a str>,
+        schemes: Vec<&'a str>,
+    },
     Error {
         exit: u8,
         blame: &'static str,
@@ -88,6 +94,11 @@ impl<'a> Record<'a> {
                 params: ask.params.as_ref(),
             },
             Event::AskWithdrawn { .. } => Self::AskWithdrawn,
+            Event::Authorize(asked) => Self::Authorize {
+                status: asked.status.as_u16(),
+                method: asked.method.as_deref(),
+                schemes: asked.challenges.iter().map(Challenge::scheme).collect(),
+            },
             Event::Fail {
                 subject: Subject::Connection | Subject::Stream(_),
                 error,

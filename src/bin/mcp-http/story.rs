@@ -23,6 +23,10 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
         Event::AskWithdrawn { .. } => {
             Told::Always("* the server needs no answer to its question any more".to_owned())
         }
+        Event::Authorize(asked) => Told::Always(format!(
+            "* the server asks for another credential (HTTP {})",
+            asked.status
+        )),
         Event::Fail {
             subject: Subject::Connection,
             error,

@@ -59,7 +59,7 @@ fn come_and_go() {
     let hangs = || assert!(said.iter().any(|what| what == "it hangs"));
     let config = Config::new("http://localhost/mcp").unwrap();
     let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
-    let engine = Engine::new(Arc::clone(&shared), Desk(Mutex::new(says)));
+    let engine = Engine::new(Arc::clone(&shared), Desk(Mutex::new(says)), None);
     let client = client(&engine);
     client.call("tools/list", ()).unwrap();
     client.notify("notifications/x", ()).unwrap();
@@ -89,7 +89,7 @@ fn a_call_that_was_answered_leaves_no_thread_behind() {
     let (says, _said) = mpsc::channel();
     let config = Config::new("http://localhost/mcp").unwrap();
     let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
-    let engine = Engine::new(shared, Desk(Mutex::new(says)));
+    let engine = Engine::new(shared, Desk(Mutex::new(says)), None);
     let client = client(&engine);
     client.call("tools/list", ()).unwrap();
     let (tell, told) = mpsc::channel();
@@ -107,7 +107,11 @@ fn of_events_that_did_not_come() {
     let (says, _said) = mpsc::channel();
     let config = Config::new("http://localhost/mcp").unwrap();
     let shared = Arc::new(Shared::new(config, Box::new(|| Time::ZERO)));
-    let client = client(&Engine::new(Arc::clone(&shared), Desk(Mutex::new(says))));
+    let client = client(&Engine::new(
+        Arc::clone(&shared),
+        Desk(Mutex::new(says)),
+        None,
+    ));
     let mut events = client.events();
     for _ in 0..10 {
         assert!(events.next_within(Duration::ZERO).is_none());

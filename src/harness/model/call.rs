@@ -267,6 +267,7 @@ impl Model {
                     format!("{ticket:?} is withdrawn ({cause:?}) although it is {asked:?}")
                 })
             }
+            Event::Authorize(_) => Err("nobody is to be asked for a credential".to_owned()),
             Event::Fail { subject, error } => self.ended(*subject, Some(error)),
             Event::Gap { .. } | Event::StreamDegraded { .. } | Event::StreamRestored => {
                 self.listening_event(event)

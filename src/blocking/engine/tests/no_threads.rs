@@ -22,6 +22,7 @@ fn threadless() -> (Arc<Engine<Desk>>, Client, mpsc::Receiver<&'static str>) {
     let engine = Arc::new(Engine {
         shared: Arc::new(Shared::new(config, clock)),
         transport: Desk(Mutex::new(says)),
+        source: None,
         threads: Mutex::default(),
         work: Condvar::new(),
         clock: Condvar::new(),
