@@ -275,7 +275,9 @@ impl Connection {
     /// The network changed: what was open may hang half-open, what waits need not.
     pub(super) fn listen_anew(&mut self) {
         match self.listening.state {
-            State::Open(exchange) | State::Opening(exchange) => {
+            State::Open(exchange) | State::Opening(exchange)
+                if exchange.number() <= self.changed =>
+            {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
@@ -284,7 +286,13 @@ impl Connection {
                 self.timers.clear(Timer::Listen);
                 self.listening.state = State::Due;
             }
-            State::Due | State::Ended | State::NotOffered | State::Off | State::Waiting => {}
+            State::Due
+            | State::Ended
+            | State::NotOffered
+            | State::Off
+            | State::Open(_)
+            | State::Opening(_)
+            | State::Waiting => {}
         }
         self.listening.route = Route::default();
     }

@@ -128,6 +128,8 @@ pub struct Connection {
     timers: Timers,
     /// When a change of the network was heeded last.
     network: Option<Time>,
+    /// The last exchange that left before the last change.
+    changed: u64,
     woken: Woken,
     /// Bytes that exchanges hold in buffers.
     held: usize,
@@ -211,6 +213,7 @@ impl Connection {
             events: Events::default(),
             timers: Timers::default(),
             network: None,
+            changed: 0,
             woken: Woken::default(),
             held: 0,
             last_call: 0,

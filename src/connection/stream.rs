@@ -196,7 +196,7 @@ impl Stream {
         // Polling costs no budget, not even one that is spent.
         let goes_on = (polling || self.failures < retries.failures) && delay <= retries.ceiling;
         let asked = matches!(ending, Ending::Failed(Some(_)));
-        self.backs_off = !polling && !(asked && goes_on);
+        self.backs_off = !(polling || asked && goes_on);
         goes_on.then_some(delay)
     }
 }
