@@ -13,8 +13,8 @@
 //! has a clock, one thread, `mcp-http-timer`, watches it. Both kinds serve whatever
 //! comes next and end after a second without work: an idle connection has no thread,
 //! unless a listening stream is open ([`Config::listen`], and the server offers it):
-//! then one reads it, and the timer watches over its silence. [`Client::close`] joins
-//! them all.
+//! then one reads it, and the timer watches over its silence, or over the delay after
+//! which it is opened again. [`Client::close`] joins them all.
 //!
 //! [`Http`] adds a third kind, `mcp-http-resolve`, at most 4 that look up names; and a
 //! source of credentials that is asked has one, `mcp-http-authorize`. `close` does not

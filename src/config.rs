@@ -291,7 +291,10 @@ pub struct Clocks {
     pub progress: Option<Duration>,
     /// How long nothing may come on a call's event stream. If the server has shown that it
     /// keeps the stream alive (comments, ids), the connection is then taken for dead;
-    /// else a ping decides. Stands still while a person is asked. Default: 5 min.
+    /// else a ping decides. Stands still while a person is asked, and while nobody reads.
+    /// The listening stream is taken for dead likewise, if comments have come on it and
+    /// stop; else its silence means nothing. Without this clock nobody is pinged, not
+    /// even when the [network changed](crate::Connection::network_changed). Default: 5 min.
     pub silence: Option<Duration>,
     /// How long the DELETE of `close` may take. Closing always ends. Default: 30 s.
     pub delete: Duration,
@@ -315,6 +318,11 @@ impl Default for Clocks {
 
 /// Limits: each is exact at its value and refused one above, with an error that
 /// names it, or holds back what comes until there is room.
+///
+/// What is as long as no honest server makes it is bounded too, but fixed: of an error body
+/// 1 KiB is kept as an excerpt; a session id has 1 KiB at most, an event id that is resumed
+/// from 4 KiB, a `Location` 8 KiB, a request id of the server 1 KiB; challenges are read up
+/// to 16 KiB of headers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -341,8 +349,8 @@ pub struct Limits {
     /// (2026-07-28, server/tools: x-mcp-header). Default: 1 MiB, some thousand tools.
     pub tool_headers: usize,
     /// Unread notifications and asks; at this number the streams of calls are not read
-    /// on. The listening stream is: there the oldest give way, see
-    /// [`Event::Gap`](crate::Event::Gap).
+    /// on. The listening stream is: what came on that gives way, the oldest first, to all
+    /// that comes, see [`Event::Gap`](crate::Event::Gap).
     /// Default: 256, an ample burst.
     pub unread: usize,
     /// Bytes in unread notifications and asks; a larger one is let in alone.

@@ -273,6 +273,7 @@ impl Connection {
     /// heeded when that is over.
     pub fn network_changed(&mut self, now: Time) {
         self.begin(now);
+        self.changed = self.last_exchange;
         let heeded = self.network.map(|last| last + self.config.retries.floor);
         match heeded.filter(|heeded| self.now < *heeded) {
             _ if matches!(self.phase, Phase::Closing | Phase::Closed) => {}

@@ -148,7 +148,7 @@ impl Connection {
         };
         let Need { bytes, ask } = feed.need;
         let limits = &self.config.limits;
-        bytes.is_none_or(|bytes| self.events.has_room(bytes, limits))
+        bytes.is_none_or(|bytes| self.events.can_have_room(bytes, limits))
             && (!ask || self.has_room_for_ask())
     }
 
@@ -348,20 +348,17 @@ impl Connection {
         self.tell_unasked(message, bytes, source)
     }
 
-    /// Queues what the server sent unasked. Where there is no room for it, a stream
-    /// waits; but the listening stream stands still for nobody: there the oldest
-    /// give way.
+    /// Queues what the server sent unasked. The oldest of the listening stream give way to
+    /// it. If that is not enough, the stream of a call waits; what others' replies travel on
+    /// stands still for nobody.
     fn tell_unasked(&mut self, event: Event, bytes: usize, source: Option<Source>) -> Dispatched {
         let limits = &self.config.limits;
-        // Nor does what the machine itself asked for.
-        if !matches!(source, Some(Source::Call(_))) {
-            self.events.give_way(bytes, limits);
-            if !self.events.has_room(bytes, limits) {
+        self.events.give_way(bytes, limits);
+        if !self.events.has_room(bytes, limits) {
+            if !matches!(source, Some(Source::Call(_))) {
                 self.events.miss();
                 return Dispatched::Done;
             }
-        }
-        if !self.events.has_room(bytes, limits) {
             return Dispatched::NoRoom(Need {
                 bytes: Some(bytes),
                 ask: false,
@@ -414,9 +411,7 @@ impl Connection {
                 .len()
                 .saturating_add(params.as_ref().map_or(0, RawJson::len));
             let limits = &self.config.limits;
-            if !waits {
-                self.events.give_way(bytes, limits);
-            }
+            self.events.give_way(bytes, limits);
             if !self.events.has_room(bytes, limits) {
                 if waits {
                     return Dispatched::NoRoom(Need {

@@ -36,6 +36,16 @@ struct Queued {
     source: Option<Source>,
 }
 
+impl Queued {
+    /// Whether it is given up for others: of the listening stream, and nobody's answer is
+    /// waited for.
+    fn gives_way(&self) -> bool {
+        self.source == Some(Source::Listening)
+            && class(&self.event) == Class::Unasked
+            && !matches!(self.event, Event::Ask(_))
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     queue: VecDeque<Queued>,
@@ -43,6 +53,9 @@ pub(super) struct Events {
     from: BTreeMap<Source, BTreeSet<u64>>,
     unasked: usize,
     unasked_bytes: usize,
+    /// Those of them that give way to others, and their bytes.
+    yielding: usize,
+    yielding_bytes: usize,
     lifecycle: usize,
     missed: u64,
     bytes: usize,
@@ -90,6 +103,11 @@ impl Events {
         for queued in since.take_while(|queued| queued.number > told) {
             if queued.source.is_none() {
                 queued.source = Some(source);
+                if queued.gives_way() {
+                    self.yielding = self.yielding.saturating_add(1);
+                    let bytes = payload(&queued.event);
+                    self.yielding_bytes = self.yielding_bytes.saturating_add(bytes);
+                }
                 self.from.entry(source).or_default().insert(queued.number);
             }
         }
@@ -104,6 +122,11 @@ impl Events {
     fn remove(&mut self, at: usize) -> Option<Queued> {
         let queued = self.queue.remove(at)?;
         self.count(&queued.event, class(&queued.event), -1);
+        if queued.gives_way() {
+            self.yielding = self.yielding.saturating_sub(1);
+            let bytes = payload(&queued.event);
+            self.yielding_bytes = self.yielding_bytes.saturating_sub(bytes);
+        }
         if let Some(source) = queued.source {
             if let Some(numbers) = self.from.get_mut(&source) {
                 numbers.remove(&queued.number);
@@ -138,12 +161,14 @@ impl Events {
     /// Makes room for an event of this size, as far as messages of the listening
     /// stream can give way.
     pub(super) fn give_way(&mut self, bytes: usize, limits: &Limits) {
-        let gives_way = |queued: &Queued| {
-            queued.source == Some(Source::Listening)
-                && class(&queued.event) == Class::Unasked
-                && !matches!(queued.event, Event::Ask(_))
-        };
-        while !self.has_room(bytes, limits) && self.drop_oldest(gives_way) {}
+        while !self.has_room(bytes, limits) && self.drop_oldest(Queued::gives_way) {}
+    }
+
+    /// Whether there would be room, if all gave way that can.
+    pub(super) fn can_have_room(&self, bytes: usize, limits: &Limits) -> bool {
+        let unasked = self.unasked.saturating_sub(self.yielding);
+        let held = self.unasked_bytes.saturating_sub(self.yielding_bytes);
+        fits(bytes, unasked, held, limits)
     }
 
     /// An event was given up before it got here.
@@ -163,9 +188,7 @@ impl Events {
     /// Whether an event of this size may be pushed: one larger than all the room
     /// is let in alone.
     pub(super) fn has_room(&self, bytes: usize, limits: &Limits) -> bool {
-        self.unasked == 0
-            || (self.unasked < limits.unread
-                && self.unasked_bytes.saturating_add(bytes) <= limits.unread_bytes)
+        fits(bytes, self.unasked, self.unasked_bytes, limits)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -239,6 +262,12 @@ impl Events {
             }
         }
     }
+}
+
+/// Whether one more event of this size may be queued beside so many.
+fn fits(bytes: usize, unasked: usize, held: usize, limits: &Limits) -> bool {
+    let beside = unasked < limits.unread && held.saturating_add(bytes) <= limits.unread_bytes;
+    unasked == 0 || beside
 }
 
 fn class(event: &Event) -> Class {

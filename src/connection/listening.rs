@@ -309,7 +309,9 @@ impl Connection {
     pub(super) fn listen_anew(&mut self) {
         let hurries = self.listening.stream.forgive();
         match self.listening.state {
-            State::Open(exchange) | State::Opening(exchange) => {
+            State::Open(exchange) | State::Opening(exchange)
+                if exchange.number() <= self.changed =>
+            {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
@@ -324,7 +326,13 @@ impl Connection {
                     self.timers.set(Timer::Listen, until.max(self.now));
                 }
             }
-            State::Due | State::Ended | State::NotOffered | State::Off | State::Refused => {}
+            State::Due
+            | State::Ended
+            | State::NotOffered
+            | State::Off
+            | State::Open(_)
+            | State::Opening(_)
+            | State::Refused => {}
         }
         self.listening.route = Route::default();
     }

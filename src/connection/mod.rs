@@ -137,6 +137,8 @@ pub struct Connection {
     timers: Timers,
     /// When a change of the network was heeded last.
     network: Option<Time>,
+    /// The last exchange that left before the last change.
+    changed: u64,
     woken: Woken,
     /// Bytes that exchanges hold in buffers, and refusals that wait for a credential.
     held: usize,
@@ -226,6 +228,7 @@ impl Connection {
             events: Events::default(),
             timers: Timers::default(),
             network: None,
+            changed: 0,
             woken: Woken::default(),
             held: 0,
             last_call: 0,

@@ -158,9 +158,10 @@ impl Connection {
             return;
         }
         let generation = self.session.generation;
-        let doubtful = self.exchanges.iter().filter(|(_, exchange)| {
+        let doubtful = self.exchanges.iter().filter(|(id, exchange)| {
             let over = matches!(&exchange.reading, Reading::Stream(feed) if feed.has_ended());
             exchange.generation == generation
+                && id.number() <= self.changed
                 && !over
                 && matches!(exchange.purpose, Purpose::Call(_) | Purpose::Resume(_))
         });
@@ -175,11 +176,12 @@ impl Connection {
 
     /// What a ping finds out that left before is not what is asked now.
     fn ping_anew(&mut self) {
+        let changed = self.changed;
         let Some(suspicion) = &mut self.suspicion else {
             return;
         };
-        suspicion.route = Route::default();
-        if let Some(ping) = suspicion.ping.take() {
+        if let Some(ping) = suspicion.ping.take_if(|ping| ping.number() <= changed) {
+            suspicion.route = Route::default();
             self.abort(ping);
         }
     }

@@ -3,7 +3,8 @@
 
 use std::io::{Cursor, Read};
 use std::process::Command;
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -191,6 +192,86 @@ fn an_ask_is_declined_when_the_last_who_read_it_is_gone() {
     drop(events);
     drop(others);
     soon(move || call.wait()).unwrap();
+}
+
+/// A stream of notifications without end, until it is told to reply; and how much of it
+/// was read.
+struct Flood {
+    read: Arc<AtomicUsize>,
+    ends: Arc<AtomicBool>,
+    reply: String,
+    rest: Cursor<String>,
+}
+
+impl Read for Flood {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.position() == self.rest.get_ref().len() as u64 {
+            let log = json!({ "jsonrpc": "2.0", "method": "notifications/message" });
+            let text = match self.ends.load(Ordering::Relaxed) {
+                true => std::mem::take(&mut self.reply),
+                false => format!("data: {log}\n\n"),
+            };
+            self.rest = Cursor::new(text);
+        }
+        let length = self.rest.read(into)?;
+        self.read.fetch_add(length, Ordering::Relaxed);
+        Ok(length)
+    }
+}
+
+/// How much has been read when no more was for a while.
+fn comes_to_rest(read: &AtomicUsize) -> usize {
+    soon_enough(|| {
+        let before = read.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(300));
+        let now = read.load(Ordering::Relaxed);
+        (before > 0 && before == now).then_some(now)
+    })
+}
+
+fn soon_enough<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..40 {
+        if let Some(found) = found() {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it does not come to rest");
+}
+
+#[test]
+fn what_nobody_reads_is_left_in_the_socket_until_somebody_does() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let ends = Arc::new(AtomicBool::new(false));
+    let (counts, told) = (Arc::clone(&read), Arc::clone(&ends));
+    let client = client(move |_, message, _| {
+        if message["method"] != "tools/call" {
+            return usual(message);
+        }
+        let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": {} });
+        let flood = Flood {
+            read: Arc::clone(&counts),
+            ends: Arc::clone(&told),
+            reply: format!("data: {reply}\n\n"),
+            rest: Cursor::default(),
+        };
+        answer("text/event-stream", Box::new(flood))
+    });
+    let mut events = client.events();
+    let options = CallOptions::new().no_time_out();
+    let call = client.start("tools/call", json!({}), options).unwrap();
+    let first = comes_to_rest(&read);
+    assert!(first < 1 << 20, "{first} bytes were read for nobody");
+    for _ in 0..200 {
+        assert!(events.next().is_some());
+    }
+    let second = comes_to_rest(&read);
+    assert!(first < second && second < 1 << 20, "{first}, then {second}");
+    ends.store(true, Ordering::Relaxed);
+    let reader = thread::spawn(move || events.count());
+    soon(move || call.wait()).unwrap();
+    client.close();
+    reader.join().unwrap();
 }
 
 /// In a process that can start no thread by itself: its stacks are too large for any

@@ -221,39 +221,6 @@ fn pass_some(w: &mut World, time: Duration) {
 }
 
 #[test]
-fn a_stream_that_we_do_not_read_is_not_silent() {
-    let (mut w, call, sent) = World::streaming();
-    w.reading = false;
-    w.chunk(&sent, ": alive\n\n");
-    for _ in 0..300 {
-        w.event(&sent, &log("noise"));
-    }
-    assert!(!w.connection.wants_read(sent.exchange));
-    pass(&mut w, secs(301));
-    assert!(
-        w.events.is_empty() && w.aborted.is_empty(),
-        "{call:?}: {:?}",
-        w.events
-    );
-}
-
-#[test]
-fn a_stream_that_is_here_whole_is_not_silent() {
-    let (mut w, call, sent) = primed();
-    w.reading = false;
-    for _ in 0..300 {
-        w.event(&sent, &log("noise"));
-    }
-    w.event(&sent, &result(sent.rpc_id(), json!({ "done": true })));
-    w.end(&sent);
-    pass(&mut w, secs(301));
-    w.reading = true;
-    w.drive();
-    assert_eq!(w.result(call), json!({ "done": true }));
-    assert_eq!(w.count("GET"), 0);
-}
-
-#[test]
 fn the_ping_that_decides_does_not_wait_for_room() {
     let (mut w, call, sent) = World::streaming();
     w.reading = false;
@@ -712,8 +679,6 @@ fn a_cleared_id_is_not_taken_up_again() {
     );
 }
 
-/// Any sequence of answers: GETs of one stream in any 3 s, against the messages it brought.
-/// Prints what an event costs beside what waits unread or stalled; asserts nothing.
 #[test]
 fn an_empty_event_stream_is_an_event_stream() {
     let mut w = World::ready_with(|_| config().listen(true));

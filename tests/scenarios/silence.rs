@@ -619,3 +619,17 @@ fn a_stream_that_is_read_again_has_the_whole_clock_although_nothing_else_happene
     w.advance(millis(1));
     is_silence(&w.error(call));
 }
+
+#[test]
+fn the_network_changed_and_the_error_says_how_long_nothing_came() {
+    let (mut w, call, sent) = World::streaming();
+    w.advance(secs(7));
+    w.event(&sent, &log("x"));
+    w.advance(secs(2));
+    w.connection.network_changed(w.now);
+    w.drive();
+    w.advance(secs(1));
+    let ping = w.take("ping");
+    w.fail(&ping, reset());
+    assert_eq!(*w.error(call).reason(), Clock::Silence(secs(3)).into());
+}

@@ -453,3 +453,53 @@ fn backpressure_of_asks_ends_when_one_is_withdrawn_unseen() {
     w.event(&one, &cancelled);
     assert!(w.connection.wants_read(two.exchange));
 }
+
+/// The listening stream fills the queue, and the calls beside it go on.
+#[test]
+fn backpressure_of_the_listening_stream_is_no_calls_concern() {
+    let (mut w, get) = World::listening();
+    w.reading = false;
+    let flood = |w: &mut World| {
+        for _ in 0..300 {
+            w.event(&get, &log("flood"));
+        }
+    };
+    flood(&mut w);
+    let (call, sent) = w.stream("tools/call");
+    w.event(&sent, &log("mine"));
+    flood(&mut w);
+    w.event(&sent, &request("q", "roots/list", json!({})));
+    flood(&mut w);
+    for exchange in [get.exchange, sent.exchange] {
+        assert!(w.connection.wants_read(exchange));
+    }
+    w.event(&sent, &result(sent.rpc_id(), json!({})));
+    w.read();
+    w.reply(call);
+    let logs = w.logs();
+    assert_eq!(logs.iter().filter(|text| *text == "mine").count(), 1);
+    let missed = w.events.iter().find_map(|event| match event {
+        Event::Gap { missed } => *missed,
+        _ => None,
+    });
+    assert_eq!(missed.unwrap() + logs.len() as u64, 901);
+}
+
+/// A call that waits for room finds it although the listening stream has taken it since.
+#[test]
+fn backpressure_ends_although_the_listening_stream_is_faster() {
+    let (mut w, get) = World::listening();
+    let (call, sent) = w.stream("tools/call");
+    w.reading = false;
+    w.event(&sent, &log(&"x".repeat(200 << 10)));
+    w.event(&sent, &log(&"y".repeat(900 << 10)));
+    assert!(!w.connection.wants_read(sent.exchange));
+    for _ in 0..8 {
+        w.event(&get, &log(&"flood".repeat(20 << 10)));
+    }
+    let of_call =
+        |event: &Event| matches!(event, Event::Message(message) if message.call == Some(call));
+    w.connection.poll_event_where(of_call).unwrap();
+    assert!(w.connection.wants_read(sent.exchange));
+    assert!(w.connection.poll_event_where(of_call).is_some());
+}

@@ -111,26 +111,6 @@ fn a_spent_budget_ends_no_polling() {
 }
 
 #[test]
-fn a_stream_that_nobody_reads_is_not_silent() {
-    let mut w = narrow();
-    let (call, sent) = w.stream("tools/call");
-    let id = sent.rpc_id();
-    w.reading = false;
-    for n in ["1", "2"] {
-        w.event_with_id(&sent, n, &log(n));
-    }
-    w.event_with_id(&sent, "3", &result(id, json!({ "done": true })));
-    w.end(&sent);
-    silent(&mut w);
-    w.connection.network_changed(w.now);
-    w.advance(secs(100));
-    w.reading = true;
-    w.drive();
-    assert_eq!(w.result(call), json!({ "done": true }));
-    assert_eq!((w.count("ping"), w.count("GET")), (0, 0));
-}
-
-#[test]
 fn silence_begins_anew_where_a_stream_is_read_on() {
     let mut w = narrow();
     let (call, sent) = w.stream("tools/call");
