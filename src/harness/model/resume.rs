@@ -317,8 +317,9 @@ impl Model {
         let odd = !matches!(kind, "" | "application/json" | "text/event-stream");
         let answered =
             ping.head.is_some() && !broken || refused || odd || ping.over == Some(Over::Aborted);
-        let replied = matches!(ping.outcome, Outcome::Replied(_)) || self.is_answered(ping);
-        let reached = answered || replied;
+        let reached = answered || matches!(ping.outcome, Outcome::Replied(_));
+        // By a reply on another stream it is, unless that came before it was asked.
+        let unclear = !reached && self.is_answered(ping);
         if ping.outcome == Outcome::Redirected {
             return;
         }
@@ -330,12 +331,12 @@ impl Model {
                 continue;
             }
             exchange.heard = now;
-            exchange.vague |= quiet == Quiet::Maybe;
+            exchange.vague |= unclear || quiet == Quiet::Maybe;
             if !reached {
                 exchange.silent.get_or_insert(now);
             }
             // A stream that stands still now is spared.
-            let spared = closed || tight && exchange.is_stream();
+            let spared = closed || unclear || tight && exchange.is_stream();
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
             if !reached && quiet == Quiet::Yes && waits && !spared {
                 gone.push(*number);
