@@ -163,7 +163,7 @@ impl Model {
     }
 
     /// Whether the server told this id, or cleared it, on one of these exchanges.
-    fn was_told(&self, exchanges: &[u64], cursor: Option<&String>) -> bool {
+    pub(super) fn was_told(&self, exchanges: &[u64], cursor: Option<&String>) -> bool {
         let mut ids = exchanges
             .iter()
             .flat_map(|it| self.exchanges[it].ids(&self.setup.limits));

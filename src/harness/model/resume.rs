@@ -81,11 +81,12 @@ impl Model {
         })?;
         let trace = self.trace(&call.stream(), call.token.as_ref());
         let mut cursors = Self::cursors(&trace);
-        if !self.setup.honest {
+        if !self.setup.honest && self.was_told(&call.stream(), cursor) {
             // Ids of a server that repeats what it likes name no place for sure.
-            if let Some(said) = trace.iter().position(|it| it.id.as_ref() == cursor) {
-                cursors.entry(cursor.cloned()).or_insert(said);
-            }
+            let said = trace.iter().position(|it| it.id.as_ref() == cursor);
+            cursors
+                .entry(cursor.cloned())
+                .or_insert(said.unwrap_or_default());
         }
         let from = cursors.get(&cursor.cloned()).filter(|_| cursor.is_some());
         let from = *from
@@ -214,10 +215,13 @@ impl Model {
         let Some(silence) = self.setup.clocks.silence else {
             return;
         };
-        let limits = self.setup.limits;
+        let (limits, clocks) = (self.setup.limits, self.setup.clocks);
         let now = self.now;
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
+        let ends = |it: &Exchange| it.clock_ends(&clocks).is_some_and(|end| end <= now);
+        let mut pings = self.exchanges.values();
+        let leaps = pings.any(|it| it.carries == Carries::Ping && ends(it));
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
@@ -238,7 +242,8 @@ impl Model {
             let lives = Some(exchange.generation) == current;
             let listens = call.is_none();
             let given_up = self.is_given_up(exchange) || exchange.deserted || self.is_closed();
-            let sure = !asks && !given_up && !exchange.strained && !exchange.vague;
+            // What a ping that ends in the same leap of the clock was asked about is open.
+            let sure = !leaps && !asks && !given_up && !exchange.strained && !exchange.vague;
             let asked = exchange.quiet > Quiet::No;
             // One that stood still for a while is silent from later on.
             let stands = self.is_tight() && !listens;
@@ -312,8 +317,9 @@ impl Model {
         let odd = !matches!(kind, "" | "application/json" | "text/event-stream");
         let answered =
             ping.head.is_some() && !broken || refused || odd || ping.over == Some(Over::Aborted);
-        let replied = matches!(ping.outcome, Outcome::Replied(_)) || self.is_answered(ping);
-        let reached = answered || replied;
+        let reached = answered || matches!(ping.outcome, Outcome::Replied(_));
+        // By a reply on another stream it is, unless that came before it was asked.
+        let unclear = !reached && self.is_answered(ping);
         if ping.outcome == Outcome::Redirected {
             return;
         }
@@ -325,12 +331,12 @@ impl Model {
                 continue;
             }
             exchange.heard = now;
-            exchange.vague |= quiet == Quiet::Maybe;
+            exchange.vague |= unclear || quiet == Quiet::Maybe;
             if !reached {
                 exchange.silent.get_or_insert(now);
             }
             // A stream that stands still now is spared.
-            let spared = closed || tight && exchange.is_stream();
+            let spared = closed || unclear || tight && exchange.is_stream();
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
             if !reached && quiet == Quiet::Yes && waits && !spared {
                 gone.push(*number);
