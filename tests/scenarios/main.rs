@@ -12,6 +12,9 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
+#[path = "../support/record.rs"]
+mod record;
+
 mod answers;
 mod asks;
 mod between;
@@ -33,6 +36,7 @@ mod progress;
 mod redirects;
 mod restoring;
 mod resume;
+mod revisions;
 mod secrets;
 mod sessions;
 mod silence;
