@@ -7,12 +7,17 @@
     reason = "a test"
 )]
 
+#[path = "support/record.rs"]
+mod record;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mcp_http::harness::{self, Story};
+use mcp_http::harness::{self, Story, Violation};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use record::{Asked, record};
 
 /// The longest input: some hundred operations.
 const LONGEST: usize = 900;
@@ -26,7 +31,15 @@ fn cases() -> ProptestConfig {
 }
 
 fn run(input: &[u8]) -> Story {
-    harness::run(input).unwrap_or_else(|violation| panic!("{violation}"))
+    recorded(input).unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+fn recorded(input: &[u8]) -> Result<Story, Violation> {
+    let story = harness::run(input)?;
+    for (request, revision) in story.sent() {
+        record(request, *revision, &Asked::default());
+    }
+    Ok(story)
 }
 
 proptest! {
@@ -38,7 +51,7 @@ proptest! {
 
     #[test]
     fn the_laws_hold(input in vec(any::<u8>(), 0..LONGEST)) {
-        if let Err(violation) = harness::run(&input) {
+        if let Err(violation) = recorded(&input) {
             return Err(TestCaseError::fail(violation.to_string()));
         }
     }

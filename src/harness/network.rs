@@ -153,6 +153,8 @@ impl World {
                     self.look()?;
                     let asked = self.model.sent(exchange, &request)?;
                     self.peer.asked(number, asked, &request);
+                    let revision = self.machine.status().revision;
+                    self.story.sent.push((request, revision));
                     let about = self.model.describe(number);
                     self.tell(format_args!("   ({about})"));
                 }

@@ -160,7 +160,7 @@ impl CallPlan {
                 json!({ "n": mark, "uri": format!("res://{}", self.topic) })
             }
             "logging/setLevel" => json!({ "n": mark, "level": LEVELS[usize::from(self.topic)] }),
-            _ => json!({ "n": mark }),
+            _ => json!({ "n": mark, "name": "work" }),
         }
     }
 

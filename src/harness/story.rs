@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::Time;
+use bytes::Bytes;
+use http::Request;
 
-/// What happened in one run, line by line, and how often each kind of thing did.
+use crate::{Revision, Time};
+
+/// What happened in one run, line by line, how often each kind of thing did, and what was sent.
 #[derive(Clone, Debug, Default)]
 pub struct Story {
     lines: Vec<String>,
+    pub(super) sent: Vec<(Request<Bytes>, Option<Revision>)>,
     tally: BTreeMap<String, u64>,
 }
 
@@ -25,6 +29,11 @@ impl Story {
     /// How often each phase, kind of event, answer and operation was seen.
     pub fn tally(&self) -> &BTreeMap<String, u64> {
         &self.tally
+    }
+
+    /// Every request, with the revision of the session that there was.
+    pub fn sent(&self) -> &[(Request<Bytes>, Option<Revision>)] {
+        &self.sent
     }
 }
 

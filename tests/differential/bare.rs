@@ -20,6 +20,7 @@ use mcp_http::{
 use tokio::runtime::Handle;
 
 use crate::play::{Log, Player};
+use crate::record::{Asked, record};
 use crate::scene::Calling;
 
 type Outcome = Result<RawJson, Error>;
@@ -233,7 +234,14 @@ impl Loop {
 
     fn transmit(&mut self, transmit: Transmit) {
         match transmit {
-            Transmit::Send { exchange, request } => self.send(exchange, &request),
+            Transmit::Send { exchange, request } => {
+                record(
+                    &request,
+                    self.connection.status().revision,
+                    &Asked::default(),
+                );
+                self.send(exchange, &request);
+            }
             Transmit::Abort { exchange } => {
                 if let Some(socket) = self.sockets.remove(&exchange) {
                     let _ = socket.shutdown(Shutdown::Both);

@@ -14,6 +14,8 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
+#[path = "../support/record.rs"]
+mod record;
 #[path = "../support/script.rs"]
 mod script;
 

@@ -69,7 +69,8 @@ fn an_answer_is_posted_with_the_servers_id_to_the_letter() {
         let body = std::str::from_utf8(answer.request.body())
             .unwrap()
             .to_owned();
-        let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"accept"}}}}"#);
+        let expected =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"accept","roots":[]}}}}"#);
         assert_eq!(body, expected);
         assert_eq!(answer.session(), Some("s1"), "{id}");
         w.answer(&answer, 202).empty();

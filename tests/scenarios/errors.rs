@@ -863,7 +863,7 @@ fn mistake_params() {
 #[test]
 fn mistake_progress_token() {
     let mut w = World::ready();
-    let params = json!({ "_meta": { "progressToken": 5 } });
+    let params = json!({ "name": "x", "_meta": { "progressToken": 5 } });
     w.connection
         .call("tools/call", &params, CallOptions::new(), w.now)
         .unwrap();

@@ -8,7 +8,7 @@ use mcp_http::{
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, log, millis, notification, request, reset, result, secs};
+use crate::world::{Sent, World, echo, log, millis, notification, request, reset, result, secs};
 
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
@@ -98,14 +98,14 @@ fn calls_have_no_window() {
     let mut w = World::ready();
     for _ in 0..1024 {
         w.connection
-            .call("tools/call", &(), CallOptions::new(), w.now)
+            .call("tools/call", &echo(), CallOptions::new(), w.now)
             .unwrap();
     }
     w.drive();
     assert_eq!(w.open.len(), 1024);
     let one_more = w
         .connection
-        .call("tools/call", &(), CallOptions::new(), w.now);
+        .call("tools/call", &echo(), CallOptions::new(), w.now);
     assert_eq!(exceeded(&one_more.unwrap_err()), LimitKind::OpenCalls);
 }
 

@@ -12,6 +12,9 @@
     reason = "tests: clippy.toml allows these inside test functions, helpers need them too"
 )]
 
+#[path = "../support/record.rs"]
+mod record;
+
 mod answers;
 mod asks;
 mod authorize;
@@ -34,6 +37,7 @@ mod progress;
 mod redirects;
 mod restoring;
 mod resume;
+mod revisions;
 mod rounds;
 mod secrets;
 mod sessions;

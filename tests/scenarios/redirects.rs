@@ -131,7 +131,7 @@ fn closing_takes_no_longer_than_its_delete_may_even_during_a_handshake() {
 #[test]
 fn a_token_of_the_application_never_stands_in_the_machines_way() {
     let mut w = World::ready();
-    let token = |number: u64| json!({ "_meta": { "progressToken": number } });
+    let token = |number: u64| json!({ "name": "x", "_meta": { "progressToken": number } });
     let plain = mcp_http::CallOptions::new();
     let now = w.now;
     // The application takes the numbers that the machine would take next.
@@ -141,7 +141,7 @@ fn a_token_of_the_application_never_stands_in_the_machines_way() {
             .unwrap();
     }
     w.connection
-        .call("tools/call", &json!({}), plain.progress(), now)
+        .call("tools/call", &json!({ "name": "x" }), plain.progress(), now)
         .unwrap();
     w.drive();
     let sent: Vec<Value> = w

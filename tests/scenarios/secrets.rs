@@ -38,7 +38,7 @@ fn marked() -> World {
 }
 
 fn marked_call(w: &mut World) -> Sent {
-    let params = json!({ "MARKED-key": "MARKED-value" });
+    let params = json!({ "name": "MARKED", "MARKED-key": "MARKED-value" });
     let options = CallOptions::new().header("x-key", "MARKED-own").unwrap();
     w.connection
         .call("tools/call", &params, options, w.now)
@@ -175,7 +175,8 @@ fn answers_to_asks() {
     w.answer(&sent, 200)
         .stream(&[request("MARKED-id", "sampling/createMessage", json!({}))]);
     let ticket = w.ask().ticket;
-    let answer = json!({ "content": "MARKED" });
+    let content = json!({ "type": "text", "text": "MARKED" });
+    let answer = json!({ "content": content, "model": "MARKED", "role": "assistant" });
     w.connection.answer(ticket, Ok(&answer), w.now).unwrap();
     all_clean(&w);
     w.drive();

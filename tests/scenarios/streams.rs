@@ -72,7 +72,7 @@ fn progress_with_a_token_of_the_application() {
 #[test]
 fn progress_tokens_are_unique_among_open_calls() {
     let mut w = World::ready();
-    let params = json!({ "_meta": { "progressToken": "t" } });
+    let params = json!({ "name": "x", "_meta": { "progressToken": "t" } });
     let call = |w: &mut World| {
         w.connection
             .call("tools/call", &params, CallOptions::new(), w.now)

@@ -7,7 +7,7 @@ use mcp_http::{
 use serde_json::json;
 
 use crate::world::{
-    World, log, millis, notification, refused_connection, request, reset, result, secs,
+    World, echo, log, millis, notification, refused_connection, request, reset, result, secs,
 };
 
 #[test]
@@ -29,7 +29,7 @@ fn head_clock_of_30_s_ends_what_else_is_sent() {
 #[test]
 fn head_clock_of_an_answer() {
     let (mut w, call, sent) = World::under_way();
-    let ask = request("q", "sampling/createMessage", json!({}));
+    let ask = request("q", "elicitation/create", json!({}));
     w.answer(&sent, 200).stream(&[ask]);
     let ticket = w.ask().ticket;
     w.reply_to(ticket);
@@ -489,7 +489,7 @@ fn control_traffic_never_waits_behind_calls() {
     for _ in 0..50 {
         let nothing = CallOptions::new();
         w.connection
-            .call("tools/call", &(), nothing, w.now)
+            .call("tools/call", &echo(), nothing, w.now)
             .unwrap();
     }
     w.connection.cancel(first, w.now).unwrap();

@@ -13,6 +13,8 @@ use mcp_http::{
 };
 use serde_json::{Value, json};
 
+use crate::record::{self, Asked};
+
 pub(crate) const ENDPOINT: &str = "https://example.com/mcp";
 
 /// What goes on around one connection.
@@ -31,6 +33,7 @@ pub(crate) struct World {
     /// Whether the application reads its events.
     pub(crate) reading: bool,
     ends: BTreeMap<CallId, usize>,
+    asked: Asked,
 }
 
 /// A request that left.
@@ -124,6 +127,11 @@ pub(crate) fn initialized(revision: &str) -> Value {
     })
 }
 
+/// Params of a call.
+pub(crate) fn echo() -> Value {
+    json!({ "name": "echo" })
+}
+
 pub(crate) fn result(id: impl Into<Value>, result: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id.into(), "result": result })
 }
@@ -178,6 +186,7 @@ impl World {
             events: Vec::new(),
             reading: true,
             ends: BTreeMap::new(),
+            asked: Asked::default(),
         }
     }
 
@@ -380,7 +389,10 @@ impl World {
     }
 
     pub(crate) fn call_with(&mut self, method: &str, options: CallOptions) -> CallId {
-        let params = json!({ "name": "echo" });
+        let params = match method {
+            "resources/subscribe" => json!({ "uri": "echo:" }),
+            _ => echo(),
+        };
         let call = self
             .connection
             .call(method, &params, options, self.now)
@@ -416,8 +428,10 @@ impl World {
     }
 
     pub(crate) fn reply_to(&mut self, ticket: Ticket) {
+        // Fits a question for roots too.
+        let accepted = json!({ "action": "accept", "roots": [] });
         self.connection
-            .answer(ticket, Ok(&json!({ "action": "accept" })), self.now)
+            .answer(ticket, Ok(&accepted), self.now)
             .unwrap();
         self.drive();
     }
@@ -474,6 +488,7 @@ impl World {
             };
             match transmit {
                 Transmit::Send { exchange, request } => {
+                    record::record(&request, self.connection.status().revision, &self.asked);
                     let sent = Sent {
                         exchange,
                         request,
@@ -592,8 +607,10 @@ impl World {
     }
 
     pub(crate) fn chunk(&mut self, sent: &Sent, chunk: impl Into<Bytes>) {
+        let chunk = chunk.into();
+        self.asked.hear(&chunk);
         self.connection
-            .handle_body(sent.exchange, chunk.into(), self.now)
+            .handle_body(sent.exchange, chunk, self.now)
             .unwrap();
         self.drive();
     }
@@ -907,6 +924,7 @@ impl Answer<'_> {
             .handle_head(sent.exchange, status, &headers, world.now)
             .unwrap();
         let body = body.into();
+        world.asked.hear(&body);
         if !body.is_empty() {
             world
                 .connection
