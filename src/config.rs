@@ -83,6 +83,12 @@ impl Config {
     /// negotiation). Asks for what is not announced never reach the application:
     /// the machine answers them with `-32601`. Default: none.
     ///
+    /// 2026-07-28 sends them with every request, and an ask for what is not announced ends
+    /// its call there (patterns: multi round-trip requests). It deprecates `roots` and
+    /// `sampling` (deprecated features), and has `extensions` (versioning: extension
+    /// negotiation): if any is announced, results of types that the core protocol does not
+    /// know are passed on.
+    ///
     /// # Errors
     /// [`Mistake::Params`] if this is no JSON object.
     pub fn capabilities<T: Serialize + ?Sized>(mut self, capabilities: &T) -> Result<Self, Error> {
@@ -100,8 +106,9 @@ impl Config {
         Ok(self)
     }
 
-    /// Speaks this revision and no other. Default: offers the newest one and
-    /// takes any that this crate speaks.
+    /// Speaks this revision and no other. Default: offers the newest one that has sessions
+    /// (2025-11-25) and takes any older one. 2026-07-28, which has none, is spoken only
+    /// where it is pinned.
     #[must_use]
     pub fn pin(mut self, revision: Revision) -> Self {
         self.pinned = Some(revision);
