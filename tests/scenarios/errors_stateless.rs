@@ -110,7 +110,7 @@ fn peer_tool_schema() {
     });
     assert_eq!(
         shown.unwrap(),
-        "RejectedTool(t\\u{1b}: the server lists a tool that cannot be called: its property `a` has an empty header name)"
+        "RejectedTool(2 bytes: the server lists a tool that cannot be called: its property `a` has an empty header name)"
     );
 }
 
