@@ -125,6 +125,10 @@ impl Config {
     /// Whether to open the listening stream, on which servers say what belongs to no
     /// call (transports: listening for messages from the server). Default: yes; a
     /// server that does not offer it is asked once in each session.
+    ///
+    /// Without sessions (2026-07-28) nothing comes that was not asked for by
+    /// [`Connection::listen`](crate::Connection::listen), which opens the stream in any
+    /// revision, whatever is said here.
     #[must_use]
     pub fn listen(mut self, listen: bool) -> Self {
         self.listen = listen;
@@ -329,7 +333,8 @@ impl Default for Clocks {
 /// What is as long as no honest server makes it is bounded too, but fixed: of an error body
 /// 1 KiB is kept as an excerpt; a session id has 1 KiB at most, an event id that is resumed
 /// from 4 KiB, a `Location` 8 KiB, a request id of the server 1 KiB; challenges are read up
-/// to 16 KiB of headers.
+/// to 16 KiB of headers. Of 2026-07-28: a list of tools that is read anew has 100 pages, a
+/// call 1024 headers made of its arguments, a server 100 revisions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
