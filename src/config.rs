@@ -81,7 +81,7 @@ impl Config {
 
     /// The client capabilities that are announced (lifecycle: capability
     /// negotiation). Asks for what is not announced never reach the application:
-    /// the machine answers them with `-32601`. Default: none.
+    /// in a session the machine answers them with `-32601`. Default: none.
     ///
     /// 2026-07-28 sends them with every request, and an ask for what is not announced ends
     /// its call there (patterns: multi round-trip requests). It deprecates `roots` and
@@ -508,8 +508,8 @@ impl CallOptions {
     }
 
     /// Declares that executing the call twice does no harm: it may then be sent
-    /// again (at most twice) when the server failed or the connection broke; but not when
-    /// its event stream did, which is resumed if it can be.
+    /// again (at most twice) when the server failed or the connection broke; but in a session
+    /// not when its event stream did, which is resumed if it can be.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;

@@ -168,7 +168,7 @@ impl Connection {
     /// In 2026-07-28 this is `subscriptions/listen` (patterns: subscriptions); before, it
     /// is the listening stream, whatever [`Config::listen`](crate::Config::listen) says,
     /// and `resources/subscribe` (server/resources: subscriptions). The empty filter
-    /// ends it.
+    /// ends it, but for the stream that a session has anyway.
     ///
     /// # Errors
     /// [`Mistake::Closed`], and [`LimitKind::Subscriptions`].

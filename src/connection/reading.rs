@@ -135,7 +135,10 @@ impl Connection {
                 Whole::Refusal(Box::new(refusal))
             }
         };
-        if matches!(whole, Whole::Refusal(_) | Whole::Typed(..)) {
+        // A stream may take its time; a body that says why there is none has no reason to.
+        let is_bounded = matches!(exchange.purpose, Purpose::Subscribe)
+            || matches!(whole, Whole::Refusal(_) | Whole::Typed(..));
+        if is_bounded {
             let clock = self.config.clocks.head;
             self.timers.set_within(Timer::Exchange(id), self.now, clock);
         }

@@ -81,7 +81,7 @@ impl Connection {
         status: StatusCode,
     ) {
         match outcome {
-            Ok(_) => self.subscription_ended(),
+            Ok(_) => self.listening_ended(),
             Err(rpc) => {
                 let mut answer = answered(status);
                 answer.rpc = Some(rpc);
@@ -107,13 +107,8 @@ impl Connection {
         let request = params.and_then(crate::wire::jsonrpc::cancelled_request);
         if request == Some(id.number().to_string().as_str()) {
             self.abort(id);
-            self.subscription_ended();
+            self.listening_ended();
         }
-    }
-
-    fn subscription_ended(&mut self) {
-        self.listening.ended();
-        self.events.push(Event::StreamEnded);
     }
 
     /// At the end of each turn: once the session has answered all that was asked of it,

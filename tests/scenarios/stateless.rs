@@ -244,6 +244,23 @@ fn discovery_keeps_to_the_budget_of_handshakes() {
 }
 
 #[test]
+fn discovery_in_another_revision_counts_as_well() {
+    let mut w = World::discovering();
+    let call = w.call("tools/call");
+    for _ in 0..2 {
+        let sent = w.wait_for("server/discover");
+        w.answer(&sent, 429).header("retry-after", "1").empty();
+    }
+    let third = w.wait_for("server/discover");
+    w.answer(&third, 400)
+        .json(&unsupported(third.rpc_id(), &[DATE]));
+    let error = w.error(call);
+    assert!(error.retry_after().is_some(), "{error}");
+    w.advance(secs(40));
+    assert_eq!(w.count("server/discover"), 3);
+}
+
+#[test]
 fn discovery_that_nobody_answers_fails_by_the_head_clock() {
     let mut w = World::discovering();
     let call = w.call("tools/call");

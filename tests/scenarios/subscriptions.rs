@@ -351,6 +351,74 @@ fn closing_ends_it() {
     assert!(w.connection.listen(filter(), w.now).is_err());
 }
 
+#[test]
+fn a_server_that_ends_it_at_once_again_and_again_sets_no_pace() {
+    let mut w = World::stateless();
+    let start = w.now;
+    for _ in 0..6 {
+        w.listen_to(filter());
+        let sent = w.wait_for(LISTEN);
+        let end = result(sent.rpc_id(), json!({ "resultType": "complete" }));
+        w.answer(&sent, 200).stream(&[end]);
+        assert_eq!(w.connection.status().listening, Listening::Ended);
+    }
+    assert!(w.now.since(start) >= secs(300), "{:?}", w.now.since(start));
+}
+
+#[test]
+fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
+    let (mut w, sent) = listening();
+    w.fail(&sent, reset());
+    for _ in 0..4 {
+        let again = w.wait_for(LISTEN);
+        w.fail(&again, reset());
+    }
+    w.advance(secs(30));
+    assert!(!w.has(LISTEN), "it is left alone for 5 min");
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    w.advance(secs(1));
+    w.take(LISTEN);
+}
+
+#[test]
+fn a_json_answer_that_never_ends_is_no_stream() {
+    let mut w = World::stateless();
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 200)
+        .header("content-type", "application/json")
+        .head();
+    w.advance(secs(30));
+    assert!(w.aborted.contains(&sent.exchange));
+    assert_eq!(w.connection.status().listening, Listening::Degraded);
+    w.wait_for(LISTEN);
+}
+
+#[test]
+fn redirects_of_one_filter_are_not_those_of_the_next() {
+    let mut w = World::stateless();
+    for n in 0..6 {
+        let uri = format!("file:///{n}");
+        w.listen_to(SubscriptionFilter::new().resource(uri));
+        let sent = w.wait_for(LISTEN);
+        w.answer(&sent, 307).header("location", "/mcp/").empty();
+        let there = w.wait_for(LISTEN);
+        assert_eq!(there.request.uri().path(), "/mcp/");
+        w.answer(&there, 200).stream(&[]);
+        assert_eq!(w.connection.status().listening, Listening::Open, "{n}");
+    }
+}
+
+#[test]
+fn a_server_that_did_not_offer_it_may_offer_other_things() {
+    let mut w = World::stateless();
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 404).error(-32601, "Method not found");
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    w.take(LISTEN);
+}
+
 // Where there are sessions.
 
 /// A session at a server that announces to tell about changes of its tools alone.
