@@ -253,7 +253,7 @@ impl Model {
             }
             let exchange = self.exchanges.get_mut(&number).unwrap();
             exchange.hushed = Some(now);
-            if maybe || !lives {
+            if maybe || !lives || leaps {
                 exchange.silent.get_or_insert(now);
                 if listens {
                     self.listener.may_have_failed();
