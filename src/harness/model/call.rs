@@ -467,7 +467,7 @@ impl Model {
             }
             Reason::Lost(Lost::Session) => {
                 let cut = last.is_some_and(|last| {
-                    let ended = !matches!(last.outcome, Outcome::Pending);
+                    let ended = last.silent.is_some() || last.outcome != Outcome::Pending;
                     ended && (last.is_get() || last.is_stream())
                 });
                 must(call.plan.never || cut, || {

@@ -220,8 +220,7 @@ impl Model {
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
         let ends = |it: &Exchange| it.clock_ends(&clocks).is_some_and(|end| end <= now);
-        let mut pings = self.exchanges.values();
-        let leaps = pings.any(|it| it.carries == Carries::Ping && ends(it));
+        let leaps = self.exchanges.values().any(ends);
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
@@ -242,7 +241,7 @@ impl Model {
             let lives = Some(exchange.generation) == current;
             let listens = call.is_none();
             let given_up = self.is_given_up(exchange) || exchange.deserted || self.is_closed();
-            // What a ping that ends in the same leap of the clock was asked about is open.
+            // What else ends in the same leap of the clock may come first: pings, the session.
             let sure = !leaps && !asks && !given_up && !exchange.strained && !exchange.vague;
             let asked = exchange.quiet > Quiet::No;
             // One that stood still for a while is silent from later on.
@@ -253,7 +252,7 @@ impl Model {
             }
             let exchange = self.exchanges.get_mut(&number).unwrap();
             exchange.hushed = Some(now);
-            if maybe || !lives {
+            if maybe || !lives || leaps {
                 exchange.silent.get_or_insert(now);
                 if listens {
                     self.listener.may_have_failed();
