@@ -83,6 +83,12 @@ impl Config {
     /// negotiation). Asks for what is not announced never reach the application:
     /// the machine answers them with `-32601`. Default: none.
     ///
+    /// 2026-07-28 sends them with every request, and an ask for what is not announced ends
+    /// its call there (patterns: multi round-trip requests). It deprecates `roots` and
+    /// `sampling` (deprecated features), and has `extensions` (versioning: extension
+    /// negotiation): if any is announced, results of types that the core protocol does not
+    /// know are passed on.
+    ///
     /// # Errors
     /// [`Mistake::Params`] if this is no JSON object.
     pub fn capabilities<T: Serialize + ?Sized>(mut self, capabilities: &T) -> Result<Self, Error> {
@@ -100,8 +106,9 @@ impl Config {
         Ok(self)
     }
 
-    /// Speaks this revision and no other. Default: offers the newest one and
-    /// takes any that this crate speaks.
+    /// Speaks this revision and no other. Default: offers the newest one that has sessions
+    /// (2025-11-25) and takes any older one. 2026-07-28, which has none, is spoken only
+    /// where it is pinned.
     #[must_use]
     pub fn pin(mut self, revision: Revision) -> Self {
         self.pinned = Some(revision);
@@ -118,6 +125,10 @@ impl Config {
     /// Whether to open the listening stream, on which servers say what belongs to no
     /// call (transports: listening for messages from the server). Default: yes; a
     /// server that does not offer it is asked once in each session.
+    ///
+    /// Without sessions (2026-07-28) nothing comes that was not asked for by
+    /// [`Connection::listen`](crate::Connection::listen), which opens the stream in any
+    /// revision, whatever is said here.
     #[must_use]
     pub fn listen(mut self, listen: bool) -> Self {
         self.listen = listen;
@@ -322,7 +333,8 @@ impl Default for Clocks {
 /// What is as long as no honest server makes it is bounded too, but fixed: of an error body
 /// 1 KiB is kept as an excerpt; a session id has 1 KiB at most, an event id that is resumed
 /// from 4 KiB, a `Location` 8 KiB, a request id of the server 1 KiB; challenges are read up
-/// to 16 KiB of headers.
+/// to 16 KiB of headers. Of 2026-07-28: a list of tools that is read anew has 100 pages, a
+/// call 1024 headers made of its arguments, a server 100 revisions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {

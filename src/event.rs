@@ -22,6 +22,10 @@ pub enum Event {
     },
     /// The server asks the application (elicitation, sampling, roots). Answer with
     /// [`Connection::answer`](crate::Connection::answer), once.
+    ///
+    /// 2026-07-28 deprecates sampling and roots, and the `includeContext` of sampling but
+    /// for `none` (changelog: deprecated); of an elicitation by URL no notification tells
+    /// the end there, but the call's next round.
     Ask(Ask),
     /// An ask needs no answer any more; its ticket is void.
     AskWithdrawn {
@@ -58,7 +62,9 @@ pub enum Event {
         /// That part.
         granted: SubscriptionFilter,
     },
-    /// A notification of the server.
+    /// A notification of the server. Log messages come in 2026-07-28 only on the streams of
+    /// calls that were made after `logging/setLevel`, and are deprecated there
+    /// (server/utilities/logging).
     Message(Message),
     /// Something that the application asked for, once for all sessions, could not be had
     /// in this one: a resource subscription or the log level.
@@ -122,7 +128,7 @@ pub struct RejectedTool {
 
 impl fmt::Debug for RejectedTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RejectedTool({}: {})", known(&self.name), self.why)
+        write!(f, "RejectedTool({} bytes: {})", self.name.len(), self.why)
     }
 }
 
@@ -231,6 +237,10 @@ pub enum Subject {
 }
 
 /// The server's reply to a call.
+///
+/// Results are given out as they came: `ttlMs` and `cacheScope` of 2026-07-28 (server/utilities:
+/// caching) are for the application to heed, for the machine keeps no replies. A resource that
+/// was not found is the error `-32602` in that revision and `-32002` before.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reply {

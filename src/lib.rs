@@ -12,15 +12,17 @@
 //!
 //! # Scope
 //!
-//! Streamable HTTP with sessions: revisions 2025-03-26, 2025-06-18 and 2025-11-25
-//! of the specification (`basic/transports`, `basic/lifecycle`, `basic/utilities`).
+//! Streamable HTTP in both its shapes: with sessions (revisions 2025-03-26, 2025-06-18
+//! and 2025-11-25 of the specification: `basic/transports`, `basic/lifecycle`,
+//! `basic/utilities`), and without (2026-07-28: `basic/transports/streamable-http`,
+//! `basic/versioning`, `basic/patterns`), where it is [pinned](Config::pin).
 //!
 //! - the handshake, lazily with the first call or by [`Connection::connect`]
 //! - sessions: lost by 404, made anew within a [`Budget`], refused calls sent again
 //! - calls answered by JSON or by event streams, which are resumed when they break
-//!   off; progress, cancelling, time-outs
-//! - the listening stream, by which the server speaks between calls; subscriptions and
-//!   log level carried over into a new session
+//!   off, where the revision resumes; progress, cancelling, time-outs
+//! - what the application wants to hear about between calls ([`Connection::listen`]):
+//!   subscriptions and log level are carried over into a new session
 //! - the server's questions ([`Event::Ask`]), answered with a [`Ticket`]
 //! - refused credentials ([`Event::Authorize`], where
 //!   [asked for](Config::authorize)): the application gives another one, and what was
@@ -28,6 +30,24 @@
 //!   and all, is the application's)
 //! - every failure as a typed [`Error`]: blame, [`Delivery`], [`Remedy`]
 //! - the event stream decoder on its own: [`sse`]
+//!
+//! # One API
+//!
+//! An application need not know which shape a server has: the same commands bring the
+//! same events. What goes over the wire differs:
+//!
+//! | | with sessions | 2026-07-28 |
+//! |---|---|---|
+//! | first | `initialize`, `notifications/initialized` | `server/discover` |
+//! | each request | has the session's id | says who asks and what it is about, in `_meta` and in headers; arguments that a tool's schema marks are in headers too |
+//! | [`Connection::cancel`] | `notifications/cancelled` | ends the exchange |
+//! | [`Event::Ask`], [`Connection::answer`] | a request of the server, answered by a POST | a result in place of the reply; with the last answer the call goes out again |
+//! | [`Connection::listen`] | a GET, `resources/subscribe` | `subscriptions/listen` |
+//! | `logging/setLevel` | a request | remembered, and told with each request |
+//! | a stream that breaks off | resumed where the server gave ids | lost; [idempotent](CallOptions::idempotent) calls are made again |
+//! | a lost session | made anew | there is none |
+//!
+//! Whoever wants to know asks [`Status::binding`].
 //!
 //! # How to drive it
 //!

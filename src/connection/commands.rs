@@ -37,7 +37,20 @@ impl Connection {
     /// [`Event::Reply`](crate::Event::Reply) or an [`Event::Fail`](crate::Event::Fail) that names the id given back here.
     ///
     /// Params are whatever serializes to a JSON object, or to `null` (`()`) for
-    /// none; [`RawJson`] goes out to the letter.
+    /// none; [`RawJson`] goes out to the letter. `_meta` is the application's for its
+    /// progress token, trace context and extensions; the members that the protocol writes
+    /// there are not.
+    ///
+    /// Methods that the revision spoken has not end with [`Mistake::NotInRevision`]
+    /// before anything is sent: in 2026-07-28 there is no `ping`, no
+    /// `resources/subscribe` (see [`listen`](Self::listen)), no `tasks/list` and
+    /// `tasks/result` (changelog). `logging/setLevel` is answered by the machine there
+    /// and travels with each request (server/utilities/logging; deprecated in that
+    /// revision).
+    ///
+    /// In 2026-07-28 the arguments of `tools/call` go into headers too, if the tool's
+    /// schema in a `tools/list` said so (transports/streamable-http: custom headers from
+    /// tool parameters). Whoever passes messages on can see them.
     ///
     /// # Errors
     /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for
@@ -107,6 +120,10 @@ impl Connection {
 
     /// Sends a notification as soon as there is a session. It ends with
     /// [`Event::Accepted`](crate::Event::Accepted) or an [`Event::Fail`](crate::Event::Fail).
+    ///
+    /// 2026-07-28 has none of its own over HTTP; those of extensions are sent, and
+    /// `notifications/roots/list_changed` is [`Mistake::NotInRevision`] (changelog;
+    /// transports/streamable-http: sending messages).
     ///
     /// # Errors
     /// [`Mistake::Closed`], [`Mistake::Params`], [`Mistake::OwnedMethod`] for

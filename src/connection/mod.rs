@@ -24,6 +24,7 @@ mod outbox;
 mod outcome;
 mod parked;
 mod phase;
+mod pump;
 mod reading;
 mod requests;
 mod restoring;

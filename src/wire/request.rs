@@ -35,8 +35,9 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// # Errors
 /// If no header can say it.
 pub(crate) fn describe(request: &mut Request<Bytes>, method: &str) -> Result<(), Mistake> {
-    let value =
-        HeaderValue::from_str(method).map_err(|_| Mistake::Method(excerpt(method.as_bytes())))?;
+    let is_visible = method.bytes().all(|byte| byte.is_ascii_graphic());
+    let value = HeaderValue::from_str(method).ok().filter(|_| is_visible);
+    let value = value.ok_or_else(|| Mistake::Method(excerpt(method.as_bytes())))?;
     request.headers_mut().insert(METHOD, value);
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::world::{ENDPOINT, Sent, World, config, limits, log, refused_connectio
 
 /// What an error says of itself.
 #[track_caller]
-fn says(error: &Error, delivery: Delivery, remedy: Remedy, sentence: &str) {
+pub(crate) fn says(error: &Error, delivery: Delivery, remedy: Remedy, sentence: &str) {
     assert_eq!(error.delivery(), delivery);
     assert_eq!(error.remedy(), remedy);
     assert_eq!(error.to_string(), sentence);
@@ -50,7 +50,7 @@ fn handshake_failed(server: impl FnOnce(&mut World, &Sent)) -> Error {
 }
 
 #[track_caller]
-fn mistake(error: &Error) -> (&'static str, Option<Phase>, Mistake) {
+pub(crate) fn mistake(error: &Error) -> (&'static str, Option<Phase>, Mistake) {
     assert_eq!(
         (error.delivery(), error.remedy()),
         (Delivery::NotSent, Remedy::Correct)
@@ -61,7 +61,7 @@ fn mistake(error: &Error) -> (&'static str, Option<Phase>, Mistake) {
     (misuse.call(), misuse.phase(), misuse.mistake().clone())
 }
 
-const VERIFY: &str =
+pub(crate) const VERIFY: &str =
     "the server may have executed it; find out whether it took effect before calling again";
 
 #[test]

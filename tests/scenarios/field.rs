@@ -902,3 +902,23 @@ fn retries_a_401_is_not_hidden_by_its_json_rpc_body() {
     assert_eq!(*error.reason(), Refused::Unauthorized.into());
     assert_eq!(error.rpc_error().unwrap().code, -32001);
 }
+
+#[test]
+fn streams_without_sessions_are_never_resumed_whatever_ids_they_have() {
+    let mut w = World::stateless();
+    let (call, sent) = w.stream("tools/call");
+    w.event_with_id(&sent, "1", &log("a"));
+    w.fail(&sent, reset());
+    assert_eq!(w.error(call).delivery(), Delivery::Unknown);
+    w.advance(secs(3600));
+    assert_eq!(w.count("GET"), 0);
+}
+
+#[test]
+fn headers_a_name_that_is_not_ascii_is_encoded() {
+    let mut w = World::stateless();
+    let params = json!({ "name": "wetter-in-k\u{f6}ln" });
+    let (_, sent) = w.begin_with("tools/call", &params);
+    let encoded = "=?base64?d2V0dGVyLWluLWvDtmxu?=";
+    assert_eq!(sent.header("mcp-name"), Some(encoded));
+}

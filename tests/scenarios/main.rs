@@ -22,6 +22,7 @@ mod between;
 mod breaks;
 mod cursor;
 mod errors;
+mod errors_stateless;
 mod field;
 mod handshake;
 mod heard;

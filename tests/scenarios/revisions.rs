@@ -123,3 +123,56 @@ fn a_session_is_doubted_lost_and_restored() {
         }
     }
 }
+
+#[test]
+fn all_that_stands_on_its_own() {
+    let mut w = World::stateless();
+    let calls = [
+        ("tools/call", echo()),
+        ("prompts/get", echo()),
+        ("resources/read", json!({ "uri": "echo:" })),
+    ];
+    for (method, params) in &calls {
+        let (call, sent) = w.begin_with(method, params);
+        let ask = json!({ "method": "roots/list" });
+        w.answer(&sent, 200).result(json!({
+            "resultType": "input_required",
+            "inputRequests": { "r": ask },
+            "requestState": "s",
+        }));
+        let ticket = w.ask().ticket;
+        w.connection
+            .answer(ticket, Ok(&json!({ "roots": [] })), w.now)
+            .unwrap();
+        w.drive();
+        let again = w.take(method);
+        let again_params = again.json()["params"].clone();
+        assert_eq!(again_params["inputResponses"]["r"], json!({ "roots": [] }));
+        w.answer(&again, 200).result(json!({}));
+        w.reply(call);
+    }
+    let level = json!({ "level": "debug" });
+    let set = w
+        .connection
+        .call("logging/setLevel", &level, CallOptions::new(), w.now);
+    w.drive();
+    w.reply(set.unwrap());
+    let call = w.call_with("tools/call", CallOptions::new().progress());
+    let sent = w.take("tools/call");
+    let mismatch = json!({ "code": -32020, "message": "headers and body differ" });
+    w.answer(&sent, 400)
+        .json(&json!({ "jsonrpc": "2.0", "id": sent.rpc_id(), "error": mismatch }));
+    let list = w.take("tools/list");
+    w.answer(&list, 200)
+        .result(json!({ "resultType": "complete", "tools": [] }));
+    let again = w.take("tools/call");
+    w.answer(&again, 200).result(json!({}));
+    w.reply(call);
+    let filter = mcp_http::SubscriptionFilter::new()
+        .tools_list_changed()
+        .prompts_list_changed()
+        .resources_list_changed()
+        .resource("echo:");
+    w.listen_to(filter);
+    w.take("subscriptions/listen");
+}

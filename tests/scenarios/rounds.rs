@@ -41,6 +41,15 @@ fn asked(asks: &[(&str, &str)], state: Option<&str>) -> (World, CallId, Sent, Ve
 const ELICIT: (&str, &str) = ("e", "elicitation/create");
 const ROOTS: (&str, &str) = ("r", "roots/list");
 
+/// An answer that can be told from others.
+fn person(n: u64) -> Value {
+    json!({ "action": "accept", "content": { "n": n } })
+}
+
+fn roots(n: u64) -> Value {
+    json!({ "roots": [{ "uri": format!("file:///{n}") }] })
+}
+
 fn answer(w: &mut World, ticket: Ticket, value: &Value) {
     w.connection.answer(ticket, Ok(value), w.now).unwrap();
     w.drive();
@@ -68,11 +77,7 @@ fn after_the_last_answer_the_request_goes_out_again_with_all_of_them_and_the_sta
     let (mut w, call, first, tickets) = asked(&[ELICIT, ROOTS], Some("st\u{e4}te\n"));
     answer(&mut w, tickets[1], &json!({ "roots": [] }));
     assert!(w.open.is_empty(), "one answer is missing");
-    answer(
-        &mut w,
-        tickets[0],
-        &json!({ "action": "accept", "content": { "n": 1.50 } }),
-    );
+    answer(&mut w, tickets[0], &person(7));
     let again = w.take("tools/call");
     assert_ne!(again.rpc_id(), first.rpc_id());
     let sent = params(&again);
@@ -82,7 +87,7 @@ fn after_the_last_answer_the_request_goes_out_again_with_all_of_them_and_the_sta
     assert_eq!(
         sent["inputResponses"],
         json!({
-            "e": { "action": "accept", "content": { "n": 1.5 } },
+            "e": person(7),
             "r": { "roots": [] },
         })
     );
@@ -148,17 +153,14 @@ fn state_alone_goes_back_after_a_pause() {
 #[test]
 fn only_the_answers_of_the_last_round_go_along() {
     let (mut w, call, _, tickets) = asked(&[ELICIT], Some("1"));
-    answer(&mut w, tickets[0], &json!({ "round": 1 }));
+    answer(&mut w, tickets[0], &person(1));
     let second = w.take("tools/call");
     w.answer(&second, 200)
         .result(required(&[("f", "roots/list")], None));
     let ask = w.ask();
-    answer(&mut w, ask.ticket, &json!({ "round": 2 }));
+    answer(&mut w, ask.ticket, &roots(2));
     let third = w.take("tools/call");
-    assert_eq!(
-        params(&third)["inputResponses"],
-        json!({ "f": { "round": 2 } })
-    );
+    assert_eq!(params(&third)["inputResponses"], json!({ "f": roots(2) }));
     assert_eq!(params(&third).get("requestState"), None);
     w.answer(&third, 200).result(required(&[], Some("3")));
     let fourth = w.wait_for("tools/call");
@@ -279,9 +281,9 @@ fn the_time_in_which_a_person_is_asked_does_not_count() {
         .result(required(&[ELICIT, ROOTS], None));
     let (first, second) = (w.ask().ticket, w.ask().ticket);
     w.advance(secs(3600));
-    answer(&mut w, first, &json!({}));
+    answer(&mut w, first, &person(1));
     w.advance(secs(3600));
-    answer(&mut w, second, &json!({}));
+    answer(&mut w, second, &roots(1));
     let again = w.take("tools/call");
     w.advance(secs(3));
     assert!(!w.ended(call));
@@ -293,7 +295,7 @@ fn the_time_in_which_a_person_is_asked_does_not_count() {
 #[test]
 fn a_call_that_ends_takes_its_questions_along() {
     let (mut w, call, _, tickets) = asked(&[ELICIT, ROOTS], None);
-    answer(&mut w, tickets[0], &json!({}));
+    answer(&mut w, tickets[0], &person(1));
     w.cancel(call);
     let error = w.error(call);
     assert_eq!(
@@ -333,7 +335,7 @@ fn closing_ends_a_call_that_waits_for_answers() {
 #[test]
 fn a_round_that_cannot_be_sent_fails_the_call_as_begun() {
     let (mut w, call, _, tickets) = asked(&[ELICIT], None);
-    answer(&mut w, tickets[0], &json!({}));
+    answer(&mut w, tickets[0], &person(1));
     let sent = w.take("tools/call");
     w.fail(&sent, refused_connection());
     let error = w.error(call);
@@ -348,7 +350,7 @@ fn a_round_that_cannot_be_sent_fails_the_call_as_begun() {
 #[test]
 fn an_answer_is_accepted_at_once_so_that_nobody_waits_for_it_before_the_next() {
     let (mut w, _, _, tickets) = asked(&[ELICIT, ROOTS], None);
-    answer(&mut w, tickets[0], &json!({}));
+    answer(&mut w, tickets[0], &person(1));
     assert!(w.accepted(Subject::Answer(tickets[0])));
     assert!(w.open.is_empty());
 }
@@ -356,11 +358,11 @@ fn an_answer_is_accepted_at_once_so_that_nobody_waits_for_it_before_the_next() {
 #[test]
 fn a_refused_round_goes_out_again_with_the_same_answers() {
     let (mut w, call, _, tickets) = asked(&[ELICIT], Some("s"));
-    answer(&mut w, tickets[0], &json!({ "a": 1 }));
+    answer(&mut w, tickets[0], &person(1));
     let sent = w.take("tools/call");
     w.answer(&sent, 429).header("retry-after", "1").empty();
     let again = w.wait_for("tools/call");
-    assert_eq!(params(&again)["inputResponses"], json!({ "e": { "a": 1 } }));
+    assert_eq!(params(&again)["inputResponses"], json!({ "e": person(1) }));
     assert_eq!(params(&again)["requestState"], "s");
     w.answer(&again, 200).result(json!({}));
     w.reply(call);
@@ -379,11 +381,11 @@ fn rounds_of_calls_beside_each_other_do_not_mix() {
         calls.push((n, call, w.ask().ticket));
     }
     for (n, call, ticket) in calls.into_iter().rev() {
-        answer(&mut w, ticket, &json!({ "of": n }));
+        answer(&mut w, ticket, &roots(n));
         let sent = w.take("tools/call");
         assert_eq!(params(&sent)["name"], n.to_string());
         assert_eq!(params(&sent)["requestState"], format!("state {n}"));
-        assert_eq!(params(&sent)["inputResponses"], json!({ "k": { "of": n } }));
+        assert_eq!(params(&sent)["inputResponses"], json!({ "k": roots(n) }));
         w.answer(&sent, 200).result(json!({ "n": n }));
         assert_eq!(w.result(call)["n"], n);
     }

@@ -343,3 +343,51 @@ fn what_is_restored_or_is_not() {
     );
     all_clean(&w);
 }
+
+#[test]
+fn rounds_subscriptions_and_tools_without_sessions() {
+    let mut w = World::stateless_with(|config| config.bearer(TOKEN).unwrap());
+    let params = json!({ "name": "MARKED", "arguments": { "a": "MARKED-argument" } });
+    let (call, sent) = w.begin_with("tools/call", &params);
+    w.answer(&sent, 200).result(json!({
+        "resultType": "input_required",
+        "inputRequests": { "MARKED-key": {
+            "method": "elicitation/create", "params": { "message": "MARKED-question" },
+        } },
+        "requestState": "MARKED-state",
+    }));
+    all_clean(&w);
+    let ticket = w.ask().ticket;
+    let answer = json!({ "action": "accept", "content": { "name": "MARKED-answer" } });
+    w.connection.answer(ticket, Ok(&answer), w.now).unwrap();
+    all_clean(&w);
+    w.drive();
+    let again = w.take("tools/call");
+    assert!(again.json().to_string().contains("MARKED-answer"));
+    clean("headers", &format!("{:?}", again.request.headers()));
+    w.fail(&again, reset());
+    let error = w.error(call);
+    clean("Error", &format!("{error} {error:?}"));
+
+    let filter = mcp_http::SubscriptionFilter::new().resource("file:///MARKED");
+    clean("SubscriptionFilter", &format!("{filter:?} {filter:#?}"));
+    w.listen_to(filter);
+    let listen = w.take("subscriptions/listen");
+    w.answer(&listen, 200).stream(&[notification(
+        "notifications/subscriptions/acknowledged",
+        json!({ "notifications": { "resourceSubscriptions": ["file:///MARKED"] } }),
+    )]);
+    all_clean(&w);
+
+    let (_, list) = w.begin_with("tools/list", &json!({}));
+    let schema = json!({ "type": "object", "properties": {
+        "a": { "type": "string", "x-mcp-header": "" } } });
+    let tools = json!([{ "name": "MARKED-tool", "inputSchema": schema }]);
+    w.answer(&list, 200).result(json!({ "tools": tools }));
+    all_clean(&w);
+    assert!(
+        w.events
+            .iter()
+            .any(|event| matches!(event, Event::ToolRejected(_)))
+    );
+}

@@ -390,7 +390,11 @@ impl World {
 
     pub(crate) fn call_with(&mut self, method: &str, options: CallOptions) -> CallId {
         let params = match method {
-            "resources/subscribe" => json!({ "uri": "echo:" }),
+            "completion/complete" => json!({
+                "ref": { "type": "ref/prompt", "name": "echo" },
+                "argument": { "name": "a", "value": "" },
+            }),
+            "resources/read" | "resources/subscribe" => json!({ "uri": "echo:" }),
             _ => echo(),
         };
         let call = self

@@ -1,12 +1,13 @@
 //! The official example messages of 2026-07-28, read and built. `MCP_HTTP_SCHEMA` names the
 //! folder that has them in `examples-2026-07-28/<definition>/`; without it this fails.
 //!
-//! They pass through a session here: what is of the stateless binding alone is in [`LATER`].
+//! What both eras have passes through a session and through a server without.
 
 #![cfg(test)]
 
 #[path = "../support/record.rs"]
 mod record;
+mod stateless;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "made for all scenarios")]
 mod world;
@@ -23,6 +24,8 @@ use world::{ENDPOINT, World, initialized, notification, request};
 /// What is done with the examples of a definition.
 #[derive(Clone, Copy, Debug)]
 enum Role {
+    /// Says what the server will tell.
+    Acknowledged,
     /// Params of a call.
     Call(&'static str),
     /// A whole call.
@@ -31,6 +34,10 @@ enum Role {
     ClientCapabilities,
     /// What a server says that it can.
     ServerCapabilities,
+    /// Asks what the server can.
+    Discover,
+    /// Says what the server can.
+    Discovered,
     /// A question's answer.
     Answer(&'static str),
     /// A question's params.
@@ -39,6 +46,15 @@ enum Role {
     AskMessage,
     /// An error, or the response that carries one.
     Error,
+    /// The questions of a round.
+    InputRequests,
+    InputRequired,
+    /// The answers of a round.
+    InputResponses,
+    /// Says what the client wants to hear about.
+    Listen,
+    /// Ends that in good order.
+    ListenEnded,
     /// A notification's params.
     Notification(&'static str),
     NotificationMessage,
@@ -74,6 +90,9 @@ const ROLES: &[(&str, Role)] = &[
     ("CreateMessageRequest", Role::AskMessage),
     ("CreateMessageRequestParams", Role::Ask(SAMPLE)),
     ("CreateMessageResult", Role::Answer(SAMPLE)),
+    ("DiscoverRequest", Role::Discover),
+    ("DiscoverResult", Role::Discovered),
+    ("DiscoverResultResponse", Role::Discovered),
     ("ElicitRequest", Role::AskMessage),
     ("ElicitRequestFormParams", Role::Ask(ELICIT)),
     ("ElicitRequestURLParams", Role::Ask(ELICIT)),
@@ -86,6 +105,9 @@ const ROLES: &[(&str, Role)] = &[
     // Repaired, or typed, by the stateless binding.
     ("HeaderMismatchError", Role::Error),
     ("ImageContent", Role::Part),
+    ("InputRequests", Role::InputRequests),
+    ("InputRequiredResult", Role::InputRequired),
+    ("InputResponses", Role::InputResponses),
     ("InternalError", Role::Error),
     ("InvalidParamsError", Role::Error),
     ("ListPromptsRequest", Role::CallMessage),
@@ -144,6 +166,10 @@ const ROLES: &[(&str, Role)] = &[
     ("SamplingMessage", Role::Part),
     ("ServerCapabilities", Role::ServerCapabilities),
     ("StringSchema", Role::Part),
+    ("SubscriptionsAcknowledgedNotification", Role::Acknowledged),
+    ("SubscriptionsListenRequest", Role::Listen),
+    ("SubscriptionsListenResult", Role::ListenEnded),
+    ("SubscriptionsListenResultResponse", Role::ListenEnded),
     ("TextContent", Role::Part),
     ("TextResourceContents", Role::Part),
     ("TitledMultiSelectEnumSchema", Role::Part),
@@ -156,20 +182,6 @@ const ROLES: &[(&str, Role)] = &[
     ("UnsupportedProtocolVersionError", Role::Error),
     ("UntitledMultiSelectEnumSchema", Role::Part),
     ("UntitledSingleSelectEnumSchema", Role::Part),
-];
-
-/// What only the stateless binding can read or build.
-const LATER: &[&str] = &[
-    "DiscoverRequest",
-    "DiscoverResult",
-    "DiscoverResultResponse",
-    "InputRequests",
-    "InputRequiredResult",
-    "InputResponses",
-    "SubscriptionsAcknowledgedNotification",
-    "SubscriptionsListenRequest",
-    "SubscriptionsListenResult",
-    "SubscriptionsListenResultResponse",
 ];
 
 /// What a client of 2026-07-28 puts into `_meta` itself.
@@ -200,7 +212,7 @@ fn every_definition_has_a_role() {
     let name = |folder: std::fs::DirEntry| folder.file_name().into_string().unwrap();
     let found: BTreeSet<String> = folders.map(|folder| name(folder.unwrap())).collect();
     let roles = ROLES.iter().map(|(definition, _)| *definition);
-    let known: Vec<&str> = roles.chain(LATER.iter().copied()).collect();
+    let known: Vec<&str> = roles.collect();
     let once: BTreeSet<String> = known.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found, once);
     assert_eq!(once.len(), known.len(), "a definition twice");
@@ -220,13 +232,38 @@ fn play(role: Role, text: &str) {
     let example: Value = serde_json::from_str(text).unwrap();
     let method = || example["method"].as_str().unwrap();
     match role {
-        Role::Answer(method) => answered(method, &example),
+        Role::Acknowledged => stateless::acknowledged(&example),
+        Role::Answer(method) => {
+            answered(method, &example);
+            let asked = round(&[("q", json!({ "method": method }))]);
+            stateless::input_required(&asked, &json!({ "q": example }));
+        }
         Role::Ask(method) => asked(method, &example),
         Role::AskMessage => asked(method(), &example["params"]),
         Role::Call(method) => called(method, &example),
         Role::CallMessage => called(method(), &example["params"]),
         Role::ClientCapabilities => client_capabilities(&example),
-        Role::Error => error(example.get("error").unwrap_or(&example)),
+        Role::Discover => stateless::discover(&example),
+        Role::Discovered => stateless::discovered(example.get("result").unwrap_or(&example)),
+        Role::Error => {
+            let example = example.get("error").unwrap_or(&example);
+            error(example);
+            stateless::error(example);
+        }
+        Role::InputRequests => {
+            let asked = json!({ "resultType": "input_required", "inputRequests": example });
+            stateless::input_required(&asked, &empty_answers(&example));
+        }
+        Role::InputRequired => {
+            stateless::input_required(&example, &empty_answers(&example["inputRequests"]));
+        }
+        Role::InputResponses => {
+            let methods = [("github_login", ELICIT), ("capital_of_france", SAMPLE)];
+            let asked = round(&methods.map(|(key, method)| (key, json!({ "method": method }))));
+            stateless::input_required(&asked, &example);
+        }
+        Role::Listen => stateless::listen(&example),
+        Role::ListenEnded => stateless::listen_ended(example.get("result").unwrap_or(&example)),
         Role::Notification(method) => notified(&notification(method, example)),
         Role::NotificationMessage => notified(&example),
         Role::Part => read("tools/call", &format!("{{\"part\":{text}}}")),
@@ -241,8 +278,26 @@ fn play(role: Role, text: &str) {
             }
         }
         Role::ServerCapabilities => server_capabilities(&example),
-        Role::Withdrawal => withdrawn(example.get("params").unwrap_or(&example)),
+        Role::Withdrawal => {
+            let params = example.get("params").unwrap_or(&example);
+            withdrawn(params);
+            stateless::withdrawn(params);
+        }
     }
+}
+
+/// A result that requires this input.
+fn round(requests: &[(&str, Value)]) -> Value {
+    let requests = requests.iter().cloned();
+    let requests: Map<String, Value> = requests
+        .map(|(key, request)| (key.to_owned(), request))
+        .collect();
+    json!({ "resultType": "input_required", "inputRequests": requests })
+}
+
+fn empty_answers(requests: &Value) -> Value {
+    let keys = requests.as_object().into_iter().flat_map(Map::keys);
+    keys.map(|key| (key.clone(), json!({}))).collect()
 }
 
 /// # Read
@@ -260,6 +315,7 @@ fn read(method: &str, result: &str) {
     w.answer(&sent, 200)
         .stream(&[world::result(sent.rpc_id(), line.clone())]);
     assert_eq!(w.result(call), line);
+    stateless::read(method, result);
 }
 
 fn begun(method: &str) -> (World, (mcp_http::CallId, world::Sent)) {
@@ -301,6 +357,7 @@ fn notified(example: &Value) {
         example["params"]
     );
     assert_eq!(message.call, Some(call));
+    stateless::notified(example);
 }
 
 /// In a session a question is a request.
@@ -311,6 +368,8 @@ fn asked(method: &str, params: &Value) {
     assert_eq!(ask.method, method);
     let told = ask.params.map(|params| params.deserialize().unwrap());
     assert_eq!(told.unwrap_or(Value::Null), *params);
+    let asked = round(&[("q", json!({ "method": method, "params": params }))]);
+    stateless::input_required(&asked, &json!({ "q": {} }));
 }
 
 fn withdrawn(params: &Value) {
@@ -360,8 +419,7 @@ fn answered(method: &str, result: &Value) {
 }
 
 /// The application gives the params but for what the client adds itself, which in a session is
-/// nothing. In the stateless era, the client being ExampleClient 1.0.0 without capabilities, the
-/// body is the whole example.
+/// nothing. Without sessions the body is the whole example.
 fn called(method: &str, example: &Value) {
     let mut params = example.clone();
     if let Some(meta) = params.get_mut("_meta").and_then(Value::as_object_mut) {
@@ -376,6 +434,7 @@ fn called(method: &str, example: &Value) {
         .unwrap();
     w.drive();
     let sent = w.take(method);
-    let expected = request(sent.rpc_id(), method, params);
+    let expected = request(sent.rpc_id(), method, params.clone());
     assert_eq!(sent.json(), expected);
+    stateless::called(method, &request(1, method, example.clone()), &params);
 }

@@ -67,7 +67,8 @@ def check_stateless(message, headers):
     if "mcp-session-id" in headers:
         raise Wrong("a session in an era without")
     method, params = message["method"], message.get("params", {})
-    equal(headers, "mcp-protocol-version", params["_meta"][f"{META}protocolVersion"])
+    if "id" in message:
+        equal(headers, "mcp-protocol-version", params["_meta"][f"{META}protocolVersion"])
     equal(headers, "mcp-method", method)
     source = "taskId" if method.startswith("tasks/") else NAMES.get(method)
     name = one(headers, "mcp-name")

@@ -1,5 +1,6 @@
 //! Section 9: what is refused for its credential waits for another one, asked for once.
 
+mod alone;
 mod kinds;
 mod laws;
 mod meanwhile;
