@@ -116,6 +116,14 @@ pub(super) fn naive_from(
     (found, retry)
 }
 
+/// Whether one of the lines that have ended is a comment.
+pub(super) fn has_comment(stream: &[u8]) -> bool {
+    let rest = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
+    let mut lines: Vec<_> = rest.split(|byte| b"\r\n".contains(byte)).collect();
+    lines.pop();
+    lines.iter().any(|line| line.first() == Some(&b':'))
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::setup::CallPlan;
 use super::exchange::{Carries, Exchange, Outcome, Reply, reply};
+use super::stream::FLOOR;
 use super::{Asked, Model, Seen, must};
 use crate::{Clock, Delivery, Error, Event, Lost, Phase, Reason, Refused, Subject, Ticket, Time};
 
@@ -102,9 +103,23 @@ impl Model {
 
     /// `paused` are the exchanges that the machine does not read on.
     pub(in super::super) fn network_changed(&mut self, paused: &[u64]) {
+        self.network_changed_after = self.exchanges.last_key_value().map_or(0, |(last, _)| *last);
+        self.network_unheeded = !self.is_closed();
+        self.heed_network(paused);
+    }
+
+    /// One that follows another at once is heeded after the floor.
+    pub(super) fn heed_network(&mut self, paused: &[u64]) {
+        let last = self.network_changes.last().map(|(_, at)| *at);
+        let early = last.is_some_and(|at| self.now < at + FLOOR);
+        if !self.network_unheeded || self.is_closed() || early {
+            return;
+        }
+        self.network_unheeded = false;
         self.network_changes.push((self.turn, self.now));
+        let newest = self.network_changed_after;
         let current = self.sessions.current.as_ref().map(|it| it.generation);
-        for exchange in self.exchanges.values_mut() {
+        for exchange in self.exchanges.range_mut(..=newest).map(|it| it.1) {
             let listens = exchange.carries == Carries::Listen && exchange.over.is_none();
             let pending = exchange.outcome == Outcome::Pending;
             if listens && pending && Some(exchange.generation) == current {
@@ -112,7 +127,7 @@ impl Model {
                 exchange.counts.get_or_insert(exchange.body.len());
             }
         }
-        self.check_calls(paused);
+        self.check_calls(paused, newest);
     }
 
     /// In which turn the network changed last.
@@ -145,8 +160,9 @@ impl Model {
             let after = self.now.since(last.concluded.1);
             let waited = |told: Option<Duration>| {
                 let least = told.unwrap_or_default().max(Duration::from_millis(100));
-                // A change of the network forgives what the server did not ask for.
-                let forgiven = told.is_none() && self.last_change() >= Some(last.concluded.0);
+                // A change of the network forgives that the server could not be reached.
+                let unreached = last.outcome == Outcome::NotSent;
+                let forgiven = unreached && self.last_change() >= Some(last.concluded.0);
                 (after >= least || forgiven) && least <= Duration::from_secs(300)
             };
             let (right, in_time) = match &last.outcome {
@@ -467,7 +483,7 @@ impl Model {
             }
             Reason::Lost(Lost::Session) => {
                 let cut = last.is_some_and(|last| {
-                    let ended = !matches!(last.outcome, Outcome::Pending);
+                    let ended = last.silent.is_some() || last.outcome != Outcome::Pending;
                     ended && (last.is_get() || last.is_stream())
                 });
                 must(call.plan.never || cut, || {

@@ -125,6 +125,10 @@ pub(in super::super) struct Exchange {
     pub(super) strained: bool,
     /// When something came last.
     pub(super) heard: Time,
+    /// When its clock of silence was started anew although nothing came.
+    pub(super) watched: Time,
+    /// Whether something came while a ping was to find out about it.
+    pub(super) heard_since: bool,
     /// When it was last found that nothing had come for long.
     pub(super) hushed: Option<Time>,
     /// Whether it is unknown since when nothing comes.
@@ -133,7 +137,8 @@ pub(in super::super) struct Exchange {
     pub(super) quiet: Quiet,
     /// In which turn it was sent.
     pub(super) turn: u64,
-    /// Whether the network changed under it, and another one takes its place.
+    /// Whether the network changed under it, and another one takes its place: of the
+    /// listening stream, or of a ping.
     pub(super) deserted: bool,
     /// How much of its body counts: what comes later is dropped.
     pub(super) counts: Option<usize>,
@@ -147,6 +152,12 @@ impl Exchange {
     /// Whether nothing more comes of it, and nothing is waited for.
     pub(in super::super) fn is_over(&self) -> bool {
         !matches!(self.over, None | Some(Over::Silent | Over::TimedOut))
+    }
+
+    /// Something has come: more than a ping that fails can say.
+    fn hears(&mut self, now: Time) {
+        self.heard = now;
+        self.heard_since |= std::mem::replace(&mut self.quiet, Quiet::No) > Quiet::No;
     }
 
     pub(super) fn is_request(&self) -> bool {
@@ -198,7 +209,7 @@ impl Exchange {
 
     /// When its clock runs out (section 8, head; and the bodies of refusals).
     pub(super) fn clock_ends(&self, clocks: &Clocks) -> Option<Time> {
-        if self.over.is_some() || self.outcome != Outcome::Pending {
+        if self.over.is_some() || self.outcome != Outcome::Pending || self.deserted {
             return None;
         }
         let head = clocks.head.unwrap_or(Duration::MAX);
@@ -441,7 +452,7 @@ impl Model {
             return;
         };
         exchange.head = Some((status, headers.clone(), now));
-        exchange.heard = now;
+        exchange.hears(now);
         self.session_given(number);
         self.listening_opened(number);
         self.conclude(number, None);
@@ -463,7 +474,7 @@ impl Model {
         if strains && exchange.carries == Carries::Listen {
             self.listener.may_have_failed();
         }
-        exchange.heard = self.now;
+        exchange.hears(self.now);
         let limits = self.setup.limits;
         let before = exchange.marks(&limits).len();
         exchange.body.extend_from_slice(chunk);

@@ -55,11 +55,11 @@ impl Model {
 
     fn listening_pace(&self) -> Pace {
         let mut pace = Pace::default();
-        let mut changes = self.network_changes.iter().map(|it| it.0).peekable();
+        let mut changes = self.network_changes.iter().peekable();
         for number in &self.listener.exchanges {
             let exchange = &self.exchanges[number];
             while changes
-                .next_if(|turn| *turn <= exchange.concluded.0)
+                .next_if(|(turn, _)| *turn <= exchange.concluded.0)
                 .is_some()
             {
                 pace.forgive();
@@ -69,8 +69,8 @@ impl Model {
                 pace.ended_one(exchange, &self.setup.limits, loose);
             }
         }
-        if changes.next().is_some() {
-            pace.hurry();
+        if let Some((_, at)) = changes.next() {
+            pace.hurry(*at);
         }
         pace
     }
@@ -110,18 +110,17 @@ impl Model {
                 last.over.is_some() || last.outcome != Outcome::Pending,
                 || "two listening streams".to_owned(),
             )?;
-            let at_once = self.last_change() >= Some(last.turn);
             let pace = self.listening_pace();
             let earliest = match pace.gives_up().0 {
                 _ if pace.follows() => pace.due().0,
                 // What it said of the time may not have been read.
                 _ if exchanges.iter().any(|it| self.exchanges[it].strained) => {
-                    pace.ended().0 + FLOOR
+                    pace.due().0.min(pace.ended().0 + FLOOR)
                 }
                 true => pace.ended().0 + ALONE,
                 false => pace.due().0,
             };
-            must(at_once || earliest <= self.now, || {
+            must(last.deserted || earliest <= self.now, || {
                 format!("law 10: a GET for the listening stream too soon: {pace:?}")
             })?;
             let trace = self.trace(&exchanges[self.listener.from..], None);
@@ -153,11 +152,7 @@ impl Model {
                 "law 6: the cursor of another session".to_owned()
             })?;
         }
-        let recently = self
-            .network_changes
-            .iter()
-            .filter(|(_, at)| self.now.since(*at) < Duration::from_secs(3));
-        self.paced(&exchanges, recently.count())?;
+        self.paced(&exchanges)?;
         self.listener.exchanges.push(number);
         Ok(known)
     }

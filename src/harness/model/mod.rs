@@ -35,10 +35,13 @@ pub(super) struct Model {
     turn: u64,
     /// When `handle_timeout` was called last.
     timed: Option<Time>,
-    /// In which turn the application closed, and when it told of changes of the
-    /// network.
+    /// In which turn the application closed.
     closed: Option<(u64, Time)>,
+    /// In which turns changes of the network were heeded; whether one is still to be, and
+    /// after which exchange it came.
     network_changes: Vec<(u64, Time)>,
+    network_unheeded: bool,
+    network_changed_after: u64,
     calls: BTreeMap<u64, Call>,
     notes: BTreeMap<u64, Note>,
     /// The asks that were seen, and what became of them.
@@ -90,6 +93,8 @@ impl Model {
             timed: None,
             closed: None,
             network_changes: Vec::new(),
+            network_unheeded: false,
+            network_changed_after: 0,
             calls: BTreeMap::new(),
             notes: BTreeMap::new(),
             tickets: BTreeMap::new(),
@@ -273,6 +278,7 @@ impl Model {
     /// `paused` are the exchanges that the machine does not read on.
     pub(super) fn timed_out(&mut self, paused: &[u64]) {
         self.timed = Some(self.now);
+        self.heed_network(paused);
         self.silence(paused);
         let clocks = self.setup.clocks;
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {

@@ -24,12 +24,12 @@ impl Call {
 impl Model {
     pub(super) fn pace_of_call(&self, call: &Call) -> Pace {
         let mut pace = Pace::default();
-        let mut changes = self.network_changes.iter().map(|it| it.0).peekable();
+        let mut changes = self.network_changes.iter().peekable();
         for number in call.stream() {
             let exchange = &self.exchanges[&number];
             // What was under way then had not failed yet.
             while changes
-                .next_if(|turn| *turn <= exchange.concluded.0)
+                .next_if(|(turn, _)| *turn <= exchange.concluded.0)
                 .is_some()
             {
                 pace.forgive();
@@ -39,8 +39,8 @@ impl Model {
                 pace.ended_one(exchange, &self.setup.limits, self.is_tight());
             }
         }
-        if changes.next().is_some() {
-            pace.hurry();
+        if let Some((_, at)) = changes.next() {
+            pace.hurry(*at);
         }
         pace
     }
@@ -98,7 +98,7 @@ impl Model {
         must(pace.due().0 <= self.now, || {
             format!("law 10: a GET for call {number} too soon: {pace:?}")
         })?;
-        self.paced(&call.stream(), 0)?;
+        self.paced(&call.stream())?;
         Ok(Self::known(&trace, from))
     }
 
@@ -220,8 +220,7 @@ impl Model {
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
         let ends = |it: &Exchange| it.clock_ends(&clocks).is_some_and(|end| end <= now);
-        let mut pings = self.exchanges.values();
-        let leaps = pings.any(|it| it.carries == Carries::Ping && ends(it));
+        let leaps = self.exchanges.values().any(ends);
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
@@ -231,36 +230,36 @@ impl Model {
                 _ => continue,
             };
             let resumes = matches!(exchange.carries, Carries::Resume(_));
-            let heard = exchange.heard.max(exchange.sent);
+            let heard = exchange.heard.max(exchange.sent).max(exchange.watched);
             let long = exchange.vague || heard + silence <= now;
             let quiet = (exchange.opened().is_some() || resumes) && long;
             if !waits || !quiet || paused.contains(&number) {
                 continue;
             }
             let asks = call.is_some_and(|call| self.asks(&self.calls[&call]));
-            let (certain, maybe) = exchange.is_lively(&limits);
+            let lively = exchange.is_lively(&limits);
             let lives = Some(exchange.generation) == current;
             let listens = call.is_none();
             let given_up = self.is_given_up(exchange) || exchange.deserted || self.is_closed();
-            // What a ping that ends in the same leap of the clock was asked about is open.
+            // What else ends in the same leap of the clock may come first: pings, the session.
             let sure = !leaps && !asks && !given_up && !exchange.strained && !exchange.vague;
             let asked = exchange.quiet > Quiet::No;
             // One that stood still for a while is silent from later on.
             let stands = self.is_tight() && !listens;
-            if certain && lives && sure && !asked && !stands {
+            if lively && lives && sure && !asked && !stands {
                 self.conclude(number, Some(Over::Silent));
                 continue;
             }
             let exchange = self.exchanges.get_mut(&number).unwrap();
             exchange.hushed = Some(now);
-            if maybe || !lives {
+            if lively || !lives || leaps {
                 exchange.silent.get_or_insert(now);
                 if listens {
                     self.listener.may_have_failed();
                 }
             }
             if !listens && lives {
-                let quiet = if sure && !maybe && open {
+                let quiet = if sure && !lively && open {
                     Quiet::Yes
                 } else {
                     Quiet::Maybe
@@ -271,19 +270,32 @@ impl Model {
         }
     }
 
-    /// The network changed: whether the server of open calls is there is asked.
-    pub(super) fn check_calls(&mut self, paused: &[u64]) {
+    /// The network changed: whether the server of open calls is there is asked, anew if
+    /// it was asked before.
+    pub(super) fn check_calls(&mut self, paused: &[u64], newest: u64) {
         let current = self.sessions.current.as_ref().map(|it| it.generation);
+        let open = self.is_open();
+        let mut any = false;
+        for exchange in self.exchanges.range_mut(..=newest).map(|it| it.1) {
+            let asks = exchange.carries == Carries::Ping && exchange.over.is_none();
+            if open && asks && exchange.outcome == Outcome::Pending {
+                exchange.deserted = true;
+                any = true;
+            }
+        }
+        self.sessions.owes_ping |= any;
         if self.setup.clocks.silence.is_none() {
+            if any {
+                self.doubt();
+            }
             return;
         }
-        let mut any = false;
         let quiet = if self.is_open() {
             Quiet::Yes
         } else {
             Quiet::Maybe
         };
-        for (number, exchange) in &mut self.exchanges {
+        for (number, exchange) in self.exchanges.range_mut(..=newest) {
             let of_call = matches!(exchange.carries, Carries::Call(_) | Carries::Resume(_));
             let under_way = exchange.over.is_none();
             if of_call && Some(exchange.generation) == current && under_way {
@@ -320,13 +332,24 @@ impl Model {
         let reached = answered || matches!(ping.outcome, Outcome::Replied(_));
         // By a reply on another stream it is, unless that came before it was asked.
         let unclear = !reached && self.is_answered(ping);
-        if ping.outcome == Outcome::Redirected {
+        // One from before a change of the network decides nothing.
+        if ping.outcome == Outcome::Redirected || ping.deserted {
             return;
         }
+        let generation = ping.generation;
         let (now, closed, tight) = (self.now, self.is_closed(), self.is_tight());
+        let limits = self.setup.limits;
         let mut gone = Vec::new();
         for (number, exchange) in &mut self.exchanges {
             let quiet = std::mem::replace(&mut exchange.quiet, Quiet::No);
+            if std::mem::take(&mut exchange.heard_since) {
+                exchange.watched = now;
+            }
+            // That the server is there is known of all whose silence says nothing else.
+            let same = exchange.generation == generation && exchange.over.is_none();
+            if reached && same && !exchange.is_lively(&limits) {
+                exchange.heard = now;
+            }
             if quiet == Quiet::No {
                 continue;
             }

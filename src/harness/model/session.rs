@@ -33,7 +33,7 @@ pub(super) struct Sessions {
     /// whether one has to.
     doubted: Option<u64>,
     pinged: Option<u64>,
-    owes_ping: bool,
+    pub(super) owes_ping: bool,
     pub(super) failed_handshakes: u64,
 }
 
@@ -342,8 +342,9 @@ impl Model {
         sessions.owes_ping = false;
         // With the session the doubt is over.
         for exchange in self.exchanges.values_mut() {
-            if std::mem::replace(&mut exchange.quiet, Quiet::No) > Quiet::No {
-                exchange.heard = self.now;
+            let heard_since = std::mem::take(&mut exchange.heard_since);
+            if std::mem::replace(&mut exchange.quiet, Quiet::No) > Quiet::No || heard_since {
+                exchange.watched = self.now;
             }
         }
         match sessions.excuse {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::sse::{Found, naive_from};
+use super::super::sse::{Found, has_comment, naive_from};
 use super::exchange::{Carries, Exchange, Outcome, Over};
 use super::{Model, Seen, must};
 use crate::{Limits, Time, sse};
@@ -16,6 +16,7 @@ pub(super) const CEILING: Duration = Duration::from_secs(300);
 const FAILURES: u32 = 5;
 const LIVED: Duration = Duration::from_secs(5);
 const BARREN: u32 = 3;
+const SLOW: Duration = Duration::from_secs(1);
 
 /// An event of a stream, and whether what it says was read.
 #[derive(Clone, Debug)]
@@ -52,8 +53,12 @@ pub(super) struct Pace {
     /// At least and at most so many in a row.
     failures: (u32, u32),
     barren: u32,
+    /// When exchanges ended that brought nothing, and whether that is known for sure.
+    idle: Vec<(Time, bool)>,
     /// For how many exchanges it is not known for sure which messages are new.
     unsure: u32,
+    /// Whether it has slowed down: certainly, perhaps.
+    slow: (bool, bool),
     told: Option<Duration>,
     /// What the server said about the time when it refused the last exchange.
     after: Option<Duration>,
@@ -61,10 +66,12 @@ pub(super) struct Pace {
     redirects: u32,
     /// The last answer was a redirect that is to be followed.
     follows: bool,
+    /// When the last redirect is followed, at the earliest and at the latest.
+    redirected: Option<(Time, Time)>,
     /// One of them may have been taken for dead before it ended.
     loose: bool,
-    /// The delay is forgiven.
-    hurries: bool,
+    /// When the delay was forgiven, and whether it was for sure.
+    hurries: Option<(Time, bool)>,
     /// How long it lived since its last failure, at least and at most.
     lived: (Duration, Duration),
     /// When the last exchange ended, at the earliest and at the latest.
@@ -74,12 +81,6 @@ pub(super) struct Pace {
 impl Pace {
     /// The delay: at least and at most this.
     pub(super) fn delay(&self) -> (Duration, Duration) {
-        if self.hurries {
-            return (Duration::ZERO, CEILING);
-        }
-        if self.follows {
-            return (FLOOR, FLOOR);
-        }
         if self.loose {
             return (FLOOR, CEILING);
         }
@@ -89,14 +90,11 @@ impl Pace {
         } else {
             self.after.or(self.told)
         };
+        let least = if self.slow.0 { SLOW } else { FLOOR };
+        let most = if self.slow.1 { SLOW } else { FLOOR };
         match told {
-            Some(told) => {
-                let slow = self.polling && self.barren >= BARREN;
-                let most = if slow { Duration::from_secs(1) } else { FLOOR };
-                let least = if self.unsure == 0 { most } else { FLOOR };
-                (told.max(least), told.max(most))
-            }
-            None => (FLOOR, Duration::from_secs(growing.min(30))),
+            Some(told) => (told.max(least), told.max(most)),
+            None => (least, Duration::from_secs(growing.min(30))),
         }
     }
 
@@ -105,15 +103,27 @@ impl Pace {
         if self.loose {
             return (false, true);
         }
+        if self.follows || self.hurries.is_some_and(|(_, sure)| sure) {
+            return (false, false);
+        }
         let far = self.delay().0 > CEILING;
-        let spent = |failures| failures >= FAILURES && !self.polling && !self.follows;
+        let spent = |failures| failures >= FAILURES && !self.polling;
         (far || spent(self.failures.0), far || spent(self.failures.1))
     }
 
     /// The next exchange is due between these.
     pub(super) fn due(&self) -> (Time, Time) {
         let (least, most) = self.delay();
-        (self.ended.0 + least, self.ended.1 + most)
+        let due = match self.redirected.filter(|_| self.follows) {
+            Some((_, latest)) if self.loose => (self.ended.0 + least, latest),
+            Some(due) => due,
+            None => (self.ended.0 + least, self.ended.1 + most),
+        };
+        match self.hurries {
+            Some((at, true)) => (at, at),
+            Some((at, false)) => (due.0.min(at), due.1),
+            None => due,
+        }
     }
 
     pub(super) fn ended(&self) -> (Time, Time) {
@@ -132,15 +142,20 @@ impl Pace {
         self.follows
     }
 
-    /// The application told of a change of the network: the failures are forgiven.
+    /// The network changed: the failures are forgiven.
     pub(super) fn forgive(&mut self) {
         self.failures = (0, 0);
     }
 
-    /// The same while its delay runs, which nobody waits for unless the server asked.
-    pub(super) fn hurry(&mut self) {
+    /// The same while its delay runs, which nobody waits for after a failure, unless the
+    /// server asked.
+    pub(super) fn hurry(&mut self, at: Time) {
+        let asked = self.after.is_some_and(|after| after <= CEILING);
+        let unclear = self.loose || self.follows;
+        if unclear || !self.polling && !asked {
+            self.hurries.get_or_insert((at, !unclear));
+        }
         self.forgive();
-        self.hurries = self.after.or(self.told).is_none() || self.loose || self.follows;
     }
 
     /// One more exchange has ended. `loose`: when is not known for sure.
@@ -160,6 +175,11 @@ impl Pace {
         if exchange.outcome == Outcome::Redirected && self.redirects < 3 {
             self.redirects += 1;
             self.follows = true;
+            let (early, late) = (self.ended.0 + FLOOR, self.ended.1 + FLOOR);
+            let next = self.redirected.map_or((early, late), |(first, last)| {
+                (early.max(first + SLOW), late.max(last + SLOW))
+            });
+            self.redirected = Some(next);
             return;
         }
         self.follows = false;
@@ -174,11 +194,7 @@ impl Pace {
             true => self.unsure.saturating_sub(1),
             false => BARREN,
         };
-        self.barren = if exchange.brought_a_message(limits) {
-            0
-        } else {
-            self.barren + 1
-        };
+        self.count_barren(exchange.brought_a_message(limits));
         let clean = exchange.outcome == Outcome::Cut { clean: true };
         self.after = match exchange.outcome {
             Outcome::Later(after) => after,
@@ -189,6 +205,23 @@ impl Pace {
             self.failures = (self.failures.0 + 1, self.failures.1 + 1);
             self.lived = (Duration::ZERO, Duration::ZERO);
         }
+    }
+
+    /// Too many that bring nothing, in a row or within as many slow delays, slow it down.
+    fn count_barren(&mut self, brought: bool) {
+        let (now, sure) = (self.ended.1, self.unsure == 0 && !self.loose);
+        self.barren = if brought { 0 } else { self.barren + 1 };
+        if !brought || !sure {
+            self.idle.push((now, sure && !brought));
+        }
+        self.idle.retain(|(at, _)| now.since(*at) < SLOW * BARREN);
+        let all = self.idle.len();
+        let certain = self.idle.iter().filter(|(_, sure)| *sure).count();
+        let many = |count: usize| count >= BARREN as usize;
+        self.slow = (
+            sure && !brought && (self.barren >= BARREN || many(certain)),
+            !(sure && brought) && (!sure || self.barren >= BARREN || many(all)),
+        );
     }
 }
 
@@ -254,24 +287,17 @@ impl Exchange {
         self.found(limits).0.into_iter().filter_map(own).collect()
     }
 
-    /// Whether the server has shown that it keeps the stream alive: certainly, perhaps.
-    pub(super) fn is_lively(&self, limits: &Limits) -> (bool, bool) {
-        if self.carries == Carries::Listen {
-            // Between calls a server may have nothing to say for long: comments alone
-            // count, and whether one in the midst of a piece is seen is left open.
-            let line = self.body.windows(2).any(|pair| pair == b"\n:");
-            let first = self.is_stream() && self.body.first() == Some(&b':');
-            return (first, first || self.is_stream() && line);
-        }
+    /// Whether the server has shown that it keeps the stream alive. Between calls it may
+    /// have nothing to say for long: there comments alone count.
+    pub(super) fn is_lively(&self, limits: &Limits) -> bool {
         let named = |found: &Found| match found {
             Found::Event { id, own, .. } => *own && id.is_some(),
             Found::Cursor(id) => id.is_some(),
             Found::TooLong { .. } => false,
         };
-        let found = self.found(limits).0;
-        let certain = found.iter().any(named);
-        let commented = self.body.contains(&b':');
-        (certain, certain || self.is_stream() && commented)
+        let commented = self.is_stream() && has_comment(self.counted());
+        let counts_ids = self.carries != Carries::Listen;
+        commented || counts_ids && self.found(limits).0.iter().any(named)
     }
 
     /// The messages that came on it, in the order in which they did, and whether
@@ -417,7 +443,7 @@ impl Model {
 
     /// Law 4: in any 3 s a stream sends a handful of GETs, and such as follow a
     /// message.
-    pub(super) fn paced(&self, exchanges: &[u64], forgiven: usize) -> Seen {
+    pub(super) fn paced(&self, exchanges: &[u64]) -> Seen {
         let recent =
             |number: &&u64| self.now.since(self.exchanges[*number].sent) < Duration::from_secs(3);
         let recent: Vec<&u64> = exchanges.iter().filter(recent).collect();
@@ -434,10 +460,12 @@ impl Model {
             .iter()
             .filter(|number| self.exchanges[**number].outcome == Outcome::Redirected)
             .count();
-        let (gets, most) = (
-            gets.count(),
-            9 + 3 * fruitful + redirects.min(6) + 6 * forgiven,
-        );
+        let forgiven = self
+            .network_changes
+            .iter()
+            .filter(|(_, at)| self.now.since(*at) < Duration::from_secs(3));
+        let most = 6 + fruitful + redirects.min(4) + forgiven.count();
+        let gets = gets.count();
         must(gets <= most, || {
             format!("law 4: {gets} GETs of one stream within 3 s")
         })

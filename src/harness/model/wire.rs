@@ -8,7 +8,7 @@ use super::super::peer;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::restoring::{LEVEL, SUBSCRIBE};
 use super::{Model, Seen, must};
-use crate::ExchangeId;
+use crate::{ExchangeId, Time};
 
 impl Model {
     /// A request leaves. Gives what the server is to know of it.
@@ -122,6 +122,8 @@ impl Model {
             concluded: (self.turn, self.now),
             strained: false,
             heard: self.now,
+            watched: Time::ZERO,
+            heard_since: false,
             hushed: None,
             vague: false,
             quiet: Quiet::No,
