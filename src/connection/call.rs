@@ -150,7 +150,7 @@ impl Connection {
                 },
             },
         );
-        self.waiting.insert(id);
+        self.line_up(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
         self.stand_still_if_waiting(id);
@@ -193,6 +193,8 @@ impl Connection {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
         self.behind.remove(&id);
+        self.restoring
+            .call_ended(id, &call.method, call.params.as_ref());
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
         self.unpark_call(id);

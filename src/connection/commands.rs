@@ -90,9 +90,9 @@ impl Connection {
         }
         let limit = self.config.limits.subscriptions;
         if method == SUBSCRIBE {
-            let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
-            let asked = asked.map(|call| call.params.as_ref());
-            let open = self.restoring.others(params.as_ref(), asked);
+            let open = self
+                .restoring
+                .subscriptions(None, self.subscribing(), params.as_ref());
             within(open, limit, LimitKind::Subscriptions, method)?;
         }
         let (params, token) = if options.progress {
@@ -175,7 +175,8 @@ impl Connection {
     pub fn listen(&mut self, filter: SubscriptionFilter, now: Time) -> Result<(), Error> {
         self.begin(now);
         self.require_open("listen")?;
-        let resources = self.restoring.with(&filter);
+        let restoring = &self.restoring;
+        let resources = restoring.subscriptions(Some(&filter), self.subscribing(), None);
         let limit = self.config.limits.subscriptions;
         let over = resources.saturating_sub(1);
         within(over, limit, LimitKind::Subscriptions, "listen")?;
@@ -315,6 +316,12 @@ impl Connection {
 }
 
 impl Connection {
+    /// The params of open calls that subscribe to something.
+    fn subscribing(&self) -> impl Iterator<Item = Option<&RawJson>> {
+        let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
+        asked.map(|call| call.params.as_ref())
+    }
+
     fn require_open(&self, call: &'static str) -> Result<(), Error> {
         match phase::step(self.phase, Input::Want) {
             Step::Misuse => Err(self.misuse(call, Mistake::Closed)),

@@ -134,7 +134,7 @@ impl Connection {
     }
 
     fn wants_to_listen(&self) -> bool {
-        let filtered = !self.restoring.filter.is_empty();
+        let filtered = !self.restoring.filter().is_empty();
         match self.binding() {
             Binding::Session => self.config.listen || filtered,
             Binding::Stateless => filtered,

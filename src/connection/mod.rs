@@ -27,6 +27,7 @@ mod phase;
 mod pump;
 mod reading;
 mod requests;
+mod resources;
 mod restoring;
 mod resume;
 mod rounds;
