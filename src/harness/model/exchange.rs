@@ -135,8 +135,6 @@ pub(in super::super) struct Exchange {
     pub(super) vague: bool,
     /// Whether a ping is to find out if anybody is still there.
     pub(super) quiet: Quiet,
-    /// In which turn it was sent.
-    pub(super) turn: u64,
     /// Whether the network changed under it, and another one takes its place: of the
     /// listening stream, or of a ping.
     pub(super) deserted: bool,

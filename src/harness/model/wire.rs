@@ -127,7 +127,6 @@ impl Model {
             hushed: None,
             vague: false,
             quiet: Quiet::No,
-            turn: self.turn,
             deserted: false,
             counts: None,
             silent: None,
