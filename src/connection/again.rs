@@ -73,6 +73,10 @@ impl Connection {
             return;
         };
         call.state = State::Waiting;
+        self.account_call(id);
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
         let restores_first = call.losses > 0 && self.restoring.has_more();
         let restoring = &mut self.restoring;
         if restores_first || !restoring.lets_pass(id, &call.method, call.params.as_ref()) {
@@ -210,7 +214,12 @@ impl Connection {
 
     /// Until when a call waits for the server; none if it does not, or no longer.
     pub(super) fn patience(&self, id: CallId) -> Option<Time> {
-        self.calls.get(&id)?.patience.filter(|end| self.now < *end)
+        let call = self.calls.get(&id)?;
+        // People's time does not count.
+        let stopped = call.clock.stopped;
+        let paused = stopped.map_or(Duration::ZERO, |since| self.now.since(since));
+        let end = call.patience? + paused;
+        (self.now < end).then_some(end)
     }
 
     /// What a ping found out about the session of a suspended call.

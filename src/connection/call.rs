@@ -9,7 +9,7 @@ use super::route::Route;
 use super::stream::Stream;
 use super::timers::Timer;
 use crate::error::{Delivery, Error};
-use crate::event::{Reply, Withdrawal};
+use crate::event::Reply;
 use crate::wire::jsonrpc::ProgressToken;
 use crate::wire::response::Refusal;
 use crate::{CallId, Event, ExchangeId, RawJson, Resend, Subject, Time};
@@ -51,6 +51,8 @@ pub(super) struct Call {
     pub(super) unreached: u32,
     pub(super) resends: u32,
     pub(super) clock: CallClock,
+    /// Bytes of the server's and of answers to it that it holds.
+    pub(super) held: usize,
 }
 
 /// Where a call is.
@@ -147,7 +149,9 @@ impl Connection {
                     longest: longest.map(|longest| self.now + longest),
                     asks: 0,
                     left: None,
+                    stopped: None,
                 },
+                held: 0,
             },
         );
         self.line_up(id);
@@ -155,6 +159,20 @@ impl Connection {
         self.fail_if_hopeless(id);
         self.stand_still_if_waiting(id);
         id
+    }
+
+    /// Brings the sum of all buffers up to date with what the call holds.
+    pub(super) fn account_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let refusal = match &call.state {
+            State::Mismatched(reply) => reply.bytes(),
+            _ => 0,
+        };
+        let held = call.rounds.bytes().saturating_add(refusal);
+        let before = std::mem::replace(&mut call.held, held);
+        self.held = self.held.saturating_sub(before).saturating_add(held);
     }
 
     /// The call's end, with a reply.
@@ -203,7 +221,8 @@ impl Connection {
         if let Some(token) = &call.token {
             self.tokens.remove(token);
         }
-        self.withdraw_asks(Withdrawal::CallEnded, |ask| ask.call == Some(id));
+        self.withdraw_asks_of(id);
+        self.held = self.held.saturating_sub(call.held);
         Some(call)
     }
 }

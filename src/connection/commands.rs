@@ -8,6 +8,7 @@ use super::Connection;
 use super::call::{NewCall, State};
 use super::notice::Notice;
 use super::phase::{self, Input, Phase, Step};
+use super::requests::unreadable;
 use super::restoring::SUBSCRIBE;
 use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Reason, RpcError};
@@ -83,6 +84,7 @@ impl Connection {
                     BadMeta::NoObject => {
                         Mistake::Params("have a `_meta` that is no object".to_owned())
                     }
+                    BadMeta::Unreadable => unreadable(),
                     BadMeta::Owned(name) => Mistake::OwnedMeta(name),
                 };
                 self.misuse("call", mistake)
@@ -97,7 +99,9 @@ impl Connection {
         }
         let (params, token) = if options.progress {
             let token = self.free_token();
-            (token.put_into(params.as_ref()), Some(token))
+            let params = token.put_into(params.as_ref());
+            let params = params.ok_or_else(|| self.misuse("call", unreadable()))?;
+            (Some(params), Some(token))
         } else {
             let token = params.as_ref().and_then(ProgressToken::of_params);
             (params, token)

@@ -204,7 +204,7 @@ impl Connection {
                 self.account(id);
                 // What is given out is no longer this exchange's, and could not be
                 // taken back with it.
-                if self.held.saturating_add(self.events.bytes()) <= limits.buffers {
+                if self.buffered() <= limits.buffers {
                     self.pump(id);
                 }
             }
@@ -227,7 +227,7 @@ impl Connection {
             }
         }
         self.account(id);
-        if self.held.saturating_add(self.events.bytes()) > limits.buffers {
+        if self.buffered() > limits.buffers {
             self.exceed(id, LimitKind::Buffers, limits.buffers);
         }
         Ok(())

@@ -827,3 +827,32 @@ fn params_go_out_to_the_letter() {
             .any(|event| matches!(event, Event::Fail { .. }))
     );
 }
+
+#[test]
+fn names_that_are_no_text_travel_to_the_letter() {
+    let given = r#"{"name":"n","\ud800":1,"_meta":{"\udfff":2,"a\u0062":3}}"#;
+    for (mut w, options) in [
+        (World::stateless(), CallOptions::new()),
+        (World::stateless(), CallOptions::new().progress()),
+        (World::ready(), CallOptions::new().progress()),
+    ] {
+        let given = RawJson::from_text(given).unwrap();
+        let call = w
+            .connection
+            .call("tools/call", &given, options, w.now)
+            .unwrap();
+        w.drive();
+        // The scripted server cannot read such a request, and so does not know its method.
+        let sent = w.take("answer");
+        let body = std::str::from_utf8(sent.request.body()).unwrap();
+        for part in [r#""name":"n","\ud800":1"#, r#""\udfff":2,"a\u0062":3"#] {
+            assert!(body.contains(part), "{body}");
+        }
+        let result = r#"{"\ud800":1}"#;
+        let id = body.split(r#""id":"#).nth(1).unwrap();
+        let id = id.split(',').next().unwrap();
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        w.answer(&sent, 200).typed("application/json", body);
+        assert_eq!(w.reply(call).outcome.unwrap().as_str(), result);
+    }
+}
