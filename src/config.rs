@@ -81,7 +81,7 @@ impl Config {
 
     /// The client capabilities that are announced (lifecycle: capability
     /// negotiation). Asks for what is not announced never reach the application:
-    /// the machine answers them with `-32601`. Default: none.
+    /// in a session the machine answers them with `-32601`. Default: none.
     ///
     /// 2026-07-28 sends them with every request, and an ask for what is not announced ends
     /// its call there (patterns: multi round-trip requests). It deprecates `roots` and
@@ -348,7 +348,8 @@ pub struct Limits {
     /// pings, DELETEs, what is restored) at a time; more wait their turn. Default: 64.
     pub control_exchanges: usize,
     /// Asks that the application has not answered, and answers that wait to
-    /// leave; at this number streams are not read on. Default: 256.
+    /// leave; at this number streams are not read on, and a call whose answer asks more than
+    /// fits (2026-07-28) fails. Default: 256.
     pub open_asks: usize,
     /// Rounds of one call: how often the server may ask for input before it answers
     /// (2026-07-28, patterns: multi round-trip requests). Default: 10, more than a person
@@ -508,8 +509,8 @@ impl CallOptions {
     }
 
     /// Declares that executing the call twice does no harm: it may then be sent
-    /// again (at most twice) when the server failed or the connection broke; but not when
-    /// its event stream did, which is resumed if it can be.
+    /// again (at most twice) when the server failed or the connection broke; but in a session
+    /// not when its event stream did, which is resumed if it can be.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;

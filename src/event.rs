@@ -120,7 +120,7 @@ pub enum Event {
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RejectedTool {
-    /// Its name, as the server wrote it; empty if it has none.
+    /// Its name, as the server wrote it, up to 1 KiB of it; empty if it has none.
     pub name: String,
     /// Why: [`Peer::ToolSchema`](crate::Peer::ToolSchema).
     pub why: Reason,
@@ -248,6 +248,19 @@ pub struct Reply {
     pub outcome: Result<RawJson, RpcError>,
     /// The status of the answer that brought it.
     pub status: StatusCode,
+}
+
+impl Reply {
+    /// How much it holds in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.outcome {
+            Ok(result) => result.len(),
+            Err(error) => {
+                let data = error.data.as_ref().map_or(0, RawJson::len);
+                data.saturating_add(error.message.len())
+            }
+        }
+    }
 }
 
 /// A session that was established (lifecycle: initialization), or a server that needs

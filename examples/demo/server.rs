@@ -37,9 +37,9 @@ use rmcp::{
         ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema, Implementation,
         InputRequest, InputRequests, InputRequiredResult, JsonObject, ListToolsResult,
         PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
-        ServerRequest, Tool,
+        ServerRequest, SubscriptionFilter, Tool,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
     transport::streamable_http_server::{
         StreamableHttpService,
         session::local::{LocalSessionHandle, LocalSessionManager},
@@ -134,6 +134,21 @@ impl Server {
         lock(&self.shared.cancellations).clone()
     }
 
+    /// Tells those who want to hear of it, by `subscriptions/listen`, that the tools changed.
+    pub(crate) fn tools_changed(&self) {
+        self.shared.told.send_modify(|told| told.changes += 1);
+    }
+
+    /// Ends all `subscriptions/listen` in good order.
+    pub(crate) fn end_subscriptions(&self) {
+        self.shared.told.send_modify(|told| told.ends += 1);
+    }
+
+    /// How many `subscriptions/listen` there are at this moment.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.shared.told.receiver_count()
+    }
+
     /// How many sessions `rmcp` knows at this moment.
     pub(crate) async fn sessions(&self) -> usize {
         match &*self.life.lock().await {
@@ -215,6 +230,14 @@ struct Shared {
     refuse: AtomicBool,
     token: Mutex<Option<&'static str>>,
     kept: Mutex<Vec<LocalSessionHandle>>,
+    told: watch::Sender<Told>,
+}
+
+/// What those who listen were told so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    changes: u64,
+    ends: u64,
 }
 
 /// Opens when it is dropped.
@@ -485,8 +508,33 @@ struct Person {
 
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let tools = ServerCapabilities::builder().enable_tools();
+        ServerConfig::new(tools.enable_tool_list_changed().build())
             .with_server_info(Implementation::new("demo-server", "1.0.0"))
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        asked: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(asked.clone())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut told = self.shared.told.subscribe();
+        let before = *told.borrow();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                () = self.config.cancellation_token.cancelled() => return Ok(()),
+                _ = told.changed() => {}
+            }
+            if told.borrow_and_update().ends > before.ends {
+                return Ok(());
+            }
+            // Nobody may be there any more.
+            let _ = subscription.sink().notify_tool_list_changed().await;
+        }
     }
 
     async fn list_tools(

@@ -55,9 +55,11 @@ impl State {
             }
             _ => {}
         }
-        // Withdrawals that gave way to later events are never read (law 8).
+        // Withdrawals that gave way to later events are never read (law 8). What is open for
+        // the machine is never forgotten: nobody else could end it.
         if self.asked.len() > self.most_asked {
-            self.asked.pop_first();
+            let connection = &self.connection;
+            self.asked.retain(|ticket| connection.is_asked(*ticket));
         }
     }
 

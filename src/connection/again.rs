@@ -67,13 +67,19 @@ impl Connection {
     }
 
     /// Puts a call into its place: behind what a new session is asked for anew, if it was
-    /// refused with the old one.
-    fn line_up(&mut self, id: CallId) {
+    /// refused with the old one; behind what is asked about the same resource.
+    pub(super) fn line_up(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         call.state = State::Waiting;
-        if call.losses > 0 && !self.restoring.due.is_empty() {
+        self.account_call(id);
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let restores_first = call.losses > 0 && self.restoring.has_more();
+        let restoring = &mut self.restoring;
+        if restores_first || !restoring.lets_pass(id, &call.method, call.params.as_ref()) {
             self.behind.insert(id);
         } else {
             self.waiting.insert(id);
@@ -89,8 +95,10 @@ impl Connection {
 
     /// At the end of each turn: all that was to be asked for may have left.
     pub(super) fn release_behind(&mut self) {
-        if self.restoring.due.is_empty() {
-            self.waiting.append(&mut self.behind);
+        if !self.restoring.has_more() {
+            for id in std::mem::take(&mut self.behind) {
+                self.line_up(id);
+            }
         }
     }
 
@@ -206,7 +214,12 @@ impl Connection {
 
     /// Until when a call waits for the server; none if it does not, or no longer.
     pub(super) fn patience(&self, id: CallId) -> Option<Time> {
-        self.calls.get(&id)?.patience.filter(|end| self.now < *end)
+        let call = self.calls.get(&id)?;
+        // People's time does not count.
+        let stopped = call.clock.stopped;
+        let paused = stopped.map_or(Duration::ZERO, |since| self.now.since(since));
+        let end = call.patience? + paused;
+        (self.now < end).then_some(end)
     }
 
     /// What a ping found out about the session of a suspended call.

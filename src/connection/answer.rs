@@ -70,13 +70,9 @@ impl Connection {
                 .map_err(|why| self.misuse(call, Mistake::Value(why)))?),
             Err(error) => Err(error),
         };
-        let Some(Ask { asker, call }) = self.asks.remove(&ticket) else {
+        let Some(Ask { asker, .. }) = self.close_ask(ticket) else {
             return Ok(());
         };
-        self.room = true;
-        if let Some(call) = call {
-            self.resume_clock(call);
-        }
         match asker {
             Asker::Request { id, generation } => {
                 self.answers.push_back(Prompt::Answer(Answering {

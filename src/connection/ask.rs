@@ -53,6 +53,22 @@ impl Connection {
         capability_of(method).is_some_and(|capability| announced.get(capability).is_some())
     }
 
+    /// Whether an answer that requires input may ask this (2026-07-28, patterns: multi
+    /// round-trip requests).
+    pub(super) fn is_announced_for_rounds(&self, method: &str) -> bool {
+        let is_of_rounds = matches!(
+            method,
+            "elicitation/create" | "roots/list" | "sampling/createMessage"
+        );
+        is_of_rounds && self.is_announced(method)
+    }
+
+    /// Whether this question waits for its answer.
+    #[cfg(any(feature = "asynchronous", feature = "blocking"))]
+    pub(crate) fn is_asked(&self, ticket: Ticket) -> bool {
+        self.asks.contains_key(&ticket)
+    }
+
     /// Whether one more question fits: those not answered and the answers that
     /// wait to leave share one limit.
     pub(super) fn has_room_for_ask(&self) -> bool {
@@ -71,6 +87,7 @@ impl Connection {
         let ticket = Ticket::new(self.tag, self.last_ticket);
         self.asks.insert(ticket, Ask { asker, call });
         if let Some(call) = call {
+            self.asks_of.entry(call).or_default().insert(ticket);
             self.pause_clock(call);
         }
         let method = method.to_owned();
@@ -92,11 +109,35 @@ impl Connection {
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in void {
-            self.room = true;
-            if let Some(call) = self.asks.remove(&ticket).and_then(|ask| ask.call) {
-                self.resume_clock(call);
-            }
-            self.events.withdraw(ticket, cause);
+            self.withdraw_ask(ticket, cause);
         }
+    }
+
+    /// Withdraws the asks of a call that has ended.
+    pub(super) fn withdraw_asks_of(&mut self, call: CallId) {
+        for ticket in self.asks_of.remove(&call).unwrap_or_default() {
+            self.withdraw_ask(ticket, Withdrawal::CallEnded);
+        }
+    }
+
+    fn withdraw_ask(&mut self, ticket: Ticket, cause: Withdrawal) {
+        self.close_ask(ticket);
+        self.events.withdraw(ticket, cause);
+    }
+
+    /// An ask is open no more: the clock of its call goes on.
+    pub(super) fn close_ask(&mut self, ticket: Ticket) -> Option<Ask> {
+        let ask = self.asks.remove(&ticket)?;
+        self.room = true;
+        if let Some(call) = ask.call {
+            if let Some(asks) = self.asks_of.get_mut(&call) {
+                asks.remove(&ticket);
+                if asks.is_empty() {
+                    self.asks_of.remove(&call);
+                }
+            }
+            self.resume_clock(call);
+        }
+        Some(ask)
     }
 }

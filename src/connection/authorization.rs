@@ -140,13 +140,19 @@ impl Connection {
     /// What waited for a credential that `set_header` gave leaves in the next turn,
     /// which knows the time.
     pub(super) fn release_if_replaced(&mut self) {
-        if std::mem::take(&mut self.authorization.replaced) && self.authorization.asked {
+        if !std::mem::take(&mut self.authorization.replaced) {
+            return;
+        }
+        if self.authorization.asked {
             self.release();
+        } else {
+            self.hurry_listening();
         }
     }
 
     fn release(&mut self) {
         self.authorization.replaced = false;
+        self.hurry_listening();
         let (calls, others) = self.unpark();
         for parked in calls {
             self.send_once_more(parked.purpose);

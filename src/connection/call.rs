@@ -9,7 +9,7 @@ use super::route::Route;
 use super::stream::Stream;
 use super::timers::Timer;
 use crate::error::{Delivery, Error};
-use crate::event::{Reply, Withdrawal};
+use crate::event::Reply;
 use crate::wire::jsonrpc::ProgressToken;
 use crate::wire::response::Refusal;
 use crate::{CallId, Event, ExchangeId, RawJson, Resend, Subject, Time};
@@ -51,6 +51,8 @@ pub(super) struct Call {
     pub(super) unreached: u32,
     pub(super) resends: u32,
     pub(super) clock: CallClock,
+    /// Bytes of the server's and of answers to it that it holds.
+    pub(super) held: usize,
 }
 
 /// Where a call is.
@@ -147,14 +149,30 @@ impl Connection {
                     longest: longest.map(|longest| self.now + longest),
                     asks: 0,
                     left: None,
+                    stopped: None,
                 },
+                held: 0,
             },
         );
-        self.waiting.insert(id);
+        self.line_up(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
         self.stand_still_if_waiting(id);
         id
+    }
+
+    /// Brings the sum of all buffers up to date with what the call holds.
+    pub(super) fn account_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let refusal = match &call.state {
+            State::Mismatched(reply) => reply.bytes(),
+            _ => 0,
+        };
+        let held = call.rounds.bytes().saturating_add(refusal);
+        let before = std::mem::replace(&mut call.held, held);
+        self.held = self.held.saturating_sub(before).saturating_add(held);
     }
 
     /// The call's end, with a reply.
@@ -193,6 +211,8 @@ impl Connection {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
         self.behind.remove(&id);
+        self.restoring
+            .call_ended(id, &call.method, call.params.as_ref());
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
         self.unpark_call(id);
@@ -201,7 +221,8 @@ impl Connection {
         if let Some(token) = &call.token {
             self.tokens.remove(token);
         }
-        self.withdraw_asks(Withdrawal::CallEnded, |ask| ask.call == Some(id));
+        self.withdraw_asks_of(id);
+        self.held = self.held.saturating_sub(call.held);
         Some(call)
     }
 }

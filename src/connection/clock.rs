@@ -17,6 +17,8 @@ pub(super) struct CallClock {
     pub(super) asks: u32,
     /// What is left, while it stands still, and since when it does.
     pub(super) left: Option<(Duration, Time)>,
+    /// Since when people are waited for, whether it is limited or not.
+    pub(super) stopped: Option<Time>,
 }
 
 impl Connection {
@@ -33,6 +35,7 @@ impl Connection {
             return;
         };
         call.clock.asks = call.clock.asks.saturating_add(1);
+        call.clock.stopped.get_or_insert(now);
         if let Some(end) = self.timers.clear(Timer::Call(id)) {
             call.clock.left = Some((end.since(now), now));
         }
@@ -48,6 +51,9 @@ impl Connection {
         if call.clock.asks > 0 {
             return;
         }
+        let stopped = call.clock.stopped.take();
+        let paused = stopped.map_or(Duration::ZERO, |since| now.since(since));
+        call.patience = call.patience.map(|patience| patience + paused);
         if let Some((left, since)) = call.clock.left.take() {
             let paused = now.since(since);
             call.clock.longest = call.clock.longest.map(|longest| longest + paused);

@@ -8,6 +8,7 @@ use super::Connection;
 use super::call::{NewCall, State};
 use super::notice::Notice;
 use super::phase::{self, Input, Phase, Step};
+use super::requests::unreadable;
 use super::restoring::SUBSCRIBE;
 use super::timers::Timer;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Reason, RpcError};
@@ -83,6 +84,7 @@ impl Connection {
                     BadMeta::NoObject => {
                         Mistake::Params("have a `_meta` that is no object".to_owned())
                     }
+                    BadMeta::Unreadable => unreadable(),
                     BadMeta::Owned(name) => Mistake::OwnedMeta(name),
                 };
                 self.misuse("call", mistake)
@@ -90,14 +92,16 @@ impl Connection {
         }
         let limit = self.config.limits.subscriptions;
         if method == SUBSCRIBE {
-            let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
-            let asked = asked.map(|call| call.params.as_ref());
-            let open = self.restoring.others(params.as_ref(), asked);
+            let open = self
+                .restoring
+                .subscriptions(None, self.subscribing(), params.as_ref());
             within(open, limit, LimitKind::Subscriptions, method)?;
         }
         let (params, token) = if options.progress {
             let token = self.free_token();
-            (token.put_into(params.as_ref()), Some(token))
+            let params = token.put_into(params.as_ref());
+            let params = params.ok_or_else(|| self.misuse("call", unreadable()))?;
+            (Some(params), Some(token))
         } else {
             let token = params.as_ref().and_then(ProgressToken::of_params);
             (params, token)
@@ -168,14 +172,15 @@ impl Connection {
     /// In 2026-07-28 this is `subscriptions/listen` (patterns: subscriptions); before, it
     /// is the listening stream, whatever [`Config::listen`](crate::Config::listen) says,
     /// and `resources/subscribe` (server/resources: subscriptions). The empty filter
-    /// ends it.
+    /// ends it, but for the stream that a session has anyway.
     ///
     /// # Errors
     /// [`Mistake::Closed`], and [`LimitKind::Subscriptions`].
     pub fn listen(&mut self, filter: SubscriptionFilter, now: Time) -> Result<(), Error> {
         self.begin(now);
         self.require_open("listen")?;
-        let resources = self.restoring.with(&filter);
+        let restoring = &self.restoring;
+        let resources = restoring.subscriptions(Some(&filter), self.subscribing(), None);
         let limit = self.config.limits.subscriptions;
         let over = resources.saturating_sub(1);
         within(over, limit, LimitKind::Subscriptions, "listen")?;
@@ -315,6 +320,12 @@ impl Connection {
 }
 
 impl Connection {
+    /// The params of open calls that subscribe to something.
+    fn subscribing(&self) -> impl Iterator<Item = Option<&RawJson>> {
+        let asked = self.calls.values().filter(|call| call.method == SUBSCRIBE);
+        asked.map(|call| call.params.as_ref())
+    }
+
     fn require_open(&self, call: &'static str) -> Result<(), Error> {
         match phase::step(self.phase, Input::Want) {
             Step::Misuse => Err(self.misuse(call, Mistake::Closed)),

@@ -169,7 +169,7 @@ impl Connection {
             Purpose::Cancel(cancelling) => self.answers.push_front(Prompt::Cancel(cancelling)),
             Purpose::Notification(notice) => self.put_back_notice(notice),
             Purpose::Initialized => self.initialized_due = true,
-            Purpose::Restore(restore) => self.restoring.due.push_front(*restore),
+            Purpose::Restore(restore) => self.restoring.put_back(*restore),
             purpose => return Some(purpose),
         }
         None

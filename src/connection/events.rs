@@ -51,6 +51,10 @@ pub(super) struct Events {
     queue: VecDeque<Queued>,
     /// The numbers of those that came on each stream.
     from: BTreeMap<Source, BTreeSet<u64>>,
+    /// The number of each ask.
+    asks: BTreeMap<Ticket, u64>,
+    /// The numbers of those that say something about a call that goes on.
+    about: BTreeMap<CallId, BTreeSet<u64>>,
     unasked: usize,
     unasked_bytes: usize,
     /// Those of them that give way to others, and their bytes.
@@ -75,6 +79,12 @@ impl Events {
         self.count(&event, class, 1);
         self.told = self.told.saturating_add(1);
         let number = self.told;
+        if let Event::Ask(ask) = &event {
+            self.asks.insert(ask.ticket, number);
+        }
+        if let Some(call) = about(&event) {
+            self.about.entry(call).or_default().insert(number);
+        }
         self.queue.push_back(Queued {
             event,
             number,
@@ -128,14 +138,23 @@ impl Events {
             self.yielding_bytes = self.yielding_bytes.saturating_sub(bytes);
         }
         if let Some(source) = queued.source {
-            if let Some(numbers) = self.from.get_mut(&source) {
-                numbers.remove(&queued.number);
-                if numbers.is_empty() {
-                    self.from.remove(&source);
-                }
-            }
+            unlist(&mut self.from, source, queued.number);
+        }
+        if let Event::Ask(ask) = &queued.event {
+            self.asks.remove(&ask.ticket);
+        }
+        if let Some(call) = about(&queued.event) {
+            unlist(&mut self.about, call, queued.number);
         }
         Some(queued)
+    }
+
+    /// Takes out the event with this number.
+    fn remove_number(&mut self, number: u64) {
+        let place = self.queue.binary_search_by_key(&number, |it| it.number);
+        if let Ok(at) = place {
+            self.remove(at);
+        }
     }
 
     /// Takes the first event that is wanted, out of its turn; and tells on which stream
@@ -207,10 +226,9 @@ impl Events {
 
     /// Says that an ask is void; an ask that nobody has seen just disappears.
     pub(super) fn withdraw(&mut self, ticket: Ticket, cause: Withdrawal) {
-        let unseen =
-            self.pop_where(|event| matches!(event, Event::Ask(ask) if ask.ticket == ticket));
-        if unseen.is_none() {
-            self.push(Event::AskWithdrawn { ticket, cause });
+        match self.asks.get(&ticket).copied() {
+            Some(number) => self.remove_number(number),
+            None => self.push(Event::AskWithdrawn { ticket, cause }),
         }
     }
 
@@ -221,12 +239,9 @@ impl Events {
 
     /// Drops what was said about a call that the application gave up.
     pub(super) fn forget(&mut self, call: CallId) {
-        let about = |event: &Event| match event {
-            Event::Message(message) => message.call == Some(call),
-            Event::Fail { subject, .. } => *subject == Subject::Stream(Some(call)),
-            _ => false,
-        };
-        while self.pop_where(about).is_some() {}
+        for number in self.about.remove(&call).unwrap_or_default() {
+            self.remove_number(number);
+        }
     }
 
     fn count(&mut self, event: &Event, class: Class, by: isize) {
@@ -260,6 +275,27 @@ impl Events {
                 add(&mut self.unasked, 1);
                 add(&mut self.unasked_bytes, bytes);
             }
+        }
+    }
+}
+
+/// The call that the event is about, if it is not its end.
+fn about(event: &Event) -> Option<CallId> {
+    match event {
+        Event::Message(message) => message.call,
+        Event::Fail {
+            subject: Subject::Stream(call),
+            ..
+        } => *call,
+        _ => None,
+    }
+}
+
+fn unlist<K: Ord>(lists: &mut BTreeMap<K, BTreeSet<u64>>, key: K, number: u64) {
+    if let Some(numbers) = lists.get_mut(&key) {
+        numbers.remove(&number);
+        if numbers.is_empty() {
+            lists.remove(&key);
         }
     }
 }
@@ -300,11 +336,12 @@ fn payload(event: &Event) -> usize {
     match event {
         Event::Ask(ask) => json(&ask.params).saturating_add(ask.method.len()),
         Event::Message(message) => json(&message.params).saturating_add(message.method.len()),
-        Event::Reply { reply, .. } => match &reply.outcome {
-            Ok(result) => result.len(),
-            Err(error) => rpc(error),
-        },
-        Event::Fail { error, .. } => error.rpc_error().map_or(0, rpc),
+        Event::Reply { reply, .. } => reply.bytes(),
+        Event::Fail { error, .. }
+        | Event::NotRestored { error, .. }
+        | Event::StreamDegraded { error, .. }
+        | Event::StreamNotOffered { error, .. } => error.rpc_error().map_or(0, rpc),
+        Event::ToolRejected(tool) => tool.name.len(),
         Event::Ready(ready) => ready.result.len().saturating_add(ready.capabilities.len()),
         _ => 0,
     }

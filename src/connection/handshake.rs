@@ -138,7 +138,7 @@ impl Connection {
 
     /// Finds the time of the next handshake; when the budget is spent, all that
     /// waits for it fails.
-    fn schedule_handshake(&mut self) {
+    pub(super) fn schedule_handshake(&mut self) {
         let now = self.now;
         let budget = &self.config.budget;
         let next = self.handshake.attempts.next(budget, &mut self.jitter, now);

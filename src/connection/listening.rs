@@ -13,7 +13,7 @@ use super::timers::Timer;
 use crate::error::{Delivery, Error, Lost, Reason, Refused};
 use crate::wire::binding::Binding;
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{Event, ExchangeId};
+use crate::{Event, ExchangeId, Time};
 
 /// How the listening stream is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -46,6 +46,8 @@ pub(super) struct Listener {
     degraded: bool,
     /// Whether a credential was asked for on its behalf since it was open last.
     pub(super) asked: bool,
+    /// Until when it rests that the server ended in good order.
+    rests: Time,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -112,11 +114,6 @@ impl Listener {
         self.route.restart();
         target
     }
-
-    /// The server has said all that it wanted to.
-    pub(super) fn ended(&mut self) {
-        self.state = State::Ended;
-    }
 }
 
 impl Connection {
@@ -131,12 +128,13 @@ impl Connection {
             },
             degraded: self.listening.degraded,
             asked: self.listening.asked,
+            rests: self.listening.rests,
             ..Listener::default()
         };
     }
 
     fn wants_to_listen(&self) -> bool {
-        let filtered = !self.restoring.filter.is_empty();
+        let filtered = !self.restoring.filter().is_empty();
         match self.binding() {
             Binding::Session => self.config.listen || filtered,
             Binding::Stateless => filtered,
@@ -154,8 +152,13 @@ impl Connection {
                 self.abort(exchange);
                 self.listening.state = State::Due;
             }
+            State::Ended if self.now < self.listening.rests => {
+                self.listening.state = State::Waiting;
+                self.timers.set(Timer::Listen, self.listening.rests);
+            }
             State::Ended | State::Off => self.listening.state = State::Due,
             State::NotOffered if anew => self.listening.state = State::Due,
+            State::Waiting if anew => self.hurry_listening(),
             // It is opened by and by.
             State::Due
             | State::NotOffered
@@ -164,6 +167,29 @@ impl Connection {
             | State::Refused
             | State::Waiting => {}
         }
+    }
+
+    /// What it was left alone for is no more: it is opened soon, unless the server asked
+    /// for time.
+    pub(super) fn hurry_listening(&mut self) {
+        let soon = self.now + self.config.retries.floor;
+        let told = self.listening.stream.until.unwrap_or_default();
+        let due = self.timers.due(Timer::Listen);
+        let hurried = soon.max(told);
+        if self.listening.state == State::Waiting && due.is_some_and(|due| hurried < due) {
+            self.timers.set(Timer::Listen, hurried);
+        }
+    }
+
+    /// The server has said all that it wanted to. However often that is, it sets no pace.
+    pub(super) fn listening_ended(&mut self) {
+        let now = self.now;
+        let numbers = (&mut self.jitter, &self.config.retries);
+        let ended = Ending::Failed(None);
+        let delay = self.listening.stream.next_delay(ended, numbers, now);
+        self.listening.rests = now + delay.unwrap_or(self.config.retries.pause);
+        self.listening.state = State::Ended;
+        self.events.push(Event::StreamEnded);
     }
 
     /// Opened again at once, with another credential.
@@ -204,6 +230,7 @@ impl Connection {
         // Elsewhere it is offered once it is acknowledged.
         self.listening.offered |= resumes;
         self.listening.asked = false;
+        self.listening.route = Route::default();
         if std::mem::take(&mut self.listening.degraded) {
             self.events.push(Event::StreamRestored);
         }

@@ -27,6 +27,7 @@ mod phase;
 mod pump;
 mod reading;
 mod requests;
+mod resources;
 mod restoring;
 mod resume;
 mod rounds;
@@ -110,6 +111,8 @@ pub struct Connection {
     behind: BTreeSet<CallId>,
     tokens: BTreeMap<ProgressToken, CallId>,
     asks: BTreeMap<Ticket, Ask>,
+    /// Those of them that are asked on behalf of a call.
+    asks_of: BTreeMap<CallId, BTreeSet<Ticket>>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
     /// Calls whose stream broke off, by the id of their JSON-RPC request.
     cut: BTreeMap<u64, CallId>,
@@ -141,7 +144,8 @@ pub struct Connection {
     /// The last exchange that left before the last change.
     changed: u64,
     woken: Woken,
-    /// Bytes that exchanges hold in buffers, and refusals that wait for a credential.
+    /// Bytes that exchanges hold in buffers, refusals that wait for a credential, and what calls
+    /// take along from one round to the next.
     held: usize,
     last_call: u64,
     last_exchange: u64,
@@ -210,6 +214,7 @@ impl Connection {
             behind: BTreeSet::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
+            asks_of: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             cut: BTreeMap::new(),
             resumes: BTreeSet::new(),
@@ -253,7 +258,7 @@ impl Connection {
             listening: self.listening.status(),
             open_calls: self.calls.len(),
             exchanges: self.exchanges.len(),
-            buffered: self.held.saturating_add(self.events.bytes()),
+            buffered: self.buffered(),
         }
     }
 
@@ -438,6 +443,13 @@ impl Connection {
 }
 
 impl Connection {
+    /// Bytes in all buffers together.
+    fn buffered(&self) -> usize {
+        let unread = self.events.bytes();
+        let lists = self.tools.buffered();
+        self.held.saturating_add(unread).saturating_add(lists)
+    }
+
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);

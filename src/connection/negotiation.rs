@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::Connection;
 use super::exchange::answered;
-use super::phase::Input;
+use super::phase::{Input, Phase};
 use super::route::Route;
 use super::session::Session;
 use crate::error::{Answer, Delivery, Error, LimitExceeded, LimitKind, Peer, Refused, RpcError};
@@ -78,7 +78,12 @@ impl Connection {
         if self.common(&versions).is_some() && !self.handshake.renegotiated {
             self.handshake.renegotiated = true;
             self.step(Input::Again);
-            return self.set_handshake(self.now);
+            self.schedule_handshake();
+            if self.phase == Phase::Due {
+                // It has not to wait, but it counts.
+                self.set_handshake(self.now);
+            }
+            return;
         }
         answer.rpc = Some(rpc.clone());
         let error = self.nothing_in_common(&versions).with_answer(answer);

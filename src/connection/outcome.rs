@@ -27,14 +27,15 @@ impl Connection {
             Purpose::Discover => self.discover_answered(outcome, status),
             Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
             Purpose::Ping => self.settle(Finding::Alive),
-            Purpose::Restore(restore) => {
-                if let Err(rpc) = outcome {
+            Purpose::Restore(restore) => match outcome {
+                Ok(_) => self.restored(&restore),
+                Err(rpc) => {
                     let mut answer = answered(status);
                     answer.rpc = Some(rpc);
                     let error = Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer);
                     self.not_restored(&restore, error);
                 }
-            }
+            },
             Purpose::Refresh => match outcome {
                 Ok(result) => self.refreshed(&result),
                 Err(_) => self.refresh_failed(),

@@ -78,7 +78,7 @@ impl Connection {
             Purpose::Refresh => {
                 self.hold(&parked);
                 self.authorization.control.insert(id, parked);
-                for (call, _) in self.mismatched() {
+                for call in self.mismatched() {
                     self.stand_still(call);
                 }
             }
@@ -141,7 +141,9 @@ impl Connection {
         };
         let handshake = self.authorization.handshake.is_some() && call.waits_for_session();
         let doubt = self.authorization.ping.is_some() && matches!(call.state, State::Suspended(_));
-        if handshake || doubt {
+        let list = matches!(call.state, State::Mismatched(_))
+            && self.parked(|purpose| matches!(purpose, Purpose::Refresh)) > 0;
+        if handshake || doubt || list {
             self.stand_still(id);
         }
     }

@@ -135,7 +135,10 @@ impl Connection {
                 Whole::Refusal(Box::new(refusal))
             }
         };
-        if matches!(whole, Whole::Refusal(_) | Whole::Typed(..)) {
+        // A stream may take its time; a body that says why there is none has no reason to.
+        let is_bounded = matches!(exchange.purpose, Purpose::Subscribe)
+            || matches!(whole, Whole::Refusal(_) | Whole::Typed(..));
+        if is_bounded {
             let clock = self.config.clocks.head;
             self.timers.set_within(Timer::Exchange(id), self.now, clock);
         }
@@ -201,7 +204,7 @@ impl Connection {
                 self.account(id);
                 // What is given out is no longer this exchange's, and could not be
                 // taken back with it.
-                if self.held.saturating_add(self.events.bytes()) <= limits.buffers {
+                if self.buffered() <= limits.buffers {
                     self.pump(id);
                 }
             }
@@ -224,7 +227,7 @@ impl Connection {
             }
         }
         self.account(id);
-        if self.held.saturating_add(self.events.bytes()) > limits.buffers {
+        if self.buffered() > limits.buffers {
             self.exceed(id, LimitKind::Buffers, limits.buffers);
         }
         Ok(())

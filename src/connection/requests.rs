@@ -30,6 +30,11 @@ const LEVELS: [&str; 8] = [
 /// The extension that holds what was the capability `tasks` (2026-07-28, changelog).
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
+/// Params are written only from what could be read.
+pub(super) fn unreadable() -> Mistake {
+    Mistake::Params("cannot be read as an object".to_owned())
+}
+
 impl Connection {
     pub(super) fn build_initialize(&mut self) -> Request<Bytes> {
         let params = RawJson::new(&json!({
@@ -76,7 +81,7 @@ impl Connection {
         carried: Option<Carried<'_>>,
         (revision, stamp): (Revision, &Stamp),
     ) -> Result<Request<Bytes>, Mistake> {
-        let params = meta::params(given, stamp, carried);
+        let params = meta::params(given, stamp, carried).ok_or_else(unreadable)?;
         let body = jsonrpc::request(self.next_request_id(), method, Some(&params));
         let mut envelope = self.envelope(target, own_headers, None);
         envelope.revision = Some(revision);

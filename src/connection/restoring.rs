@@ -1,42 +1,39 @@
 //! What is asked for in each session anew: resource subscriptions (server/resources:
 //! subscriptions) and the log level (server/utilities: logging).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
 use bytes::Bytes;
 use http::Request;
 use serde_json::json;
 
 use super::Connection;
 use super::exchange::{Exchange, Purpose};
+use super::resources::Resources;
 use super::route::Route;
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::wire::jsonrpc::{self, Members};
-use crate::{Event, RawJson, SubscriptionFilter};
+use crate::{CallId, Event, RawJson, SubscriptionFilter};
 
 pub(super) const SUBSCRIBE: &str = "resources/subscribe";
+pub(super) const UNSUBSCRIBE: &str = "resources/unsubscribe";
+pub(super) const SET_LEVEL: &str = "logging/setLevel";
 /// So many requests that restore something are on their way at a time: a part of
 /// [`Limits::control_exchanges`](crate::Limits::control_exchanges).
 const AT_ONCE: usize = 16;
-pub(super) const SET_LEVEL: &str = "logging/setLevel";
-const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
 /// What the application asked for, once for all sessions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Restoring {
-    /// What it wants to hear about.
-    pub(super) filter: SubscriptionFilter,
-    /// Params of the subscriptions that calls of its own were granted, by URI.
-    subscriptions: BTreeMap<String, RawJson>,
+    pub(super) resources: Resources,
     level: Option<RawJson>,
-    /// What is to be asked for in this session.
-    pub(super) due: VecDeque<Restore>,
-    /// How many of these are on their way.
-    pub(super) under_way: usize,
-    /// The resources that could not be subscribed to in this session.
-    refused: BTreeSet<String>,
+    /// The log level is to be asked for in this session, on this way.
+    level_due: Option<Route>,
+    /// How many requests that restore something are on their way.
+    under_way: usize,
     /// Whether it is still to be told what it will hear about.
-    untold: bool,
+    pub(super) untold: bool,
+    /// What the server agreed to on the stream that is open, where each request stands
+    /// on its own.
+    pub(super) acknowledged: Option<SubscriptionFilter>,
 }
 
 /// One request that restores something.
@@ -44,133 +41,104 @@ pub(super) struct Restoring {
 pub(super) struct Restore {
     method: &'static str,
     params: RawJson,
+    /// Which resource it is about, if any.
+    uri: Option<String>,
     pub(super) route: Route,
 }
 
 impl Restore {
-    fn new(method: &'static str, params: RawJson) -> Self {
-        let route = Route::default();
-        Self {
-            method,
-            params,
-            route,
-        }
-    }
-
     pub(super) fn method(&self) -> &'static str {
         self.method
     }
 }
 
 impl Restoring {
-    /// Asks for this again, before all else, unless it is not wanted any more.
+    /// What the application wants to hear about.
+    pub(super) fn filter(&self) -> &SubscriptionFilter {
+        self.resources.filter()
+    }
+
+    /// The next request: the log level first.
+    fn next(&mut self) -> Option<Restore> {
+        if let Some((params, route)) = self.level.clone().zip(self.level_due.take()) {
+            return Some(Restore {
+                method: SET_LEVEL,
+                params,
+                uri: None,
+                route,
+            });
+        }
+        let (method, uri, route) = self.resources.next()?;
+        let params = RawJson::new(&json!({ "uri": uri })).ok()?;
+        Some(Restore {
+            method,
+            params,
+            uri: Some(uri),
+            route,
+        })
+    }
+
+    /// Asks for this again, unless it is not wanted any more.
     pub(super) fn put_back(&mut self, restore: Restore) {
-        let wanted = match restore.method {
-            SUBSCRIBE => {
-                uri(Some(&restore.params)).is_some_and(|uri| self.subscriptions.contains_key(&uri))
+        match &restore.uri {
+            Some(uri) => self.resources.put_back(restore.method, uri, restore.route),
+            None if self.level.as_ref() == Some(&restore.params) => {
+                self.level_due = Some(restore.route);
             }
-            _ => self.level.as_ref() == Some(&restore.params),
-        };
-        if wanted {
-            self.due.push_front(restore);
+            None => {}
         }
     }
 
     pub(super) fn began(&mut self, purpose: &Purpose) {
-        if matches!(purpose, Purpose::Restore(_)) {
+        if let Purpose::Restore(restore) = purpose {
             self.under_way = self.under_way.saturating_add(1);
+            if let Some(uri) = &restore.uri {
+                self.resources.left(uri.clone());
+            }
         }
     }
 
     pub(super) fn ended(&mut self, purpose: &Purpose) {
-        if matches!(purpose, Purpose::Restore(_)) {
+        if let Purpose::Restore(restore) = purpose {
             self.under_way = self.under_way.saturating_sub(1);
+            if let Some(uri) = &restore.uri {
+                self.resources.arrived(uri);
+            }
         }
+    }
+
+    /// Whether something is to be asked for.
+    pub(super) fn has_more(&self) -> bool {
+        self.level_due.is_some() || self.resources.is_due()
     }
 
     /// Whether something is to be asked for, and others are not in the way of control
     /// traffic.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty() && self.under_way < AT_ONCE
+        self.has_more() && self.under_way < AT_ONCE
     }
 
-    /// How many subscriptions there are to other resources, with those that are
-    /// `asked` for.
-    pub(super) fn others<'a>(
+    /// How many resources would be subscribed to with this filter, or with the one that
+    /// there is, with what calls ask for: how many others than this, if one is named.
+    pub(super) fn subscriptions<'a>(
         &self,
-        params: Option<&RawJson>,
+        filter: Option<&SubscriptionFilter>,
         asked: impl Iterator<Item = Option<&'a RawJson>>,
+        but: Option<&RawJson>,
     ) -> usize {
-        let wanted = uri(params);
-        let mut others: BTreeSet<String> = asked.filter_map(uri).collect();
-        others.extend(self.uris().cloned());
-        if let Some(wanted) = &wanted {
-            others.remove(wanted);
+        let mut wanted = self.resources.wanted(filter.unwrap_or(self.filter()));
+        wanted.extend(asked.filter_map(uri));
+        if let Some(but) = uri(but) {
+            wanted.remove(&but);
         }
-        others.len()
-    }
-
-    /// All that is to be subscribed to in a new session; some twice.
-    fn uris(&self) -> impl Iterator<Item = &String> {
-        let filtered = &self.filter.resource_subscriptions;
-        self.subscriptions.keys().chain(filtered)
-    }
-
-    /// How many resources would be subscribed to with this filter.
-    pub(super) fn with(&self, filter: &SubscriptionFilter) -> usize {
-        let filtered = &filter.resource_subscriptions;
-        let uris: BTreeSet<_> = self.subscriptions.keys().chain(filtered).collect();
-        uris.len()
-    }
-
-    /// The filter has taken the place of this one, in the middle of a session.
-    pub(super) fn subscribe_instead(&mut self, before: &SubscriptionFilter) {
-        self.untold = true;
-        let own = &self.subscriptions;
-        let (now, before) = (
-            &self.filter.resource_subscriptions,
-            &before.resource_subscriptions,
-        );
-        let refused = std::mem::take(&mut self.refused);
-        let is_new = |uri: &&String| {
-            refused.contains(*uri) || !before.contains(*uri) && !own.contains_key(*uri)
-        };
-        let mut changes: Vec<_> = now
-            .iter()
-            .filter(is_new)
-            .map(|uri| (SUBSCRIBE, uri))
-            .collect();
-        let is_gone = |uri: &&String| !now.contains(*uri) && !own.contains_key(*uri);
-        let gone = before.iter().filter(is_gone);
-        changes.extend(
-            gone.filter(|uri| !refused.contains(*uri))
-                .map(|uri| (UNSUBSCRIBE, uri)),
-        );
-        let changes = changes.into_iter().filter_map(|(method, uri)| {
-            let params = RawJson::new(&json!({ "uri": uri })).ok()?;
-            Some(Restore::new(method, params))
-        });
-        for change in changes.collect::<Vec<_>>() {
-            // What has not left need not be undone.
-            let due = self.due.len();
-            self.due.retain(|due| due.params != change.params);
-            if self.due.len() == due || change.method == SUBSCRIBE {
-                self.due.push_back(change);
-            }
-        }
+        wanted.len()
     }
 
     /// Whether all that was asked for is answered, and the application does not know.
     pub(super) fn take_answered(&mut self) -> bool {
-        let answered = self.untold && self.due.is_empty() && self.under_way == 0;
+        let answered = self.untold && self.resources.are_answered();
         self.untold &= !answered;
         answered
-    }
-
-    /// The resources of the filter that this session tells about.
-    pub(super) fn granted(&self) -> BTreeSet<String> {
-        let filtered = &self.filter.resource_subscriptions;
-        filtered.difference(&self.refused).cloned().collect()
     }
 
     /// The log level that was asked for.
@@ -181,60 +149,44 @@ impl Restoring {
     /// A call succeeded: is it something to be restored? At once, if its session is
     /// gone by now.
     pub(super) fn remember(&mut self, method: &str, params: Option<&RawJson>, lives: bool) {
-        match method {
-            SUBSCRIBE => {
-                if let Some(uri) = uri(params) {
-                    if let Ok(params) = RawJson::new(&json!({ "uri": uri })) {
-                        let known = self.subscriptions.insert(uri, params.clone());
-                        if !lives && known.is_none() {
-                            self.due.push_back(Restore::new(SUBSCRIBE, params));
-                        }
-                    }
-                }
-            }
-            UNSUBSCRIBE => {
-                let known = uri(params).and_then(|uri| self.subscriptions.remove(&uri));
-                let due = self.due.len();
-                self.due.retain(|due| Some(&due.params) != known.as_ref());
-                if let Some(params) = known.filter(|_| !lives && self.due.len() == due) {
-                    // The new session was asked for it already.
-                    self.due.push_back(Restore::new(UNSUBSCRIBE, params));
-                }
-            }
-            SET_LEVEL => {
-                let level = params.and_then(|params| Members::of(params.as_str()).get("level"));
-                let level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
-                // The new session was asked for the same already.
-                let known = self.level == level;
-                if !lives && known {
-                    return;
-                }
+        if let Some(uri) = about(method, params) {
+            self.resources.call_granted(method, &uri, lives);
+        } else if method == SET_LEVEL {
+            let level = params.and_then(|params| Members::of(params.as_str()).get("level"));
+            let level = level.and_then(|level| RawJson::new(&json!({ "level": level })).ok());
+            // The new session was asked for the same already.
+            if lives || self.level != level {
+                self.level_due = (!lives && level.is_some()).then(Route::default);
                 self.level = level;
-                self.due.retain(|due| due.method != SET_LEVEL);
-                if !lives {
-                    let due = self.level.iter().cloned();
-                    self.due
-                        .extend(due.map(|params| Restore::new(SET_LEVEL, params)));
-                }
             }
-            _ => {}
+        }
+    }
+
+    /// Whether a call may leave: nothing is asked about the same resource. Asked by the
+    /// machine it waits for the call, from now on.
+    pub(super) fn lets_pass(&mut self, id: CallId, method: &str, params: Option<&RawJson>) -> bool {
+        about(method, params).is_none_or(|uri| self.resources.lets_pass(id, &uri))
+    }
+
+    pub(super) fn call_ended(&mut self, id: CallId, method: &str, params: Option<&RawJson>) {
+        if let Some(uri) = about(method, params) {
+            self.resources.call_ended(id, &uri);
         }
     }
 
     /// A new session knows nothing of all that.
     pub(super) fn begin(&mut self) {
-        self.refused.clear();
-        self.untold = !self.filter.is_empty();
-        let level = self.level.iter().map(|params| (SET_LEVEL, params.clone()));
-        let filtered = self.filter.resource_subscriptions.iter();
-        let filtered = filtered.filter(|uri| !self.subscriptions.contains_key(*uri));
-        let filtered = filtered.filter_map(|uri| RawJson::new(&json!({ "uri": uri })).ok());
-        let uris = self.subscriptions.values().cloned().chain(filtered);
-        let due = level.chain(uris.map(|params| (SUBSCRIBE, params)));
-        self.due = due
-            .map(|(method, params)| Restore::new(method, params))
-            .collect();
+        self.untold = !self.filter().is_empty();
+        self.level_due = self.level.is_some().then(Route::default);
+        self.resources.begin();
     }
+}
+
+/// The resource that a call subscribes to, or unsubscribes from.
+fn about(method: &str, params: Option<&RawJson>) -> Option<String> {
+    matches!(method, SUBSCRIBE | UNSUBSCRIBE)
+        .then(|| uri(params))
+        .flatten()
 }
 
 /// The log level that params ask for.
@@ -252,7 +204,7 @@ impl Connection {
     /// The next request that restores something, unless the new session does not
     /// offer it.
     pub(super) fn build_restore(&mut self) -> Option<(Purpose, Request<Bytes>)> {
-        let restore = self.restoring.due.pop_front()?;
+        let restore = self.restoring.next()?;
         if let Some(capability) = self.missing_capability(restore.method) {
             let mistake = Mistake::CapabilityMissing(capability);
             let misuse = Misuse::new(restore.method, Some(self.phase), mistake);
@@ -272,7 +224,8 @@ impl Connection {
     /// The session in which something was to be restored is gone: what is still asked of
     /// it holds up nothing in the next one, nor says anything of it.
     pub(super) fn drop_restorations(&mut self) {
-        self.restoring.due.clear();
+        self.restoring.level_due = None;
+        self.restoring.resources.forget_asked();
         let restores = |exchange: &Exchange| matches!(exchange.purpose, Purpose::Restore(_));
         let all = self.exchanges.iter();
         let stale: Vec<_> = all
@@ -284,9 +237,17 @@ impl Connection {
         }
     }
 
+    pub(super) fn restored(&mut self, restore: &Restore) {
+        if let Some(uri) = &restore.uri {
+            self.restoring.resources.granted(restore.method, uri);
+        }
+    }
+
     pub(super) fn not_restored(&mut self, restore: &Restore, error: Error) {
-        if restore.method == SUBSCRIBE {
-            self.restoring.refused.extend(uri(Some(&restore.params)));
+        if let Some(uri) = &restore.uri {
+            if !self.restoring.resources.refused(restore.method, uri) {
+                return;
+            }
         }
         self.events.push(Event::NotRestored {
             method: restore.method,

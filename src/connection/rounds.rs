@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Connection;
 use super::ask::Asker;
 use super::call::State;
+use super::route::Route;
 use super::timers::Timer;
 use super::tools::LIST;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Peer, Reason, Refused, RpcError};
@@ -26,13 +27,19 @@ pub(super) struct Rounds {
     count: usize,
     /// Asks of this round that the application has not answered.
     unanswered: usize,
-    /// The answers of this round, by the server's keys.
+    /// The answers of this round, by the server's keys as they were written.
     responses: Vec<(String, RawJson)>,
     /// `requestState` of this round, to the byte.
     state: Option<RawJson>,
+    /// How much of that is held in memory.
+    bytes: usize,
 }
 
 impl Rounds {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// What the next request takes along; nothing before the first round.
     pub(super) fn carried(&self) -> Option<Carried<'_>> {
         (self.count > 0).then_some(Carried {
@@ -103,23 +110,32 @@ impl Connection {
             return peer("it asks nothing and has no state");
         }
         let mut methods = requests.iter().map(|request| &*request.method);
-        if !methods.all(|method| self.is_announced(method)) {
+        if !methods.all(|method| self.is_announced_for_rounds(method)) {
             return peer("it asks for what the client did not announce");
         }
         if call.rounds.count >= limits.rounds {
             return exceeds(LimitKind::Rounds, limits.rounds);
         }
-        if requests.len() > limits.open_asks {
+        if self.asks.len().saturating_add(requests.len()) > limits.open_asks {
             return exceeds(LimitKind::OpenAsks, limits.open_asks);
         }
         let now = self.now;
         if let Some(call) = self.calls.get_mut(&id) {
             // The server has begun with it.
             call.delivery = Delivery::Unknown;
+            // Each round is a request of its own: it may be redirected, refused and sent again
+            // like the first. The rounds are bounded, and so is all of that.
+            call.route = Route::default();
+            call.renegotiated = false;
+            call.repaired = false;
+            call.resends = 0;
+            call.unreached = 0;
+            let state = state.map(|state| result.part(state));
             call.rounds = Rounds {
+                bytes: state.as_ref().map_or(0, RawJson::len),
                 count: call.rounds.count.saturating_add(1),
                 unanswered: requests.len(),
-                state: state.map(|state| result.part(state)),
+                state,
                 ..Rounds::default()
             };
             call.state = if requests.is_empty() {
@@ -129,10 +145,11 @@ impl Connection {
                 State::Asked
             };
         }
+        self.account_call(id);
         for request in requests {
             let asker = Asker::Round {
                 call: id,
-                key: request.key.clone().into_owned(),
+                key: request.key.to_owned(),
             };
             let params = request.params.map(|params| result.part(params));
             self.open_ask(asker, (&request.method, params, Some(id)), None);
@@ -160,8 +177,12 @@ impl Connection {
         match outcome {
             Ok(result) => {
                 rounds.unanswered = rounds.unanswered.saturating_sub(1);
+                let bytes = key.len().saturating_add(result.len());
+                rounds.bytes = rounds.bytes.saturating_add(bytes);
                 rounds.responses.push((key, result));
-                if rounds.unanswered == 0 {
+                let goes_on = rounds.unanswered == 0;
+                self.account_call(id);
+                if goes_on {
                     self.queue(id);
                 }
             }

@@ -14,7 +14,7 @@ use super::stream::Ending;
 use crate::error::{Delivery, Error, Lost, Peer, Refused, RpcError};
 use crate::wire::binding::Binding;
 use crate::wire::jsonrpc::Members;
-use crate::{Event, ExchangeId, RawJson, SubscriptionFilter};
+use crate::{Event, ExchangeId, Listening, RawJson, SubscriptionFilter};
 
 /// Params of `subscriptions/listen`, and of its acknowledgement.
 #[derive(serde::Serialize, Deserialize)]
@@ -25,19 +25,43 @@ struct Notifications {
 impl Connection {
     /// The application says what it wants to hear about, in place of all before.
     pub(super) fn hear_about(&mut self, filter: SubscriptionFilter) {
-        let unchanged = self.restoring.filter == filter;
-        let before = std::mem::replace(&mut self.restoring.filter, filter);
-        if self.phase.is_open() {
-            match self.binding() {
-                Binding::Session => {
-                    self.restoring.subscribe_instead(&before);
-                    self.listen_to(false);
+        let unchanged = *self.restoring.filter() == filter;
+        let nothing = filter.is_empty();
+        let before = self.restoring.resources.replace(filter);
+        match self.binding() {
+            Binding::Session if self.phase.is_open() => {
+                self.restoring.untold = true;
+                self.restoring.resources.replaced(&before);
+                self.listen_to(false);
+            }
+            Binding::Stateless if self.phase.is_open() && !nothing => {
+                self.ask_to_hear(unchanged);
+            }
+            Binding::Session | Binding::Stateless => {
+                if self.phase.is_open() {
+                    self.listen_to(true);
                 }
-                Binding::Stateless => self.listen_to(!unchanged),
+                if nothing {
+                    // Nobody needs to be asked for that.
+                    self.restoring.untold = false;
+                    let granted = SubscriptionFilter::new();
+                    self.events.push(Event::Listening { granted });
+                }
             }
         }
-        if !self.restoring.filter.is_empty() {
+        if !nothing {
             self.ask_for_session();
+        }
+    }
+
+    /// Where each request stands on its own: what is known of the same filter is told at
+    /// once; else the server is asked, again if it refused before.
+    fn ask_to_hear(&mut self, unchanged: bool) {
+        let listening = self.listening.status();
+        let known = self.restoring.acknowledged.clone();
+        match known.filter(|_| unchanged && listening == Listening::Open) {
+            Some(granted) => self.events.push(Event::Listening { granted }),
+            None => self.listen_to(!unchanged || listening == Listening::NotOffered),
         }
     }
 
@@ -48,7 +72,8 @@ impl Connection {
             stream.forget_cursor();
             stream.begins();
         }
-        let notifications = self.restoring.filter.clone();
+        self.restoring.acknowledged = None;
+        let notifications = self.restoring.filter().clone();
         let params = RawJson::new(&Notifications { notifications }).ok();
         let target = self.listening.take_target();
         let request = self.stand_alone(target.as_ref(), "subscriptions/listen", params.as_ref())?;
@@ -68,7 +93,8 @@ impl Connection {
         let read = params.and_then(|params| serde_json::from_str(params.get()).ok());
         let Notifications { notifications } =
             read.ok_or(Peer::Message("it acknowledges nothing that can be read"))?;
-        let granted = within(notifications, &self.restoring.filter);
+        let granted = within(notifications, self.restoring.filter());
+        self.restoring.acknowledged = Some(granted.clone());
         self.listening.is_acknowledged();
         self.events.push(Event::Listening { granted });
         Ok(())
@@ -81,7 +107,7 @@ impl Connection {
         status: StatusCode,
     ) {
         match outcome {
-            Ok(_) => self.subscription_ended(),
+            Ok(_) => self.listening_ended(),
             Err(rpc) => {
                 let mut answer = answered(status);
                 answer.rpc = Some(rpc);
@@ -107,13 +133,8 @@ impl Connection {
         let request = params.and_then(crate::wire::jsonrpc::cancelled_request);
         if request == Some(id.number().to_string().as_str()) {
             self.abort(id);
-            self.subscription_ended();
+            self.listening_ended();
         }
-    }
-
-    fn subscription_ended(&mut self) {
-        self.listening.ended();
-        self.events.push(Event::StreamEnded);
     }
 
     /// At the end of each turn: once the session has answered all that was asked of it,
@@ -140,9 +161,9 @@ impl Connection {
             tools_list_changed: changes("tools"),
             prompts_list_changed: changes("prompts"),
             resources_list_changed: changes("resources"),
-            resource_subscriptions: self.restoring.granted(),
+            resource_subscriptions: self.restoring.resources.told(),
         };
-        within(offered, &self.restoring.filter)
+        within(offered, self.restoring.filter())
     }
 }
 

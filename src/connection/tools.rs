@@ -14,6 +14,7 @@ use super::exchange::{Purpose, answered};
 use super::route::Route;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Peer};
 use crate::event::{RejectedTool, Reply};
+use crate::wire::headers::MAX_EXCERPT;
 use crate::wire::mirror::Mirrored;
 use crate::wire::result::{self, Kind};
 use crate::wire::tools::{self, Rejected, ToolList};
@@ -30,9 +31,20 @@ const PAGES: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tools {
     /// Those of which some arguments go into headers.
-    mirrored: BTreeMap<String, Mirrored>,
+    mirrored: BTreeMap<String, Known>,
     bytes: usize,
+    /// Counts the lists: what an older one named, and the newest does not, is gone.
+    lists: u64,
+    /// The cursor of the page with which the newest goes on; none once all of it came.
+    next: Option<String>,
     refresh: Option<Refresh>,
+}
+
+/// A tool's mirrored arguments, and the list that named it last.
+#[derive(Clone, Debug)]
+struct Known {
+    mirrored: Mirrored,
+    list: u64,
 }
 
 /// A list that is being read anew.
@@ -73,7 +85,7 @@ impl Tools {
         let mirrored = params
             .and_then(value::tool_of)
             .and_then(|name| self.mirrored.get(&*name));
-        let headers = mirrored.map(|mirrored| mirrored.headers(params));
+        let headers = mirrored.map(|known| known.mirrored.headers(params));
         headers
             .unwrap_or(Ok(Vec::new()))
             .map_err(|why| Mistake::Argument(why.to_string()))
@@ -81,15 +93,50 @@ impl Tools {
 
     fn forget(&mut self, name: &str) {
         if let Some(before) = self.mirrored.remove(name) {
-            self.bytes = self.bytes.saturating_sub(size(name, &before));
+            self.bytes = self.bytes.saturating_sub(size(name, &before.mirrored));
         }
     }
 
-    /// Takes note of a page.
+    /// Drops what the newest list does not name.
+    fn forget_older(&mut self) {
+        let (newest, bytes) = (self.lists, &mut self.bytes);
+        self.mirrored.retain(|name, known| {
+            let stays = known.list == newest;
+            if !stays {
+                *bytes = bytes.saturating_sub(size(name, &known.mirrored));
+            }
+            stays
+        });
+    }
+
+    /// Bytes in buffers; what is known of tools has a limit of its own.
+    pub(super) fn buffered(&self) -> usize {
+        let refresh = self.refresh.as_ref();
+        let cursor = refresh.and_then(|refresh| refresh.cursor.as_ref());
+        let next = self.next.as_ref().map_or(0, String::len);
+        next.saturating_add(cursor.map_or(0, RawJson::len))
+    }
+
+    /// Takes note of the page that was asked for with this cursor. The first begins a new
+    /// list; once all of its pages came, what it did not name is gone. Pages of another
+    /// list, which others read meanwhile, only add to it.
     ///
     /// # Errors
     /// If there is no room for all of it.
-    fn learn(&mut self, list: &ToolList<'_>, value: usize) -> Result<(), LimitExceeded> {
+    fn learn(
+        &mut self,
+        list: &ToolList<'_>,
+        cursor: Option<String>,
+        value: usize,
+    ) -> Result<(), LimitExceeded> {
+        let is_first = cursor.is_none();
+        let goes_on = is_first || cursor == self.next;
+        if is_first {
+            self.lists = self.lists.saturating_add(1);
+        }
+        if goes_on {
+            self.next = list.next_cursor.map(tools::cursor);
+        }
         let rejected = list.rejected.iter();
         for name in rejected.filter_map(|tool| tool.name.as_deref()) {
             self.forget(name);
@@ -101,15 +148,31 @@ impl Tools {
             }
             let size = size(&tool.name, &tool.mirrored);
             if self.bytes.saturating_add(size) > value {
+                self.forget_older();
+            }
+            if self.bytes.saturating_add(size) > value {
                 let kind = LimitKind::ToolHeaders;
                 return Err(LimitExceeded { kind, value });
             }
             self.bytes = self.bytes.saturating_add(size);
             let name = tool.name.clone().into_owned();
-            self.mirrored.insert(name, tool.mirrored.clone());
+            let (mirrored, list) = (tool.mirrored.clone(), self.lists);
+            self.mirrored.insert(name, Known { mirrored, list });
+        }
+        if goes_on && self.next.is_none() {
+            self.forget_older();
         }
         Ok(())
     }
+}
+
+/// No longer than other excerpts of what a server says.
+fn shortened(name: &str) -> String {
+    let ends = name
+        .char_indices()
+        .map(|(at, char)| at.saturating_add(char.len_utf8()));
+    let end = ends.take_while(|end| *end <= MAX_EXCERPT).last();
+    name.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
 fn size(name: &str, mirrored: &Mirrored) -> usize {
@@ -127,13 +190,16 @@ impl Connection {
         let Ok(list) = tools::read(result) else {
             return self.reply(call, reply);
         };
-        if let Err(exceeded) = self.tools.learn(&list, self.config.limits.tool_headers) {
+        let params = self.calls.get(&call).and_then(|call| call.params.as_ref());
+        let cursor = params.and_then(tools::cursor_of);
+        let limit = self.config.limits.tool_headers;
+        if let Err(exceeded) = self.tools.learn(&list, cursor, limit) {
             let error = Error::new(exceeded, Delivery::Unknown);
             return self.fail_call(call, error.with_answer(answered(reply.status)));
         }
         for Rejected { name, why } in &list.rejected {
             self.events.push(Event::ToolRejected(RejectedTool {
-                name: name.as_deref().unwrap_or_default().to_owned(),
+                name: shortened(name.as_deref().unwrap_or_default()),
                 why: Peer::ToolSchema(why.to_string()).into(),
             }));
         }
@@ -159,10 +225,15 @@ impl Connection {
             due: true,
             ..Refresh::default()
         });
+        self.account_call(id);
+        self.stand_still_if_waiting(id);
     }
 
     /// The request for the next page.
     pub(super) fn build_refresh(&mut self) -> Option<(Purpose, Request<Bytes>)> {
+        if self.mismatched().is_empty() {
+            self.tools.refresh = None;
+        }
         let refresh = self.tools.refresh.as_mut()?;
         refresh.due = false;
         let target = refresh.route.target().cloned();
@@ -178,8 +249,9 @@ impl Connection {
         }
     }
 
-    /// A page came.
+    /// A page came. Without a call that waits for the list, it is the last.
     pub(super) fn refreshed(&mut self, result: &RawJson) {
+        let waits = !self.mismatched().is_empty();
         let limit = self.config.limits.tool_headers;
         let list = match result::kind(result) {
             Ok(Kind::Complete) => tools::read(result).ok(),
@@ -190,15 +262,18 @@ impl Connection {
         };
         let next = list.next_cursor.map(|cursor| result.part(cursor));
         refresh.pages = refresh.pages.saturating_add(1);
-        let goes_on = next.is_some() && next != refresh.cursor && refresh.pages < PAGES;
-        refresh.cursor = next;
+        let goes_on = waits && next.is_some() && next != refresh.cursor && refresh.pages < PAGES;
+        let cursor = std::mem::replace(&mut refresh.cursor, next);
+        // The next page is another request.
+        refresh.route = Route::default();
         refresh.due = goes_on;
-        if self.tools.learn(&list, limit).is_err() {
+        let cursor = cursor.map(|cursor| tools::cursor_text(cursor.as_str()));
+        if self.tools.learn(&list, cursor, limit).is_err() {
             return self.refresh_failed();
         }
         if !goes_on {
             self.tools.refresh = None;
-            for (id, _) in self.mismatched() {
+            for id in self.mismatched() {
                 self.queue(id);
             }
         }
@@ -207,8 +282,12 @@ impl Connection {
     /// The list cannot be had: the refusals stand.
     pub(super) fn refresh_failed(&mut self) {
         self.tools.refresh = None;
-        for (id, reply) in self.mismatched() {
-            self.reply(id, reply);
+        for id in self.mismatched() {
+            let call = self.calls.get_mut(&id);
+            let state = call.map(|call| std::mem::replace(&mut call.state, State::Waiting));
+            if let Some(State::Mismatched(reply)) = state {
+                self.reply(id, *reply);
+            }
         }
     }
 
@@ -222,13 +301,10 @@ impl Connection {
         })
     }
 
-    /// The calls that wait for the list, and what they were refused with.
-    pub(super) fn mismatched(&self) -> Vec<(CallId, Reply)> {
-        let refused = self.calls.iter();
-        let refused = refused.filter_map(|(id, call)| match &call.state {
-            State::Mismatched(reply) => Some((*id, (**reply).clone())),
-            _ => None,
-        });
-        refused.collect()
+    /// The calls that wait for the list.
+    pub(super) fn mismatched(&self) -> Vec<CallId> {
+        let calls = self.calls.iter();
+        let refused = calls.filter(|(_, call)| matches!(call.state, State::Mismatched(_)));
+        refused.map(|(id, _)| *id).collect()
     }
 }

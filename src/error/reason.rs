@@ -119,7 +119,7 @@ pub enum LimitKind {
     JsonBody,
     /// [`Limits::line`](crate::Limits::line).
     Line,
-    /// [`Limits::open_asks`](crate::Limits::open_asks), by one answer of the server.
+    /// [`Limits::open_asks`](crate::Limits::open_asks): an answer of the server asks more than fits.
     OpenAsks,
     /// [`Limits::open_calls`](crate::Limits::open_calls).
     OpenCalls,

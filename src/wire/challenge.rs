@@ -18,11 +18,23 @@ const MAX_INPUT: usize = 16 * 1024;
 /// It says which scheme the server accepts and, in its parameters, where a credential comes from
 /// and what was wrong with the last one. The texts are the server's words, unescaped but otherwise
 /// as received: show or follow them with the care due to any peer.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Challenge {
     scheme: String,
     token68: Option<String>,
     params: Vec<(String, String)>,
+}
+
+/// Parameters say what is asked for; the token of `Negotiate` may be worth something (law 9).
+impl std::fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token68 = self.token68.as_ref().map(|_| "..");
+        f.debug_struct("Challenge")
+            .field("scheme", &self.scheme)
+            .field("token68", &token68)
+            .field("params", &self.params)
+            .finish()
+    }
 }
 
 impl Challenge {

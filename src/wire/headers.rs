@@ -13,7 +13,7 @@ use iri_string::types::{UriAbsoluteStr, UriReferenceStr, UriStr, UriString};
 use memchr::memchr2;
 
 /// Enough to tell which proxy or framework spoke and what it said.
-const MAX_EXCERPT: usize = 1024;
+pub(crate) const MAX_EXCERPT: usize = 1024;
 
 /// A UUID has 36 characters, a signed token some hundreds; more would burden every request.
 const MAX_SESSION_ID: usize = 1024;

@@ -8,6 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::object;
 use crate::RawJson;
 use crate::error::RpcError;
 
@@ -188,35 +189,54 @@ pub(crate) fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<RawJson>
     }
 }
 
-/// The members of a JSON object, in order, their values untouched.
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// The members of a JSON object, in order, names and values untouched. A name with a lone
+/// surrogate, which is no text in Rust, is a name like any other.
+pub(crate) struct Members<'a>(Vec<Member<'a>>);
+
+struct Member<'a> {
+    /// Absent if it is no text.
+    name: Option<Cow<'a, str>>,
+    /// With its quotes.
+    written: &'a str,
+    value: &'a RawValue,
+}
 
 impl<'a> Members<'a> {
     /// The members; none of what is no object.
     pub(crate) fn of(text: &'a str) -> Self {
-        serde_json::from_str(text).unwrap_or(Self(Vec::new()))
+        Self::read(text).unwrap_or(Self(Vec::new()))
+    }
+
+    /// The members, if it is an object.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| *value)
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
+    /// Those whose names are text.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(name, value)| (&**name, *value))
+        let members = self.0.iter();
+        members.filter_map(|member| Some((member.name.as_deref()?, member.value)))
     }
 
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
-        self.0.into_iter()
+    /// All of them, each with its name as it was written.
+    pub(crate) fn as_written(&self) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
+        self.0.iter().map(|member| (member.written, member.value))
     }
 
-    fn set(&mut self, name: &'static str, value: &'a RawValue) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((Cow::Borrowed(name), value)),
-        }
+    /// All but those with these names, as they were written.
+    pub(crate) fn without(&self, names: &[&str]) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
+        let stays = |member: &&Member<'a>| {
+            let name = member.name.as_deref();
+            name.is_none_or(|name| !names.contains(&name))
+        };
+        let members = self.0.iter().filter(stays);
+        members.map(|member| (member.written, member.value))
     }
 }
 
@@ -225,7 +245,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+            type Value = Vec<Member<'de>>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -233,8 +253,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    members.push((key, map.next_value()?));
+                while let Some(written) = map.next_key::<&RawValue>()? {
+                    members.push(Member {
+                        name: object::string(written),
+                        written: written.get(),
+                        value: map.next_value()?,
+                    });
                 }
                 Ok(members)
             }
@@ -244,13 +268,30 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// A member's name, borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+/// The text of a JSON object that is being written.
+#[derive(Default)]
+pub(super) struct Object(String);
 
-impl Serialize for Members<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+impl Object {
+    /// A member; name and value are JSON.
+    pub(super) fn member(&mut self, name: &str, value: &str) {
+        self.members(name);
+        self.0.push(':');
+        self.0.push_str(value);
+    }
+
+    /// Members that are written already.
+    pub(super) fn members(&mut self, text: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        self.0.push_str(text);
+    }
+
+    pub(super) fn close(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push('{');
+        }
+        self.0.push('}');
+        self.0
     }
 }
 
@@ -287,15 +328,22 @@ impl ProgressToken {
         Some(Self::new(progress.token.get()))
     }
 
-    /// Params that ask for progress with this token, all else as it was.
+    /// Params that ask for progress with this token, all else as it was. Nothing if they
+    /// cannot be read.
     pub(crate) fn put_into(&self, params: Option<&RawJson>) -> Option<RawJson> {
-        let token: &RawValue = serde_json::from_str(&self.0).ok()?;
-        let mut params = Members::of(params.map_or("{}", RawJson::as_str));
-        let mut meta = Members::of(params.get("_meta").map_or("{}", RawValue::get));
-        meta.set("progressToken", token);
-        let meta = serde_json::value::to_raw_value(&meta).ok()?;
-        params.set("_meta", &meta);
-        RawJson::new(&params).ok()
+        let params = Members::read(params.map_or("{}", RawJson::as_str))?;
+        let mut meta = Object::default();
+        let own = params.get("_meta").map_or("{}", RawValue::get);
+        for (name, value) in Members::read(own)?.without(&["progressToken"]) {
+            meta.member(name, value.get());
+        }
+        meta.member(r#""progressToken""#, &self.0);
+        let mut written = Object::default();
+        for (name, value) in params.without(&["_meta"]) {
+            written.member(name, value.get());
+        }
+        written.member(r#""_meta""#, &meta.close());
+        Some(RawJson::trusted(written.close()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::jsonrpc::Members;
+use super::jsonrpc::{Members, Object};
 use crate::{RawJson, Revision};
 
 /// The members that the protocol writes, or that mean something to it alone.
@@ -19,17 +19,18 @@ const OWNED: [&str; 5] = [
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum BadMeta {
     NoObject,
+    Unreadable,
     Owned(&'static str),
 }
 
 /// Whether the application's own `_meta` leaves to the protocol what is the protocol's.
 pub(crate) fn check(params: &RawJson) -> Result<(), BadMeta> {
-    let params = Members::of(params.as_str());
+    let params = Members::read(params.as_str()).ok_or(BadMeta::Unreadable)?;
     for (_, meta) in params.iter().filter(|(name, _)| *name == "_meta") {
         if !meta.get().starts_with('{') {
             return Err(BadMeta::NoObject);
         }
-        let meta = Members::of(meta.get());
+        let meta = Members::read(meta.get()).ok_or(BadMeta::Unreadable)?;
         let owned = |(name, _)| OWNED.into_iter().find(|owned| *owned == name);
         if let Some(name) = meta.iter().find_map(owned) {
             return Err(BadMeta::Owned(name));
@@ -87,25 +88,26 @@ impl Stamp {
 /// (2026-07-28, patterns: multi round-trip requests).
 #[derive(Clone, Copy)]
 pub(crate) struct Carried<'a> {
-    /// The answers to what was asked, by the server's keys.
+    /// The answers to what was asked, by the server's keys as they were written.
     pub(crate) responses: &'a [(String, RawJson)],
     /// `requestState`, to the byte.
     pub(crate) state: Option<&'a RawJson>,
 }
 
 /// The params of a request: the application's, to the letter, with what the protocol
-/// adds.
+/// adds. Nothing if they are no object.
 pub(crate) fn params(
     given: Option<&RawJson>,
     stamp: &Stamp,
     carried: Option<Carried<'_>>,
-) -> RawJson {
-    let given = Members::of(given.map_or("{}", RawJson::as_str));
+) -> Option<RawJson> {
+    let given = Members::read(given.map_or("{}", RawJson::as_str))?;
     let mut params = Object::default();
-    let replaced = |name: &str| {
-        name == "_meta" || carried.is_some() && matches!(name, "inputResponses" | "requestState")
+    let replaced: &[&str] = match carried {
+        Some(_) => &["_meta", "inputResponses", "requestState"],
+        None => &["_meta"],
     };
-    for (name, value) in given.iter().filter(|(name, _)| !replaced(name)) {
+    for (name, value) in given.without(replaced) {
         params.member(name, value.get());
     }
     if let Some(Carried { responses, state }) = carried {
@@ -114,53 +116,21 @@ pub(crate) fn params(
             for (key, answer) in responses {
                 answers.member(key, answer.as_str());
             }
-            params.member("inputResponses", &answers.close());
+            params.member(r#""inputResponses""#, &answers.close());
         }
         if let Some(state) = state {
-            params.member("requestState", state.as_str());
+            params.member(r#""requestState""#, state.as_str());
         }
     }
     let mut meta = Object::default();
     for (_, own) in given.iter().filter(|(name, _)| *name == "_meta") {
-        for (name, value) in Members::of(own.get()).iter() {
+        for (name, value) in Members::read(own.get())?.as_written() {
             meta.member(name, value.get());
         }
     }
     meta.members(&stamp.0);
-    params.member("_meta", &meta.close());
-    RawJson::trusted(params.close())
-}
-
-/// The text of a JSON object that is being written.
-#[derive(Default)]
-struct Object(String);
-
-impl Object {
-    fn member(&mut self, name: &str, value: &str) {
-        self.begin();
-        // Text can always be written as a JSON string.
-        self.0
-            .push_str(&serde_json::to_string(name).unwrap_or_default());
-        self.0.push(':');
-        self.0.push_str(value);
-    }
-
-    fn members(&mut self, text: &str) {
-        self.begin();
-        self.0.push_str(text);
-    }
-
-    fn begin(&mut self) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-    }
-
-    fn close(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push('{');
-        }
-        self.0.push('}');
-        self.0
-    }
+    params.member(r#""_meta""#, &meta.close());
+    Some(RawJson::trusted(params.close()))
 }
 
 #[cfg(test)]
@@ -185,6 +155,7 @@ mod tests {
     fn written(given: Option<&str>, carried: Option<Carried<'_>>) -> String {
         let given = given.map(raw);
         params(given.as_ref(), &stamp(), carried)
+            .unwrap()
             .as_str()
             .to_owned()
     }
@@ -204,14 +175,14 @@ mod tests {
         let meta = format!(r#""_meta":{{"progressToken":7,"traceparent":"00-x",{FIELDS}}}"#);
         assert_eq!(
             written(Some(given), None),
-            format!(r#"{{"ab":1.50,"x":[ 1],{meta}}}"#)
+            format!(r#"{{"a\u0062":1.50,"x":[ 1],{meta}}}"#)
         );
     }
 
     #[test]
     fn a_round_replaces_what_it_carries() {
         let given = r#"{"name":"n","inputResponses":{"old":1},"requestState":"old"}"#;
-        let responses = [("k\"".to_owned(), raw(r#"{"action":"accept"}"#))];
+        let responses = [(r#""k\"""#.to_owned(), raw(r#"{"action":"accept"}"#))];
         let state = raw(r#""\u0041 b""#);
         let carried = Carried {
             responses: &responses,

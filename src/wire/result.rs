@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::headers::excerpt;
 use super::jsonrpc::Members;
+use super::object;
 use crate::RawJson;
 use crate::error::Peer;
 
@@ -30,30 +31,32 @@ pub(crate) struct InputRequired<'a> {
 
 #[derive(Debug)]
 pub(crate) struct InputRequest<'a> {
-    pub(crate) key: Cow<'a, str>,
+    /// As it was written, with its quotes.
+    pub(crate) key: &'a str,
     pub(crate) method: Cow<'a, str>,
     pub(crate) params: Option<&'a RawValue>,
 }
 
 /// Reads as much of a result as it takes to know its kind.
 pub(crate) fn kind(result: &RawJson) -> Result<Kind<'_>, Peer> {
-    #[derive(Deserialize)]
-    struct Typed<'a> {
-        #[serde(borrow, default, rename = "resultType")]
-        result_type: Option<&'a RawValue>,
-        #[serde(borrow, default, rename = "inputRequests")]
-        requests: Option<&'a RawValue>,
-        #[serde(borrow, default, rename = "requestState")]
-        state: Option<&'a RawValue>,
-    }
-
-    // Serde would take the elements of an array for the members in turn.
+    // What is no object has no members.
     if !result.as_str().trim_start().starts_with('{') {
         return Ok(Kind::Complete);
     }
-    let typed: Typed<'_> = serde_json::from_str(result.as_str())
-        .map_err(|_| Peer::Message("its result names something twice"))?;
-    let Some(name) = typed.result_type else {
+    let (mut types, mut asked, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    object::members(result.as_str(), |name, value| match &*name {
+        b"resultType" => types.push(value),
+        b"inputRequests" => asked.push(value),
+        b"requestState" => states.push(value),
+        _ => {}
+    });
+    if [&types, &asked, &states]
+        .iter()
+        .any(|found| found.len() > 1)
+    {
+        return Err(Peer::Message("its result names something twice"));
+    }
+    let Some(name) = first(&types) else {
         return Ok(Kind::Complete);
     };
     let name: Cow<'_, str> = serde_json::from_str(name.get())
@@ -61,11 +64,16 @@ pub(crate) fn kind(result: &RawJson) -> Result<Kind<'_>, Peer> {
     Ok(match &*name {
         "complete" => Kind::Complete,
         "input_required" => Kind::InputRequired(InputRequired {
-            requests: requests(typed.requests)?,
-            state: state(typed.state)?,
+            requests: requests(first(&asked))?,
+            state: state(first(&states))?,
         }),
         other => Kind::Other(excerpt(other.as_bytes())),
     })
+}
+
+/// A `null` stands for nothing.
+fn first<'a>(found: &[&'a RawValue]) -> Option<&'a RawValue> {
+    found.first().copied().filter(|value| value.get() != "null")
 }
 
 fn requests(requests: Option<&RawValue>) -> Result<Vec<InputRequest<'_>>, Peer> {
@@ -84,7 +92,7 @@ fn requests(requests: Option<&RawValue>) -> Result<Vec<InputRequest<'_>>, Peer> 
         return Err(Peer::InputRequired("its requests are no object"));
     }
     let mut read = Vec::new();
-    for (key, request) in Members::of(requests.get()).into_iter() {
+    for (key, request) in Members::of(requests.get()).as_written() {
         let unreadable = Peer::InputRequired("one of its requests cannot be read");
         if !request.get().starts_with('{') {
             return Err(unreadable);
@@ -98,8 +106,9 @@ fn requests(requests: Option<&RawValue>) -> Result<Vec<InputRequest<'_>>, Peer> 
             params,
         });
     }
-    let keys: std::collections::BTreeSet<_> = read.iter().map(|request| &request.key).collect();
-    if keys.len() < read.len() {
+    let (mut keys, mut twice) = (std::collections::BTreeSet::new(), false);
+    object::members(requests.get(), |key, _| twice |= !keys.insert(key));
+    if twice {
         return Err(Peer::InputRequired("two of its requests have one key"));
     }
     Ok(read)
@@ -161,7 +170,7 @@ mod tests {
             .iter()
             .map(|request| {
                 (
-                    &*request.key,
+                    request.key,
                     &*request.method,
                     request.params.map(RawValue::get),
                 )
@@ -169,7 +178,10 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [("b", "roots/list", None), ("a", "x", Some(r#"{"p": 1}"#))]
+            [
+                (r#""b""#, "roots/list", None),
+                (r#""a""#, "x", Some(r#"{"p": 1}"#))
+            ]
         );
         assert_eq!(state.unwrap().get(), r#""\u0041""#);
     }

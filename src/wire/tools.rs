@@ -98,6 +98,23 @@ impl<'a> ToolList<'a> {
     }
 }
 
+/// A cursor as text that can be compared: servers and applications may write it with different
+/// escapes.
+pub(crate) fn cursor(value: &RawValue) -> String {
+    object::string(value).map_or_else(|| value.get().to_owned(), Cow::into_owned)
+}
+
+/// The same of a cursor that was kept as JSON.
+pub(crate) fn cursor_text(json: &str) -> String {
+    serde_json::from_str(json).map_or_else(|_| json.to_owned(), cursor)
+}
+
+/// The cursor that the params of a request name: none asks for the first page.
+pub(crate) fn cursor_of(params: &RawJson) -> Option<String> {
+    let value = object::member(params.as_str(), "cursor")?;
+    (value.get() != "null").then(|| cursor(value))
+}
+
 /// Where a part stands in the whole.
 fn place(part: &RawValue, whole: &str) -> Range<usize> {
     let start = part.get().as_ptr().addr() - whole.as_ptr().addr();

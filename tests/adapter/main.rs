@@ -22,6 +22,7 @@ mod driver;
 mod hand;
 mod real;
 mod scripted;
+mod stateless;
 mod waiting;
 
 /// Waits for what happens elsewhere.

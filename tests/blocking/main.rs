@@ -16,6 +16,7 @@ mod server;
 
 mod authorize;
 mod own;
+mod stateless;
 
 use std::io::Cursor;
 use std::sync::mpsc;

@@ -48,6 +48,11 @@ pub(crate) fn usual(message: &Value) -> Response<Body> {
             return accepted.body(Box::new(Cursor::new("")) as Body).unwrap();
         }
     };
+    self::result(message, &result)
+}
+
+/// The reply to a request.
+pub(crate) fn result(message: &Value, result: &Value) -> Response<Body> {
     let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
     answer("application/json", Box::new(Cursor::new(reply.to_string())))
 }

@@ -22,6 +22,7 @@ mod ending;
 mod real;
 mod scripted;
 mod secrets;
+mod stateless;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;

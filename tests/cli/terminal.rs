@@ -60,6 +60,21 @@ fn the_person_answers_the_server_s_question() {
 }
 
 #[test]
+fn without_a_session_the_person_answers_it_too() {
+    let served = Served::start();
+    let mut running = on_a_terminal(&served, &["tools/call", ASK, "--revision", "2026-07-28"]);
+    running.says("(it calls itself demo-server 1.0.0) asks:");
+    running.says("[a]nswer, [d]ecline, [c]ancel: ");
+    running.types("a\n");
+    running.says("  name: ");
+    running.types("Ada\n");
+    running.says("[s]end, [e]dit");
+    running.types("s\n");
+    running.says("hello Ada, asked by ");
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
 fn a_question_that_repeats_a_secret_does_not_show_it() {
     let served = Served::start();
     let mut command = on_a_terminal_command(&served, &["tools/call", ASK, "--header-env", "x-a=A"]);

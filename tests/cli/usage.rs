@@ -68,6 +68,11 @@ fn mistakes_are_named_with_their_cure() {
         (&[URL, "x", "-"], "the params are no JSON: EOF"),
         (&[URL, "x", "--time-out", "soon"], "the unit is one of"),
         (
+            &[URL, "x", "--revision", "2026-07-27"],
+            "the revisions are 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28",
+        ),
+        (&[URL, "x", "--revision"], "--revision <DATE>"),
+        (
             &[URL, "x", "--header", &bearer],
             "--bearer-env VAR or --bearer-file FILE",
         ),
@@ -157,6 +162,7 @@ fn help_and_the_readme_tell_the_same_exit_codes() {
     assert_eq!(of_help.len(), 11);
     for word in [
         "--header-env",
+        "--revision <DATE>",
         "--bearer-file",
         "--time-out",
         "`not-sent`",

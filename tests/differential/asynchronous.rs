@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mcp_http::asynchronous::{Call, Client};
-use mcp_http::{CallId, Config, Error, RawJson};
+use mcp_http::{CallId, Config, Error, RawJson, SubscriptionFilter};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -65,6 +65,10 @@ impl Player for Asynchronous {
 
     fn notify(&mut self, method: &str) -> Result<(), Error> {
         self.runtime.block_on(self.client.notify(method, ()))
+    }
+
+    fn hear_about(&mut self, filter: SubscriptionFilter) -> Result<(), Error> {
+        self.client.listen(filter)
     }
 
     fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {

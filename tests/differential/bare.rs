@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::Request;
 use mcp_http::{
     CallId, Config, Connection, Error, Event, ExchangeId, Failure, Phase, RawJson, RpcError,
-    Subject, Time, Transmit,
+    Subject, SubscriptionFilter, Time, Transmit,
 };
 use tokio::runtime::Handle;
 
@@ -87,7 +87,12 @@ impl Player for Bare {
     fn ready(&mut self) -> Result<(), Error> {
         self.command(|machine| machine.connection.connect(machine.now()))?;
         self.until(|connection| {
-            let wanted = [Phase::Due, Phase::Initializing, Phase::Confirming];
+            let wanted = [
+                Phase::Due,
+                Phase::Discovering,
+                Phase::Initializing,
+                Phase::Confirming,
+            ];
             !wanted.contains(&connection.status().phase)
         });
         self.command(|machine| match machine.connection.handshake_error() {
@@ -133,6 +138,10 @@ impl Player for Bare {
             Ok(machine.expect(Subject::Notification(id)))
         })?;
         end.recv().unwrap().map(drop)
+    }
+
+    fn hear_about(&mut self, filter: SubscriptionFilter) -> Result<(), Error> {
+        self.command(move |machine| machine.connection.listen(filter, machine.now()))
     }
 
     fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use mcp_http::blocking::{Call, Client};
-use mcp_http::{CallId, Config, Error, RawJson};
+use mcp_http::{CallId, Config, Error, RawJson, SubscriptionFilter};
 use tokio::runtime::Handle;
 
 use crate::play::{Log, Player};
@@ -62,6 +62,10 @@ impl Player for Blocking {
 
     fn notify(&mut self, method: &str) -> Result<(), Error> {
         self.client.notify(method, ())
+    }
+
+    fn hear_about(&mut self, filter: SubscriptionFilter) -> Result<(), Error> {
+        self.client.listen(filter)
     }
 
     fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use mcp_http::{CallId, Config, Error, Event, RawJson, RpcError, Ticket};
+use mcp_http::{CallId, Config, Error, Event, RawJson, RpcError, SubscriptionFilter, Ticket};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
@@ -29,6 +29,8 @@ pub(crate) trait Player {
     fn cancel(&mut self, call: CallId) -> Result<(), Error>;
 
     fn notify(&mut self, method: &str) -> Result<(), Error>;
+
+    fn hear_about(&mut self, filter: SubscriptionFilter) -> Result<(), Error>;
 
     fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error>;
 
@@ -70,10 +72,13 @@ impl Log {
             Event::AskWithdrawn { .. } => ("AskWithdrawn", None),
             Event::Authorize(_) => ("Authorize", None),
             Event::Fail { .. } => ("Fail", None),
+            Event::Gap { .. } => ("Gap", None),
+            Event::Listening { .. } => ("Listening", None),
             Event::Message(_) => ("Message", None),
             Event::Ready(_) => ("Ready", None),
             Event::Reinitialize { .. } => ("Reinitialize", None),
             Event::StreamDegraded { .. } => ("StreamDegraded", None),
+            Event::StreamEnded => ("StreamEnded", None),
             Event::StreamNotOffered { .. } => ("StreamNotOffered", None),
             Event::StreamRestored => ("StreamRestored", None),
             _ => ("?", None),
@@ -141,6 +146,7 @@ pub(crate) fn play(scene: &Scene, runtime: &Runtime, begin: Begin) -> String {
                 open.remove(name);
                 story.ended(name, &player.end(name));
             }
+            Step::HearAbout(filter) => story.did("hear", &player.hear_about(filter)),
             Step::Listen => stage.listen(scene, &board, runtime),
             Step::Notify(method) => story.did(method, &player.notify(method)),
             Step::Ready => story.did("ready", &player.ready()),

@@ -37,6 +37,8 @@ enum End {
     Close,
     /// Nothing comes any more.
     Silence,
+    /// Nothing comes any more, and on the board is said `closed` when the client closes.
+    Held,
     /// The connection is closed without a word.
     Broken,
 }
@@ -107,6 +109,11 @@ impl Say {
         self
     }
 
+    pub(crate) fn then_held(mut self) -> Self {
+        self.end = End::Held;
+        self
+    }
+
     pub(crate) fn then_cut(mut self) -> Self {
         self.end = End::Cut;
         self
@@ -139,7 +146,7 @@ impl Say {
         match self.end {
             End::Sized => head.push_str(&format!("content-length: {}\r\n", length.sum::<usize>())),
             End::Cut => head.push_str("content-length: 10000\r\n"),
-            End::Broken | End::Close | End::Silence => {}
+            End::Broken | End::Close | End::Held | End::Silence => {}
         }
         head.push_str("\r\n");
         let silent = self.end == End::Silence && self.headers.is_empty();
@@ -152,6 +159,13 @@ impl Say {
             End::Sized => Act::Answer(String::new()),
             End::Broken | End::Close | End::Cut => Act::Close(String::new()),
             End::Silence => Act::Hang(String::new()),
+            End::Held => {
+                let board = Arc::clone(board);
+                let told = move || {
+                    board.say("closed");
+                };
+                Act::Held(String::new(), Box::new(told))
+            }
         };
         for part in self.parts.iter().rev() {
             act = match part {
@@ -181,6 +195,7 @@ fn before(text: &str, act: Act) -> Act {
         Act::Close(rest) => Act::Close(text + &rest),
         Act::Flood(rest, on) => Act::Flood(text + &rest, on),
         Act::Hang(rest) => Act::Hang(text + &rest),
+        Act::Held(rest, told) => Act::Held(text + &rest, told),
         Act::Wait(rest, until, then) => Act::Wait(text + &rest, until, then),
     }
 }

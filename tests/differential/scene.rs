@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_http::{Budget, CallOptions, Clocks, Config, RpcError};
+use mcp_http::{Budget, CallOptions, Clocks, Config, RpcError, SubscriptionFilter};
 use serde_json::{Value, json};
 
 use crate::board::Board;
@@ -41,6 +41,8 @@ pub(crate) enum Step {
     Drop(&'static str),
     /// Waits for the end of this call.
     End(&'static str),
+    /// Says what it wants to hear about between calls.
+    HearAbout(SubscriptionFilter),
     /// The server listens from now on.
     Listen,
     /// Sends a notification and waits for its end.
@@ -211,6 +213,7 @@ fn usual(kind: &str, turn: usize) -> Say {
         "initialize" => initialized(&format!("s{turn}")),
         "answer" => Say::status(202),
         "DELETE" => Say::status(204),
+        "server/discover" => Say::result(&discovered(&["2026-07-28"])),
         kind if kind.starts_with("notifications/") => Say::status(202),
         _ => Say::result(&json!({ "ok": true })),
     }
@@ -226,6 +229,17 @@ pub(crate) fn initialize_result(revision: &str) -> Value {
         "protocolVersion": revision,
         "capabilities": { "tools": {} },
         "serverInfo": { "name": "script", "version": "1" },
+    })
+}
+
+/// The result of `server/discover`.
+pub(crate) fn discovered(revisions: &[&str]) -> Value {
+    json!({
+        "resultType": "complete",
+        "supportedVersions": revisions,
+        "capabilities": { "logging": {}, "tools": { "listChanged": true } },
+        "ttlMs": 0,
+        "cacheScope": "private",
     })
 }
 

@@ -6,6 +6,7 @@ mod credentials;
 mod handshake;
 mod network;
 mod sessions;
+mod stateless;
 mod streams;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Scene> {
     all.extend(credentials::scenes());
     all.extend(network::scenes());
     all.extend(streams::scenes());
+    all.extend(stateless::scenes());
     all
 }
 

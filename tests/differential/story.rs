@@ -86,7 +86,10 @@ impl Story {
                 match name.as_str() {
                     "id" | "method" => {}
                     "jsonrpc" if value == "2.0" => {}
-                    "params" => line.push_str(&format!(" {value}")),
+                    "params" => {
+                        let params = unusual(value, arrived);
+                        line.push_str(&params.map(|it| format!(" {it}")).unwrap_or_default());
+                    }
                     name => line.push_str(&format!(" {name} {value}")),
                 }
             }
@@ -101,10 +104,12 @@ impl Story {
                 ("accept", "application/json, text/event-stream"),
                 ("content-type", "application/json"),
             ] {
-                let usual = (name.to_owned(), value.to_owned());
-                match headers.iter().position(|header| *header == usual) {
-                    Some(at) => drop(headers.remove(at)),
-                    None => headers.push((name.to_owned(), "MISSING".to_owned())),
+                take_usual(&mut headers, name, value);
+            }
+            if is_alone(arrived) {
+                take_usual(&mut headers, "mcp-method", arrived.calls());
+                if let Some(name) = arrived.message["params"]["name"].as_str() {
+                    take_usual(&mut headers, "mcp-name", name);
                 }
             }
         }
@@ -151,6 +156,13 @@ impl Story {
                 };
                 format!("{subject} failed: {}", self.error(error))
             }
+            Event::Gap {
+                missed: Some(missed),
+            } => format!("a gap of {missed}"),
+            Event::Gap { missed: None } => "a gap".to_owned(),
+            Event::Listening { granted } => {
+                format!("it will hear about {}", serde_json::json!(granted))
+            }
             Event::Message(message) => format!(
                 "message{}: {}{}",
                 self.of(message.call),
@@ -175,10 +187,12 @@ impl Story {
             Event::StreamDegraded { error } => {
                 format!("the listening stream failed: {}", self.error(error))
             }
+            Event::StreamEnded => "the listening stream has ended".to_owned(),
             Event::StreamNotOffered { error } => {
                 format!("no listening stream: {}", self.error(error))
             }
             Event::StreamRestored => "the listening stream is open again".to_owned(),
+            Event::ToolRejected(tool) => format!("without the tool {:?}: {}", tool.name, tool.why),
             other => format!("{other:?}"),
         }
     }
@@ -215,6 +229,51 @@ impl Story {
         }
         text.replace(&self.address, "SERVER")
     }
+}
+
+/// Whether a request stands on its own.
+fn is_alone(arrived: &Arrived) -> bool {
+    let revision = "mcp-protocol-version";
+    let mut headers = arrived.headers.iter();
+    headers.any(|(name, value)| name == revision && value.as_str() >= "2026")
+}
+
+/// Takes a header out that every message has, or says that it is missing.
+fn take_usual(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
+    let usual = (name.to_owned(), value.to_owned());
+    match headers.iter().position(|header| *header == usual) {
+        Some(at) => drop(headers.remove(at)),
+        None => headers.push((name.to_owned(), "MISSING".to_owned())),
+    }
+}
+
+/// Params without what every request says that stands on its own: who asks, and in which
+/// revision.
+fn unusual(params: &Value, arrived: &Arrived) -> Option<Value> {
+    let mut params = params.clone();
+    if !is_alone(arrived) {
+        return Some(params);
+    }
+    let client = serde_json::json!({ "name": "differential", "version": "1" });
+    let Some(meta) = params.get_mut("_meta").and_then(Value::as_object_mut) else {
+        return Some(serde_json::json!({ "_meta": "MISSING", "params": params }));
+    };
+    for (key, value) in [
+        ("clientCapabilities", serde_json::json!({})),
+        ("clientInfo", client),
+        ("protocolVersion", "2026-07-28".into()),
+    ] {
+        let key = format!("io.modelcontextprotocol/{key}");
+        match meta.get(&key) {
+            Some(said) if *said == value => drop(meta.remove(&key)),
+            Some(_) => {}
+            None => drop(meta.insert(key, "MISSING".into())),
+        }
+    }
+    if meta.is_empty() {
+        params.as_object_mut()?.remove("_meta");
+    }
+    Some(params).filter(|params| *params != serde_json::json!({}))
 }
 
 fn json(json: &Option<RawJson>) -> String {

@@ -592,3 +592,20 @@ fn retries_of_nothing_are_raised() {
         assert!(get.at.since(from) >= millis(1));
     }
 }
+
+#[test]
+fn errors_told_about_the_connection_count_with_all_buffers() {
+    let mut w = World::ready();
+    w.reading = false;
+    let filter = mcp_http::SubscriptionFilter::new()
+        .resource("1")
+        .resource("2");
+    w.listen_to(filter);
+    for told in 1..=2 {
+        let sent = w.take("resources/subscribe");
+        let error = json!({ "code": -1, "message": "no", "data": "x".repeat(100_000) });
+        let body = json!({ "jsonrpc": "2.0", "id": sent.rpc_id(), "error": error });
+        w.answer(&sent, 200).json(&body);
+        assert!(w.connection.status().buffered > told * 100_000);
+    }
+}

@@ -191,13 +191,21 @@ fn rounds_are_bounded() {
 }
 
 #[test]
-fn questions_in_one_answer_are_bounded() {
+fn questions_are_bounded_in_one_answer_and_over_all_calls() {
     let mut w =
         World::stateless_with(|config| config.limits(limits(|limits| limits.open_asks = 2)));
     let (call, sent) = w.begin("tools/call");
     w.answer(&sent, 200)
         .result(required(&[ELICIT, ROOTS], None));
     let (_, _) = (w.ask(), w.ask());
+    let (other, sent) = w.begin("tools/call");
+    w.answer(&sent, 200).result(required(&[ROOTS], None));
+    let error = w.error(other);
+    assert!(
+        matches!(error.reason(), Reason::Limit(exceeded) if exceeded.kind == LimitKind::OpenAsks),
+        "the questions of all calls count: {error}"
+    );
+    assert_eq!(error.delivery(), Delivery::Unknown);
     w.cancel(call);
     let (call, sent) = w.begin("tools/call");
     let three = [ELICIT, ROOTS, ("x", "roots/list")];
@@ -402,4 +410,146 @@ fn what_was_asked_is_no_room_for_others_and_never_waits_for_room() {
     w.drive();
     let (first, second) = (w.ask(), w.ask());
     assert_eq!((first.call, second.call), (Some(call), Some(call)));
+}
+
+#[test]
+fn each_round_may_ask_for_a_credential() {
+    let mut w = World::stateless_with(|config| config.authorize(true).bearer("old").unwrap());
+    let (call, sent) = w.begin("tools/call");
+    deny(&mut w, &sent);
+    w.authorize("Bearer new");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).result(required(&[ROOTS], Some("s")));
+    let ask = w.ask();
+    w.advance(secs(7200));
+    answer(&mut w, ask.ticket, &roots(1));
+    let sent = w.take("tools/call");
+    deny(&mut w, &sent);
+    assert!(!w.ended(call), "{:?}", w.events);
+    w.authorize("Bearer newer");
+    let sent = w.take("tools/call");
+    assert!(params(&sent)["inputResponses"]["r"].is_object());
+}
+
+fn deny(w: &mut World, sent: &Sent) {
+    w.answer(sent, 401)
+        .header("www-authenticate", "Bearer")
+        .empty();
+}
+
+#[test]
+fn redirects_and_resends_count_within_each_round() {
+    let mut w = World::stateless();
+    let (call, mut sent) = w.begin("tools/call");
+    for round in 0..5 {
+        for _ in 0..2 {
+            w.answer(&sent, 307).header("location", "/mcp/").empty();
+            sent = w.take("tools/call");
+            w.answer(&sent, 429).header("retry-after", "1").empty();
+            assert!(!w.ended(call), "round {round}: {:?}", w.events);
+            sent = w.wait_for("tools/call");
+        }
+        w.answer(&sent, 200).result(required(&[ROOTS], None));
+        let ask = w.ask();
+        answer(&mut w, ask.ticket, &roots(round));
+        sent = w.take("tools/call");
+    }
+}
+
+#[test]
+fn waiting_for_a_server_does_not_count_people() {
+    for options in [CallOptions::new(), CallOptions::new().no_time_out()] {
+        let mut w = World::stateless();
+        let call = w.call_with("tools/call", options.wait_for_server(secs(60)));
+        let sent = w.take("tools/call");
+        w.answer(&sent, 200).result(required(&[ROOTS], None));
+        let ask = w.ask();
+        w.advance(secs(120));
+        answer(&mut w, ask.ticket, &roots(1));
+        let sent = w.take("tools/call");
+        w.fail(&sent, refused_connection());
+        assert!(!w.ended(call), "{:?}", w.events);
+        w.wait_for("tools/call");
+    }
+}
+
+#[test]
+fn what_rounds_hold_counts_with_all_buffers() {
+    let mut w = World::stateless_with(|c| c.limits(limits(|limits| limits.buffers = 1 << 20)));
+    let (first, sent) = w.begin("tools/call");
+    let state = "x".repeat(900_000);
+    w.answer(&sent, 200)
+        .result(required(&[ROOTS], Some(&state)));
+    let ask = w.ask();
+    let held = w.connection.status().buffered;
+    assert!(held > 900_000, "{held}");
+    let (second, sent) = w.begin("tools/call");
+    w.answer(&sent, 200)
+        .result(required(&[ROOTS], Some(&state)));
+    let error = w.error(second);
+    assert!(
+        matches!(error.reason(), Reason::Limit(exceeded) if exceeded.kind == LimitKind::Buffers),
+        "{error}"
+    );
+    assert_eq!(w.connection.status().buffered, held);
+    answer(
+        &mut w,
+        ask.ticket,
+        &json!({ "roots": [], "x": "y".repeat(1000) }),
+    );
+    let sent = w.take("tools/call");
+    assert!(w.connection.status().buffered > held + 1000);
+    w.answer(&sent, 200).result(json!({}));
+    w.result(first);
+    assert_eq!(w.connection.status().buffered, 0);
+}
+
+#[test]
+fn a_key_that_is_no_text_goes_back_as_it_came() {
+    let mut w = World::stateless();
+    let (_, sent) = w.begin("tools/call");
+    let result =
+        r#"{"resultType":"input_required","inputRequests":{"\ud800":{"method":"roots/list"}}}"#;
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#,
+        sent.rpc_id()
+    );
+    w.answer(&sent, 200).typed("application/json", body);
+    let ask = w.ask();
+    w.advance(secs(1));
+    assert!(!w.has("tools/call"), "sent again without the answers");
+    answer(&mut w, ask.ticket, &roots(1));
+    // The scripted server cannot read such a request, and so does not know its method.
+    let sent = w.take("answer");
+    let body = std::str::from_utf8(sent.request.body()).unwrap();
+    assert!(body.contains(r#""inputResponses":{"\ud800":{"#), "{body}");
+}
+
+#[test]
+fn rounds_ask_nothing_but_what_their_revision_has() {
+    let tasks = json!({ "tasks": {}, "roots": {} });
+    for method in ["tasks/get", "tasks/list", "ping"] {
+        let mut w = World::stateless_with(|config| config.capabilities(&tasks).unwrap());
+        let (call, sent) = w.begin("tools/call");
+        w.answer(&sent, 200)
+            .result(required(&[("t", method)], None));
+        let reason = w.error(call).reason().clone();
+        assert!(
+            matches!(reason, Reason::Peer(Peer::InputRequired(_))),
+            "{method}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_list_of_extensions_announces_none() {
+    let empty = json!({ "extensions": {} });
+    let mut w = World::stateless_with(|config| config.capabilities(&empty).unwrap());
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 200).result(json!({ "resultType": "task" }));
+    let reason = w.error(call).reason().clone();
+    assert!(
+        matches!(reason, Reason::Peer(Peer::ResultType(_))),
+        "{reason}"
+    );
 }

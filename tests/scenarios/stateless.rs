@@ -244,6 +244,23 @@ fn discovery_keeps_to_the_budget_of_handshakes() {
 }
 
 #[test]
+fn discovery_in_another_revision_counts_as_well() {
+    let mut w = World::discovering();
+    let call = w.call("tools/call");
+    for _ in 0..2 {
+        let sent = w.wait_for("server/discover");
+        w.answer(&sent, 429).header("retry-after", "1").empty();
+    }
+    let third = w.wait_for("server/discover");
+    w.answer(&third, 400)
+        .json(&unsupported(third.rpc_id(), &[DATE]));
+    let error = w.error(call);
+    assert!(error.retry_after().is_some(), "{error}");
+    w.advance(secs(40));
+    assert_eq!(w.count("server/discover"), 3);
+}
+
+#[test]
 fn discovery_that_nobody_answers_fails_by_the_head_clock() {
     let mut w = World::discovering();
     let call = w.call("tools/call");
@@ -809,4 +826,33 @@ fn params_go_out_to_the_letter() {
             .iter()
             .any(|event| matches!(event, Event::Fail { .. }))
     );
+}
+
+#[test]
+fn names_that_are_no_text_travel_to_the_letter() {
+    let given = r#"{"name":"n","\ud800":1,"_meta":{"\udfff":2,"a\u0062":3}}"#;
+    for (mut w, options) in [
+        (World::stateless(), CallOptions::new()),
+        (World::stateless(), CallOptions::new().progress()),
+        (World::ready(), CallOptions::new().progress()),
+    ] {
+        let given = RawJson::from_text(given).unwrap();
+        let call = w
+            .connection
+            .call("tools/call", &given, options, w.now)
+            .unwrap();
+        w.drive();
+        // The scripted server cannot read such a request, and so does not know its method.
+        let sent = w.take("answer");
+        let body = std::str::from_utf8(sent.request.body()).unwrap();
+        for part in [r#""name":"n","\ud800":1"#, r#""\udfff":2,"a\u0062":3"#] {
+            assert!(body.contains(part), "{body}");
+        }
+        let result = r#"{"\ud800":1}"#;
+        let id = body.split(r#""id":"#).nth(1).unwrap();
+        let id = id.split(',').next().unwrap();
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        w.answer(&sent, 200).typed("application/json", body);
+        assert_eq!(w.reply(call).outcome.unwrap().as_str(), result);
+    }
 }

@@ -203,6 +203,7 @@ fn a_stream_that_the_server_ends_in_good_order_is_over() {
     let by_cancelling: Way = |w: &mut World, sent: &Sent| {
         let params = json!({ "requestId": sent.rpc_id(), "reason": "shutting down" });
         w.event(sent, &notification("notifications/cancelled", params));
+        assert_eq!(w.aborted, [sent.exchange], "it may hang open for ever");
     };
     for end in [by_reply, by_cancelling] {
         let (mut w, sent) = listening();
@@ -349,6 +350,74 @@ fn closing_ends_it() {
     assert_eq!(w.aborted, [sent.exchange]);
     assert!(w.connection.is_closed());
     assert!(w.connection.listen(filter(), w.now).is_err());
+}
+
+#[test]
+fn a_server_that_ends_it_at_once_again_and_again_sets_no_pace() {
+    let mut w = World::stateless();
+    let start = w.now;
+    for _ in 0..6 {
+        w.listen_to(filter());
+        let sent = w.wait_for(LISTEN);
+        let end = result(sent.rpc_id(), json!({ "resultType": "complete" }));
+        w.answer(&sent, 200).stream(&[end]);
+        assert_eq!(w.connection.status().listening, Listening::Ended);
+    }
+    assert!(w.now.since(start) >= secs(300), "{:?}", w.now.since(start));
+}
+
+#[test]
+fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
+    let (mut w, sent) = listening();
+    w.fail(&sent, reset());
+    for _ in 0..4 {
+        let again = w.wait_for(LISTEN);
+        w.fail(&again, reset());
+    }
+    w.advance(secs(30));
+    assert!(!w.has(LISTEN), "it is left alone for 5 min");
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    w.advance(secs(1));
+    w.take(LISTEN);
+}
+
+#[test]
+fn a_json_answer_that_never_ends_is_no_stream() {
+    let mut w = World::stateless();
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 200)
+        .header("content-type", "application/json")
+        .head();
+    w.advance(secs(30));
+    assert!(w.aborted.contains(&sent.exchange));
+    assert_eq!(w.connection.status().listening, Listening::Degraded);
+    w.wait_for(LISTEN);
+}
+
+#[test]
+fn redirects_of_one_filter_are_not_those_of_the_next() {
+    let mut w = World::stateless();
+    for n in 0..6 {
+        let uri = format!("file:///{n}");
+        w.listen_to(SubscriptionFilter::new().resource(uri));
+        let sent = w.wait_for(LISTEN);
+        w.answer(&sent, 307).header("location", "/mcp/").empty();
+        let there = w.wait_for(LISTEN);
+        assert_eq!(there.request.uri().path(), "/mcp/");
+        w.answer(&there, 200).stream(&[]);
+        assert_eq!(w.connection.status().listening, Listening::Open, "{n}");
+    }
+}
+
+#[test]
+fn a_server_that_did_not_offer_it_may_offer_other_things() {
+    let mut w = World::stateless();
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 404).error(-32601, "Method not found");
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    w.take(LISTEN);
 }
 
 // Where there are sessions.
@@ -523,6 +592,302 @@ fn resources_are_bounded_together_with_those_subscribed_to_by_calls() {
         .connection
         .call("resources/subscribe", &uri, options, w.now);
     assert!(call.is_err());
+}
+
+#[test]
+fn resources_are_bounded_together_with_those_that_calls_ask_for() {
+    let mut w = World::limited(|limits| limits.subscriptions = 2);
+    for uri in ["file:///1", "file:///2"] {
+        w.begin_with("resources/subscribe", &json!({ "uri": uri }));
+    }
+    let before = w.visible();
+    assert!(w.connection.listen(of(&["file:///3"]), w.now).is_err());
+    assert_eq!(w.visible(), before);
+    w.listen_to(of(&["file:///1", "file:///2"]));
+}
+
+// One request at a time for each resource: the difference of what is wanted and known.
+
+fn of(uris: &[&str]) -> SubscriptionFilter {
+    let none = SubscriptionFilter::new();
+    uris.iter().fold(none, |filter, uri| filter.resource(*uri))
+}
+
+/// The URIs that requests of this method are on their way with.
+fn open_uris(w: &World, method: &str) -> Vec<String> {
+    let open = w.open.iter().filter(|sent| sent.method() == method);
+    let uri = |sent: &Sent| sent.json()["params"]["uri"].as_str().unwrap().to_owned();
+    open.map(uri).collect()
+}
+
+/// How often it was told what will be heard.
+fn told(w: &mut World) -> usize {
+    let before = w.events.len();
+    let tells = |event: &Event| matches!(event, Event::Listening { .. });
+    w.events.retain(|event| !tells(event));
+    before - w.events.len()
+}
+
+/// This resource is subscribed to, by the filter.
+fn subscribed() -> World {
+    let mut w = World::ready();
+    w.listen_to(of(&["file:///a"]));
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+    w
+}
+
+fn deny(w: &mut World, sent: &Sent) {
+    w.answer(sent, 401)
+        .header("www-authenticate", "Bearer")
+        .empty();
+}
+
+#[test]
+fn what_is_refused_for_its_credential_is_asked_for_with_another_and_told_then() {
+    let bearer = |config: Config| config.authorize(true).bearer("old").unwrap();
+    let mut w = World::ready_with(bearer);
+    for (uris, method) in [
+        (&["file:///a"][..], "resources/subscribe"),
+        (&[], "resources/unsubscribe"),
+    ] {
+        w.listen_to(of(uris));
+        let sent = w.take(method);
+        deny(&mut w, &sent);
+        assert_eq!(told(&mut w), 0, "{method}: not answered");
+        w.authorize("Bearer new");
+        let sent = w.take(method);
+        assert_eq!(told(&mut w), 0, "{method}: not answered");
+        w.answer(&sent, 200).result(json!({}));
+        assert_eq!(w.granted(), of(uris), "{method}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_credential_and_is_not_wanted_any_more_is_not_asked_for() {
+    let mut w = World::ready_with(|config| config.authorize(true).bearer("old").unwrap());
+    w.listen_to(of(&["file:///a"]));
+    let sent = w.take("resources/subscribe");
+    deny(&mut w, &sent);
+    w.listen_to(of(&[]));
+    w.authorize("Bearer new");
+    assert_eq!(w.open_methods(), [""; 0]);
+    assert!(w.granted().is_empty());
+}
+
+#[test]
+fn what_is_in_doubt_is_not_told() {
+    let mut w = World::ready();
+    w.listen_to(of(&["file:///a"]));
+    let sent = w.take("resources/subscribe");
+    w.answer(&sent, 400).empty();
+    assert_eq!(told(&mut w), 0);
+    w.succeed("ping");
+    assert!(w.granted().is_empty());
+}
+
+#[test]
+fn filters_that_change_before_they_leave_come_to_the_last() {
+    let mut w = subscribed();
+    for uris in [&[][..], &["file:///a"], &[]] {
+        w.connection.listen(of(uris), w.now).unwrap();
+    }
+    w.drive();
+    assert_eq!(open_uris(&w, "resources/unsubscribe"), ["file:///a"]);
+    assert!(!w.has("resources/subscribe"));
+}
+
+#[test]
+fn what_undoes_the_other_waits_for_it() {
+    let mut w = subscribed();
+    w.listen_to(of(&[]));
+    w.listen_to(of(&["file:///a"]));
+    assert!(!w.has("resources/subscribe"));
+    w.succeed("resources/unsubscribe");
+    assert_eq!(told(&mut w), 0, "that was not all");
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_a_call_asks_for_is_not_undone_behind_its_back() {
+    let uri = json!({ "uri": "file:///a" });
+    for granted in [true, false] {
+        let mut w = subscribed();
+        let (_, sent) = w.begin_with("resources/subscribe", &uri);
+        w.listen_to(of(&[]));
+        assert!(!w.has("resources/unsubscribe"));
+        if granted {
+            w.answer(&sent, 200).result(json!({}));
+        } else {
+            w.answer(&sent, 200).error(-32603, "no");
+        }
+        assert_eq!(w.has("resources/unsubscribe"), !granted);
+    }
+}
+
+#[test]
+fn a_call_waits_for_what_is_asked_about_the_same_resource() {
+    let mut w = subscribed();
+    w.listen_to(of(&[]));
+    let options = mcp_http::CallOptions::new();
+    let uri = json!({ "uri": "file:///a" });
+    let call = w
+        .connection
+        .call("resources/subscribe", &uri, options, w.now)
+        .unwrap();
+    w.drive();
+    assert_eq!(open_uris(&w, "resources/subscribe"), [""; 0]);
+    // Others do not.
+    w.begin("tools/call");
+    w.succeed("resources/unsubscribe");
+    w.succeed("resources/subscribe");
+    w.reply(call);
+    assert!(!w.has("resources/unsubscribe"));
+}
+
+#[test]
+fn what_a_call_gives_up_and_the_filter_wants_is_subscribed_to_again() {
+    let mut w = subscribed();
+    let uri = json!({ "uri": "file:///a" });
+    let (call, sent) = w.begin_with("resources/unsubscribe", &uri);
+    w.answer(&sent, 200).result(json!({}));
+    w.reply(call);
+    w.succeed("resources/subscribe");
+}
+
+#[test]
+fn what_was_refused_is_asked_for_anew_by_the_next_filter_and_session_and_never_undone() {
+    let refuse = |w: &mut World| {
+        let sent = w.take("resources/subscribe");
+        w.answer(&sent, 200).error(-32002, "no such resource");
+        assert!(w.granted().is_empty());
+    };
+    let mut w = World::ready();
+    w.listen_to(of(&["file:///a"]));
+    refuse(&mut w);
+    w.listen_to(of(&["file:///a"]));
+    refuse(&mut w);
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    refuse(&mut w);
+    w.listen_to(of(&[]));
+    assert!(w.granted().is_empty());
+    assert_eq!(w.count("resources/unsubscribe"), 0);
+    w.listen_to(of(&["file:///a"]));
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_the_last_session_refused_the_next_may_grant() {
+    let mut w = World::ready();
+    w.listen_to(of(&["file:///a"]));
+    let sent = w.take("resources/subscribe");
+    w.answer(&sent, 200).error(-32002, "no such resource");
+    told(&mut w);
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_would_not_be_given_up_can_be_subscribed_to_again() {
+    let mut w = subscribed();
+    w.listen_to(of(&[]));
+    let sent = w.take("resources/unsubscribe");
+    w.answer(&sent, 200).error(-32603, "no");
+    assert!(w.granted().is_empty());
+    w.advance(secs(600));
+    assert_eq!(w.count("resources/unsubscribe"), 1, "it is not repeated");
+    w.listen_to(of(&["file:///a"]));
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_call_and_filter_share_is_asked_for_once_in_a_new_session() {
+    let mut w = subscribed();
+    let uri = json!({ "uri": "file:///a" });
+    let (call, sent) = w.begin_with("resources/subscribe", &uri);
+    w.answer(&sent, 200).result(json!({}));
+    w.reply(call);
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    assert_eq!(open_uris(&w, "resources/subscribe"), ["file:///a"]);
+}
+
+#[test]
+fn lost_in_the_middle_nothing_is_told_before_the_next_session_has_answered() {
+    let mut w = World::ready();
+    w.listen_to(of(&["file:///a"]));
+    w.answer_all("resources/subscribe", 404);
+    assert_eq!(told(&mut w), 0);
+    w.recover("s2");
+    assert_eq!(told(&mut w), 0);
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn a_list_whose_changes_are_announced_not_to_be_told_is_not_granted() {
+    let mut w = World::new(config());
+    w.connect();
+    let sent = w.take("initialize");
+    let mut answer = initialized("2025-11-25");
+    answer["capabilities"]["tools"] = json!({ "listChanged": false });
+    w.answer(&sent, 200).result(answer);
+    w.accept("notifications/initialized");
+    w.listen_to(SubscriptionFilter::new().tools_list_changed());
+    assert!(w.granted().is_empty());
+}
+
+// In both.
+
+#[test]
+fn every_filter_is_answered_once_in_each_era() {
+    for mut w in [World::ready(), World::stateless()] {
+        for uris in [&["file:///a"][..], &["file:///a"], &[], &[]] {
+            w.listen_to(of(uris));
+            while w.has("resources/subscribe") {
+                w.succeed("resources/subscribe");
+            }
+            while w.has("resources/unsubscribe") {
+                w.succeed("resources/unsubscribe");
+            }
+            if w.has(LISTEN) {
+                let sent = w.take(LISTEN);
+                let all = sent.json()["params"]["notifications"].clone();
+                w.answer(&sent, 200).stream(&[acknowledged(&sent, all)]);
+            }
+            assert_eq!(w.granted(), of(uris));
+            assert_eq!(told(&mut w), 0);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_granted_at_once_before_there_is_a_session() {
+    let mut w = World::new(config());
+    w.listen_to(SubscriptionFilter::new());
+    assert!(w.granted().is_empty());
+    assert!(w.open.is_empty());
+}
+
+#[test]
+fn a_server_that_does_not_offer_it_is_asked_again_when_the_application_does() {
+    let mut w = World::stateless();
+    for _ in 0..2 {
+        w.listen_to(filter());
+        let sent = w.take(LISTEN);
+        w.answer(&sent, 404).error(-32601, "Method not found");
+        w.not_offered();
+        w.events.clear();
+    }
 }
 
 #[test]

@@ -379,3 +379,201 @@ fn arguments_and_names_are_shown_by_no_debug() {
         "{shown}"
     );
 }
+
+/// A tool with one mirrored argument, which costs a known number of bytes.
+fn tool(name: &str) -> Value {
+    json!({ "name": name, "inputSchema": { "type": "object", "properties": {
+        "a": { "type": "string", "x-mcp-header": "A" },
+    } } })
+}
+
+fn deny(w: &mut World, sent: &Sent) {
+    w.answer(sent, 401)
+        .header("www-authenticate", "Bearer")
+        .empty();
+}
+
+fn guarded() -> World {
+    World::stateless_with(|config| config.authorize(true).bearer("old").unwrap())
+}
+
+/// Whether a call of this tool has the header of its argument.
+fn mirrors(w: &mut World, name: &str) -> bool {
+    let params = json!({ "name": name, "arguments": { "a": "x", "region": "x" } });
+    let (call, sent) = w.begin_with("tools/call", &params);
+    let mirrors = sent.header("mcp-param-a").is_some();
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    mirrors
+}
+
+#[test]
+fn tools_that_are_gone_are_forgotten_and_their_bytes_given_back() {
+    let mut w = World::stateless_with(|c| c.limits(limits(|limits| limits.tool_headers = 200)));
+    for n in 0..40 {
+        learn(&mut w, &[tool(&format!("t{n}"))]);
+    }
+    assert!(mirrors(&mut w, "t39"));
+    assert!(!mirrors(&mut w, "t38"));
+    // A tool that is rejected, or comes again, gives its bytes back too.
+    for _ in 0..40 {
+        learn(&mut w, &[tool("t39")]);
+        let mut bad = tool("t39");
+        bad["inputSchema"]["properties"]["a"]["x-mcp-header"] = json!("a b");
+        learn(&mut w, &[bad]);
+        assert!(!mirrors(&mut w, "t39"));
+    }
+    learn(&mut w, &[tool("t1")]);
+    assert!(mirrors(&mut w, "t1"));
+}
+
+#[test]
+fn a_list_of_many_pages_forgets_with_its_last_one() {
+    let mut w = World::stateless();
+    learn(&mut w, &[tool("old"), tool("b")]);
+    let (call, sent) = w.begin_with(LIST, &json!({}));
+    w.answer(&sent, 200).result(list(&[tool("a")], Some("2")));
+    w.result(call);
+    assert!(mirrors(&mut w, "old"), "the list is not whole yet");
+    // A page of another list says nothing about this one.
+    let (call, sent) = w.begin_with(LIST, &json!({ "cursor": "9" }));
+    w.answer(&sent, 200).result(list(&[], None));
+    w.result(call);
+    assert!(mirrors(&mut w, "old"));
+    let (call, sent) = w.begin_with(LIST, &json!({ "cursor": "2" }));
+    w.answer(&sent, 200).result(list(&[tool("b")], None));
+    w.result(call);
+    assert!(mirrors(&mut w, "a") && mirrors(&mut w, "b"));
+    assert!(!mirrors(&mut w, "old"));
+    assert_eq!(w.connection.status().buffered, 0);
+}
+
+#[test]
+fn a_rejected_tool_is_forgotten_at_once() {
+    let mut w = learned();
+    let mut bad = sql("Region");
+    bad["inputSchema"]["properties"]["region"]["x-mcp-header"] = json!("a b");
+    let (id, sent) = w.begin_with(LIST, &json!({ "cursor": "9" }));
+    w.answer(&sent, 200).result(list(&[bad], None));
+    w.result(id);
+    let (_, sent) = call(&mut w, &json!({ "region": "eu" }));
+    assert_eq!(sent.header("mcp-param-region"), None);
+}
+
+#[test]
+fn a_call_that_joins_a_list_that_waits_for_a_credential_stands_still() {
+    let mut w = guarded();
+    let (a, first) = w.begin("tools/call");
+    let (b, second) = w.begin("tools/call");
+    mismatch(&mut w, &first);
+    let page = w.take(LIST);
+    deny(&mut w, &page);
+    mismatch(&mut w, &second);
+    w.advance(secs(3600));
+    assert!(!w.ended(a) && !w.ended(b), "{:?}", w.events);
+    w.authorize("Bearer new");
+    w.take(LIST);
+    w.advance(secs(3600));
+    assert!(w.ended(a) && w.ended(b), "their clocks go on");
+}
+
+#[test]
+fn refused_calls_and_cursors_count_with_all_buffers() {
+    let mut w = World::stateless_with(|c| c.limits(limits(|limits| limits.buffers = 1 << 20)));
+    let refuse = |w: &mut World| {
+        let (call, sent) = w.begin("tools/call");
+        let error = error_with(sent.rpc_id(), -32020, json!("x".repeat(600_000)));
+        w.answer(&sent, 200).json(&error);
+        call
+    };
+    let first = refuse(&mut w);
+    assert!(w.connection.status().buffered > 600_000);
+    let second = refuse(&mut w);
+    let error = w.error(second);
+    assert!(
+        matches!(error.reason(), Reason::Limit(exceeded) if exceeded.kind == LimitKind::Buffers),
+        "{error}"
+    );
+    let page = w.take(LIST);
+    let before = w.connection.status().buffered;
+    w.answer(&page, 200)
+        .result(list(&[], Some(&"x".repeat(100_000))));
+    assert!(w.connection.status().buffered > before + 100_000);
+    let page = w.take(LIST);
+    w.answer(&page, 200).result(list(&[], None));
+    let sent = w.take("tools/call");
+    assert_eq!(w.connection.status().buffered, 0);
+    w.answer(&sent, 200).result(json!({}));
+    w.result(first);
+}
+
+#[test]
+fn long_names_of_rejected_tools_are_cut_short_and_counted() {
+    let mut w = World::stateless();
+    w.reading = false;
+    let (_, sent) = w.begin(LIST);
+    let name = "\u{e9}".repeat(10_000);
+    let bad = json!({ "name": name, "inputSchema": { "x-mcp-header": "a" } });
+    w.answer(&sent, 200).result(list(&[bad], None));
+    let reply = |event: &Event| matches!(event, Event::Reply { .. });
+    assert!(w.connection.poll_event_where(reply).is_some());
+    assert_eq!(w.connection.status().buffered, 1024);
+    let Some(Event::ToolRejected(tool)) = w.connection.poll_event() else {
+        panic!("it was rejected");
+    };
+    assert_eq!(tool.name, "\u{e9}".repeat(512));
+}
+
+#[test]
+fn each_page_may_be_redirected_and_may_ask_for_a_credential() {
+    let mut w = guarded();
+    let (id, sent) = w.begin("tools/call");
+    mismatch(&mut w, &sent);
+    for n in 0..6 {
+        let page = w.take(LIST);
+        w.answer(&page, 307).header("location", "/mcp/").empty();
+        let page = w.take(LIST);
+        assert_eq!(page.request.uri().path(), "/mcp/");
+        deny(&mut w, &page);
+        assert!(!w.ended(id), "page {n}: {:?}", w.events);
+        w.authorize(&format!("Bearer {n}"));
+        let page = w.take(LIST);
+        assert_eq!(page.request.uri().path(), "/mcp");
+        w.answer(&page, 200).result(list(&[], Some(&n.to_string())));
+    }
+}
+
+#[test]
+fn a_list_is_not_read_on_for_nobody() {
+    let mut w = World::stateless();
+    let (id, sent) = w.begin("tools/call");
+    mismatch(&mut w, &sent);
+    let page = w.take(LIST);
+    w.cancel(id);
+    w.answer(&page, 200).result(list(&[], Some("2")));
+    assert!(!w.has(LIST));
+    // Nor is it begun.
+    let mut w = guarded();
+    let (id, sent) = w.begin("tools/call");
+    mismatch(&mut w, &sent);
+    let page = w.take(LIST);
+    deny(&mut w, &page);
+    w.cancel(id);
+    w.authorize("Bearer new");
+    assert!(!w.has(LIST));
+}
+
+#[test]
+fn a_page_of_another_type_or_beyond_the_limit_lets_the_refusal_stand() {
+    let other = json!({ "resultType": "task", "tools": [] });
+    let many: Vec<_> = (0..40).map(|n| tool(&format!("t{n}"))).collect();
+    for page in [other, list(&many, None)] {
+        let mut w = World::stateless_with(|c| c.limits(limits(|limits| limits.tool_headers = 200)));
+        let (id, sent) = w.begin("tools/call");
+        mismatch(&mut w, &sent);
+        let sent = w.take(LIST);
+        w.answer(&sent, 200).result(page);
+        assert_eq!(w.rpc_error(id).code, -32020);
+        assert!(!w.has("tools/call"));
+    }
+}

@@ -1,16 +1,20 @@
-"""Talks to a server through the command line and looks at what it prints: check.py COMMAND URL."""
+"""Talks to a server through the command line and looks at what it prints:
+check.py COMMAND URL [REVISION]. With a revision, which has no sessions, that one is spoken."""
 
 import json
 import subprocess
 import sys
 
-command, url = sys.argv[1:]
+command, url, *revision = sys.argv[1:]
+options = ["--revision", *revision] if revision else []
 
 
-def call(method, *params):
-    arguments = [command, "call", url, method, *map(json.dumps, params)]
-    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    print(method, "->", done.returncode, done.stdout.rstrip())
+def call(method, *params, options=options):
+    arguments = [command, "call", url, method, *map(json.dumps, params), *options]
+    pipe = subprocess.PIPE
+    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    print(*options, method, "->", done.returncode, done.stdout.rstrip())
+    print(done.stderr, end="")
     return done
 
 
@@ -21,10 +25,34 @@ def result(method, *params):
     return json.loads(done.stdout)
 
 
-tools = result("tools/list", {})["tools"]
-assert [tool["name"] for tool in tools] == ["add"], tools
+def text(tool, **arguments):
+    outcome = result("tools/call", {"name": tool, "arguments": arguments})
+    [content] = outcome["content"]
+    return content["text"]
 
-outcome = result("tools/call", {"name": "add", "arguments": {"a": 2, "b": 40}})
-assert outcome["content"] == [{"type": "text", "text": "42"}], outcome
+
+tools = [tool["name"] for tool in result("tools/list", {})["tools"]]
+assert "add" in tools, tools
+
+assert text("add", a=2, b=40) == "42"
 
 assert call("tools/call", {}).returncode == 3, "the server said no"
+
+if revision:
+    assert sorted(tools) == ["add", "ask", "mirror"], tools
+
+    done = call("no/such/method", {})
+    assert done.returncode == 3, "it is the server that does not know the method"
+    assert "code: -32601" in done.stderr
+
+    # A round: the server asks, is told no, and gets its state back.
+    assert text("ask") == "decline, asked"
+
+    # The command calls a tool whose list it has not read, and which has a header.
+    for place in ["Berlin", "Zürich ", "=?base64?eA==?="]:
+        assert text("mirror", place=place) == place
+
+    done = call("tools/list", {}, options=[*options, "--json"])
+    ready, listed = map(json.loads, done.stdout.splitlines())
+    assert ready["event"] == "ready" and ready["revision"] == revision[0], ready
+    assert listed["event"] == "result", listed

@@ -36,6 +36,8 @@ pub(crate) enum Act {
     Answer(String),
     /// These bytes, then nothing for ever.
     Hang(String),
+    /// The same, and the peer's closing is told.
+    Held(String, Told),
     /// These bytes over and over, until the peer is gone.
     Flood(String, String),
     /// These bytes, then the connection is closed.
@@ -44,6 +46,7 @@ pub(crate) enum Act {
     Wait(String, Happened, Box<Act>),
 }
 
+pub(crate) type Told = Box<dyn FnOnce() + Send>;
 pub(crate) type Happened = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) struct Script {
@@ -135,6 +138,12 @@ async fn serve(
                     let _ = socket.write_all(text.as_bytes()).await;
                     // Until the peer closes.
                     let _ = socket.read_to_end(&mut Vec::new()).await;
+                    return;
+                }
+                Act::Held(text, told) => {
+                    let _ = socket.write_all(text.as_bytes()).await;
+                    let _ = socket.read_to_end(&mut Vec::new()).await;
+                    told();
                     return;
                 }
                 Act::Flood(head, text) => {

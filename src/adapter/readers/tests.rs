@@ -18,7 +18,7 @@ fn ask(number: u64) -> (Ticket, Event) {
 }
 
 #[test]
-fn as_many_asks_as_can_be_open_and_none_that_was_withdrawn() {
+fn asks_that_the_machine_gave_up_are_forgotten_once_there_are_too_many() {
     let limits = Limits {
         open_asks: 2,
         ..Limits::default()
@@ -27,14 +27,18 @@ fn as_many_asks_as_can_be_open_and_none_that_was_withdrawn() {
     let shared = Shared::new(config, Box::new(|| Time::ZERO));
     let mut state = shared.lock();
     let asks = [1, 2, 3].map(ask);
+    for (_, event) in &asks[..2] {
+        state.note_read(event);
+    }
+    assert!(state.asked.iter().eq(&[asks[0].0, asks[1].0]));
+    let (ticket, cause) = (asks[0].0, Withdrawal::Cancelled);
+    state.note_read(&Event::AskWithdrawn { ticket, cause });
+    assert!(state.asked.iter().eq(&[asks[1].0]));
     for (_, event) in &asks {
         state.note_read(event);
     }
-    let newest = [asks[1].0, asks[2].0];
-    assert!(state.asked.iter().eq(&newest));
-    for ticket in newest {
-        let cause = Withdrawal::Cancelled;
-        state.note_read(&Event::AskWithdrawn { ticket, cause });
-    }
-    assert!(state.asked.is_empty());
+    assert!(
+        state.asked.is_empty(),
+        "for the machine none of them is open"
+    );
 }

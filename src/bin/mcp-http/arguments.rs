@@ -40,11 +40,11 @@ Print a line of JSON on stdout for each thing that happens, for programs
 
 Each is an object with a member `event`: `ready`, `reinitialize`, `message`, `gap`,
 `ask`, `ask-withdrawn`, `failure`, `listening`, `not-restored`, `stream-degraded`,
-`stream-ended`, `stream-not-offered`, `stream-restored`, `tool-rejected`; the last one is `result` or `error`. An error has
-`exit`, `blame`, `text`, `remedy`, `delivery` (`not-sent` and `rejected`: not executed;
-`unknown`), and where they exist `status`, `retry_after` (seconds) and `rpc` (`code`,
-`message`, `data`). To stderr go only questions on a terminal, mistakes of usage, and that
-stdout cannot be written.
+`stream-ended`, `stream-not-offered`, `stream-restored`, `tool-rejected`; the last one
+is `result` or `error`. An error has `exit`, `blame`, `text`, `remedy`, `delivery`
+(`not-sent` and `rejected`: not executed; `unknown`), and where they exist `status`,
+`retry_after` (seconds) and `rpc` (`code`, `message`, `data`). To stderr go only
+questions on a terminal, mistakes of usage, and that stdout cannot be written.
 
 `blame` is, in the order of the exit codes:
 {}",

@@ -180,3 +180,31 @@ impl<'a> Rpc<'a> {
 fn date<S: Serializer>(revision: &Revision, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(revision.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_becomes_of_listening_is_a_line_of_its_own() {
+        let granted = SubscriptionFilter::new().tools_list_changed();
+        let granted = granted.resource("file:///a");
+        for (event, record) in [
+            (
+                Event::Listening { granted },
+                json!({
+                    "event": "listening",
+                    "granted": { "toolsListChanged": true, "resourceSubscriptions": ["file:///a"] },
+                }),
+            ),
+            (Event::StreamEnded, json!({ "event": "stream-ended" })),
+            (
+                Event::Gap { missed: None },
+                json!({ "event": "gap", "missed": null }),
+            ),
+        ] {
+            assert_eq!(json!(Record::of_event(&event)), record);
+        }
+    }
+}

@@ -226,7 +226,23 @@ pub(crate) fn name_of(ready: &Ready) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mcp_http::RpcError;
+    use mcp_http::{RpcError, SubscriptionFilter};
+
+    #[test]
+    fn what_becomes_of_listening_is_told_if_wanted_and_what_was_missed_always() {
+        let granted = SubscriptionFilter::new().tools_list_changed();
+        for event in [Event::Listening { granted }, Event::StreamEnded] {
+            let told = of_event(&event);
+            assert!(matches!(told, Some(Told::Verbose(_))), "{told:?}");
+        }
+        for missed in [None, Some(7)] {
+            let told = of_event(&Event::Gap { missed });
+            let Some(Told::Always(line)) = told else {
+                panic!("{told:?}");
+            };
+            assert_eq!(line.contains('7'), missed.is_some(), "{line}");
+        }
+    }
 
     #[test]
     fn an_error_of_the_server_has_code_message_and_data() {

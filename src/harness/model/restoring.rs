@@ -10,6 +10,7 @@ use super::{Model, Seen, must};
 use crate::{Phase, RawJson};
 
 pub(super) const SUBSCRIBE: &str = "resources/subscribe";
+const UNSUBSCRIBE: &str = "resources/unsubscribe";
 pub(super) const LEVEL: &str = "logging/setLevel";
 
 /// What was granted, and in which turn that was read; what could not be had again,
@@ -116,7 +117,13 @@ impl Model {
                 .any(|it| it.carries == carries && it.generation == current.generation);
             let refused = self.granted.refused.get(key);
             let told = refused.is_some_and(|(_, turn)| *turn >= current.since);
-            must(*since >= current.since || asked || told, || {
+            // What is restored waits for a call about the same.
+            let waits = self.calls.values().any(|call| {
+                let params = call.plan.params(call.mark);
+                let about = call.plan.method == SUBSCRIBE || call.plan.method == UNSUBSCRIBE;
+                about && call.ended.is_none() && topic(Some(&params)).as_ref() == Some(&key.1)
+            });
+            must(*since >= current.since || asked || told || waits, || {
                 format!("{carries:?} is not in session {}", current.generation)
             })?;
         }

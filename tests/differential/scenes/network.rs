@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
+use mcp_http::{Config, Retries};
 use serde_json::json;
 
 use super::options;
 use crate::say::{Say, note};
 use crate::scene::Step::{End, Listen, Notify, Ready, Until};
 use crate::scene::{Scene, call, call_with};
+
+/// Who comes soon after a failure fails likewise, and here that is soon however slow the
+/// machine is.
+fn one_try_for_all(config: Config) -> Config {
+    let mut retries = Retries::default();
+    retries.floor = Duration::from_secs(60);
+    config.retries(retries)
+}
 
 pub(crate) fn scenes() -> Vec<Scene> {
     let patient = |millis| options().wait_for_server(Duration::from_millis(millis));
@@ -16,6 +25,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
             "nobody listens",
             [Ready, call("a"), End("a"), Notify("notifications/x")],
         )
+        .with(one_try_for_all)
         .away(),
         Scene::new(
             "somebody listens later, for whom one waits",

@@ -148,3 +148,32 @@ fn a_refusal_is_not_hidden_by_the_error_that_it_carries() {
     assert_eq!(*error.reason(), Refused::Unauthorized.into());
     assert_eq!(error.challenges().len(), 1);
 }
+
+#[test]
+fn a_credential_that_comes_later_opens_the_stream_soon() {
+    for by_header in [false, true] {
+        let mut w = World::stateless_with(asking);
+        let filter = SubscriptionFilter::new().tools_list_changed();
+        w.connection.listen(filter, w.now).unwrap();
+        w.drive();
+        let sent = w.take("subscriptions/listen");
+        refuse(&mut w, &sent);
+        w.connection.refuse_authorization(w.now).unwrap();
+        w.drive();
+        for _ in 0..4 {
+            let again = w.wait_for("subscriptions/listen");
+            refuse(&mut w, &again);
+        }
+        w.advance(secs(10));
+        assert!(w.open.is_empty(), "it is left alone for 5 min");
+        if by_header {
+            let new = Some("Bearer new");
+            w.connection.set_header("authorization", new).unwrap();
+            w.drive();
+        } else {
+            w.connection.authorize("Bearer new", w.now).unwrap();
+        }
+        w.advance(secs(1));
+        is_new(&w.take("subscriptions/listen"));
+    }
+}
