@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::exchange::{Carries, Exchange, Outcome};
-use super::stream::{CEILING, FLOOR, Pace};
+use super::pace::{CEILING, FLOOR, Pace};
 use super::{Model, Seen, must};
 use crate::{Event, Listening, Phase};
 
@@ -64,7 +64,8 @@ impl Model {
             {
                 pace.forgive();
             }
-            if exchange.outcome != Outcome::Pending && !exchange.deserted {
+            let ended = exchange.outcome != Outcome::Pending && !exchange.deserted;
+            if ended || exchange.silent.is_some() {
                 let loose = exchange.strained || self.is_tight();
                 pace.ended_one(exchange, &self.setup.limits, loose);
             }
@@ -197,7 +198,8 @@ impl Model {
             self.listener.refused.insert(generation);
             self.listener.degraded = Some(false);
             self.listener.overtaken += usize::from(self.sessions.excuse.is_some());
-        } else if pace.is_loose()
+        } else if self.sessions.excuse.is_some()
+            || pace.is_loose()
             || self
                 .listener
                 .exchanges
@@ -344,7 +346,9 @@ impl Model {
         let (mut came, mut given) = (0, 0);
         for (mark, it) in &self.came {
             let exchange = &self.exchanges[&it.exchange];
-            if exchange.carries == Carries::Listen && it.plain && !exchange.deserted {
+            // What came after it may have been taken for dead may have been dropped.
+            let counts = exchange.silent.is_none_or(|silent| it.at < silent) && !exchange.deserted;
+            if exchange.carries == Carries::Listen && it.plain && counts {
                 came += 1;
                 given += u64::from(self.delivered.contains_key(mark));
             }

@@ -2,13 +2,19 @@
 //! laws and the rules of behaviour. It predicts little and allows only what is
 //! right: everything seen has to have a cause that it knows.
 
+mod answer;
 mod call;
 mod exchange;
+mod handshake;
 mod listening;
+mod pace;
 mod restoring;
 mod resume;
 mod session;
+mod silence;
+mod sorting;
 mod stream;
+mod told;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -2,13 +2,12 @@
 //! whether it may have is decided here.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::exchange::{Carries, Exchange, Outcome, Over, Quiet, reply};
+use super::answer::reply;
+use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
-use crate::event::{LossCause, Ready};
 use crate::{Phase, Recovery, Revision, Status, Time};
 
 #[derive(Debug, Default)]
@@ -23,10 +22,10 @@ pub(super) struct Sessions {
     pub(super) reinitialize_due: bool,
     /// Recovery holds calls, and the application has not spoken.
     revision: Option<Revision>,
-    lost: BTreeSet<u64>,
-    told_lost: BTreeSet<u64>,
-    established: BTreeSet<u64>,
-    told_ready: BTreeSet<u64>,
+    pub(super) lost: BTreeSet<u64>,
+    pub(super) told_lost: BTreeSet<u64>,
+    pub(super) established: BTreeSet<u64>,
+    pub(super) told_ready: BTreeSet<u64>,
     /// The kinds of 400 that made a session doubtful.
     suspicions: BTreeSet<(u64, Option<i64>)>,
     /// In which turn something made a ping necessary last, and one left last; and
@@ -45,7 +44,7 @@ pub(super) struct Given {
     pub(super) dead: bool,
     pub(super) deleted: bool,
     /// Whether a DELETE is owed once nobody needs it.
-    owed: bool,
+    pub(super) owed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,9 +59,9 @@ pub(super) struct Current {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
-    exchange: u64,
-    at: Time,
-    redirected: bool,
+    pub(super) exchange: u64,
+    pub(super) at: Time,
+    pub(super) redirected: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,8 +78,6 @@ impl Sessions {
         self.established.len().saturating_sub(self.told_ready.len()) + 1
     }
 }
-
-const WINDOW: Duration = Duration::from_secs(60);
 
 fn has_session(phase: Phase) -> bool {
     matches!(phase, Phase::Confirming | Phase::Ready | Phase::Held)
@@ -127,6 +124,9 @@ impl Model {
         let carries_current = exchange.session.is_some()
             && exchange.session == current.id
             && exchange.generation == current.generation;
+        if exchange.deserted {
+            return;
+        }
         let live = !self.is_given_up(exchange) && !self.is_closed();
         let excuse = |forgotten, certain| Some(Excuse { forgotten, certain });
         let sessions = &mut self.sessions;
@@ -343,6 +343,7 @@ impl Model {
         // With the session the doubt is over.
         for exchange in self.exchanges.values_mut() {
             let heard_since = std::mem::take(&mut exchange.heard_since);
+            exchange.unwatched = false;
             if std::mem::replace(&mut exchange.quiet, Quiet::No) > Quiet::No || heard_since {
                 exchange.watched = self.now;
             }
@@ -378,118 +379,5 @@ impl Model {
             None => true,
         };
         (wanted && visible && result.get("capabilities")?.is_object()).then_some(revision)
-    }
-
-    /// `initialize` leaves: laws 3 and 4.
-    pub(super) fn initialize_sent(&mut self, number: u64) -> Seen {
-        let now = self.now;
-        must(self.sessions.current.is_none(), || {
-            "law 3: a handshake although there is a session".to_owned()
-        })?;
-        must(!self.sessions.reinitialize_due, || {
-            "a handshake although recovery is manual".to_owned()
-        })?;
-        let mut redirected = false;
-        if let Some(last) = self.sessions.attempts.last() {
-            let exchange = &self.exchanges[&last.exchange];
-            must(
-                exchange.outcome != Outcome::Pending || exchange.over.is_some(),
-                || format!("law 3: a handshake while exchange {} is one", last.exchange),
-            )?;
-            redirected = exchange.outcome == Outcome::Redirected;
-            let row = self
-                .sessions
-                .attempts
-                .iter()
-                .rev()
-                .take_while(|attempt| attempt.redirected);
-            let row = row.count();
-            // One that was redirected three times already starts anew, if at all.
-            redirected &= row < 3;
-        }
-        let counted: Vec<_> = self
-            .sessions
-            .attempts
-            .iter()
-            .filter(|it| !it.redirected && now < it.at + WINDOW)
-            .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
-            .map(|it| it.at)
-            .collect();
-        if !redirected {
-            must(counted.len() < 3, || {
-                format!("law 4: a fourth handshake in 60 s, after {counted:?}")
-            })?;
-            if let Some(last) = counted.last() {
-                let least = Duration::from_secs(counted.len() as u64);
-                must(now.since(*last) >= least, || {
-                    format!("law 4: a handshake too soon after {last:?}")
-                })?;
-            }
-        }
-        self.sessions.attempts.push(Attempt {
-            exchange: number,
-            at: now,
-            redirected,
-        });
-        Ok(())
-    }
-
-    pub(super) fn attempts(&self) -> usize {
-        self.sessions.attempts.len()
-    }
-
-    /// `Reinitialize`: once for each session that was lost.
-    pub(super) fn told_lost(&mut self, generation: u64, cause: LossCause) -> Seen {
-        let sessions = &mut self.sessions;
-        must(sessions.lost.contains(&generation), || {
-            format!("session {generation} was not lost: {cause:?}")
-        })?;
-        must(sessions.told_lost.insert(generation), || {
-            format!("session {generation} is lost twice")
-        })
-    }
-
-    /// `Ready`: once for each session that was established.
-    pub(super) fn told_ready(&mut self, ready: &Ready) -> Seen {
-        let sessions = &mut self.sessions;
-        let known = sessions.established.contains(&ready.generation);
-        must(known, || {
-            format!("session {} was not established", ready.generation)
-        })?;
-        must(sessions.told_ready.insert(ready.generation), || {
-            "ready twice".to_owned()
-        })
-    }
-
-    pub(super) fn sessions_settled(&self) -> Seen {
-        let sessions = &self.sessions;
-        must(!sessions.owes_ping || self.has_control_under_way(), || {
-            "a GET was answered 404, and no ping asks about the session".to_owned()
-        })?;
-        must(sessions.lost == sessions.told_lost, || {
-            "a loss was not told".to_owned()
-        })?;
-        must(sessions.established == sessions.told_ready, || {
-            "a session was not told".to_owned()
-        })
-    }
-
-    pub(super) fn sessions_finished(&self) -> Seen {
-        self.sessions_settled()?;
-        if self.is_past_closing() {
-            return Ok(());
-        }
-        let current = self
-            .sessions
-            .current
-            .as_ref()
-            .and_then(|current| current.id.as_ref());
-        for given in &self.sessions.given {
-            let done = given.dead || given.deleted || !given.owed || Some(&given.id) == current;
-            must(done, || {
-                format!("{} was left behind without a DELETE", given.id)
-            })?;
-        }
-        Ok(())
     }
 }

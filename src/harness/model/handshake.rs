@@ -1,0 +1,125 @@
+//! Handshakes: one at a time, within their budget, and what is told of them.
+
+use std::time::Duration;
+
+use super::exchange::Outcome;
+use super::session::Attempt;
+use super::{Model, Seen, must};
+use crate::event::{LossCause, Ready};
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+impl Model {
+    /// `initialize` leaves: laws 3 and 4.
+    pub(super) fn initialize_sent(&mut self, number: u64) -> Seen {
+        let now = self.now;
+        must(self.sessions.current.is_none(), || {
+            "law 3: a handshake although there is a session".to_owned()
+        })?;
+        must(!self.sessions.reinitialize_due, || {
+            "a handshake although recovery is manual".to_owned()
+        })?;
+        let mut redirected = false;
+        if let Some(last) = self.sessions.attempts.last() {
+            let exchange = &self.exchanges[&last.exchange];
+            must(
+                exchange.outcome != Outcome::Pending || exchange.over.is_some(),
+                || format!("law 3: a handshake while exchange {} is one", last.exchange),
+            )?;
+            redirected = exchange.outcome == Outcome::Redirected;
+            let row = self
+                .sessions
+                .attempts
+                .iter()
+                .rev()
+                .take_while(|attempt| attempt.redirected);
+            let row = row.count();
+            // One that was redirected three times already starts anew, if at all.
+            redirected &= row < 3;
+        }
+        let counted: Vec<_> = self
+            .sessions
+            .attempts
+            .iter()
+            .filter(|it| !it.redirected && now < it.at + WINDOW)
+            .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
+            .map(|it| it.at)
+            .collect();
+        if !redirected {
+            must(counted.len() < 3, || {
+                format!("law 4: a fourth handshake in 60 s, after {counted:?}")
+            })?;
+            if let Some(last) = counted.last() {
+                let least = Duration::from_secs(counted.len() as u64);
+                must(now.since(*last) >= least, || {
+                    format!("law 4: a handshake too soon after {last:?}")
+                })?;
+            }
+        }
+        self.sessions.attempts.push(Attempt {
+            exchange: number,
+            at: now,
+            redirected,
+        });
+        Ok(())
+    }
+
+    pub(super) fn attempts(&self) -> usize {
+        self.sessions.attempts.len()
+    }
+
+    /// `Reinitialize`: once for each session that was lost.
+    pub(super) fn told_lost(&mut self, generation: u64, cause: LossCause) -> Seen {
+        let sessions = &mut self.sessions;
+        must(sessions.lost.contains(&generation), || {
+            format!("session {generation} was not lost: {cause:?}")
+        })?;
+        must(sessions.told_lost.insert(generation), || {
+            format!("session {generation} is lost twice")
+        })
+    }
+
+    /// `Ready`: once for each session that was established.
+    pub(super) fn told_ready(&mut self, ready: &Ready) -> Seen {
+        let sessions = &mut self.sessions;
+        let known = sessions.established.contains(&ready.generation);
+        must(known, || {
+            format!("session {} was not established", ready.generation)
+        })?;
+        must(sessions.told_ready.insert(ready.generation), || {
+            "ready twice".to_owned()
+        })
+    }
+
+    pub(super) fn sessions_settled(&self) -> Seen {
+        let sessions = &self.sessions;
+        must(!sessions.owes_ping || self.has_control_under_way(), || {
+            "a GET was answered 404, and no ping asks about the session".to_owned()
+        })?;
+        must(sessions.lost == sessions.told_lost, || {
+            "a loss was not told".to_owned()
+        })?;
+        must(sessions.established == sessions.told_ready, || {
+            "a session was not told".to_owned()
+        })
+    }
+
+    pub(super) fn sessions_finished(&self) -> Seen {
+        self.sessions_settled()?;
+        if self.is_past_closing() {
+            return Ok(());
+        }
+        let current = self
+            .sessions
+            .current
+            .as_ref()
+            .and_then(|current| current.id.as_ref());
+        for given in &self.sessions.given {
+            let done = given.dead || given.deleted || !given.owed || Some(&given.id) == current;
+            must(done, || {
+                format!("{} was left behind without a DELETE", given.id)
+            })?;
+        }
+        Ok(())
+    }
+}
