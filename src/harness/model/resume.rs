@@ -189,7 +189,9 @@ impl Model {
         };
         let is_cut = matches!(last.outcome, Outcome::Cut { .. })
             || last.is_get() && !matches!(last.outcome, Outcome::Pending);
-        if !is_cut || self.is_tight() {
+        // What came after it may have been taken for dead may have been dropped.
+        let deaf = last.silent.is_some() && last.over != Some(Over::Silent);
+        if !is_cut || deaf || self.is_tight() {
             return Ok(());
         }
         let current = self.sessions.current.as_ref().map(|it| it.generation);

@@ -344,7 +344,9 @@ impl Model {
         for exchange in self.exchanges.values_mut() {
             let heard_since = std::mem::take(&mut exchange.heard_since);
             exchange.unwatched = false;
-            if std::mem::replace(&mut exchange.quiet, Quiet::No) > Quiet::No || heard_since {
+            let quiet = std::mem::replace(&mut exchange.quiet, Quiet::No);
+            exchange.vague |= quiet == Quiet::Maybe;
+            if quiet > Quiet::No || heard_since {
                 exchange.watched = self.now;
             }
         }

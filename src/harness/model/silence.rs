@@ -75,15 +75,20 @@ impl Model {
     pub(super) fn check_calls(&mut self, paused: &[u64], newest: u64) {
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
-        let mut any = false;
-        for exchange in self.exchanges.range_mut(..=newest).map(|it| it.1) {
-            let asks = exchange.carries == Carries::Ping && exchange.over.is_none();
-            if open && asks && exchange.outcome == Outcome::Pending {
-                exchange.deserted = true;
-                any = true;
-            }
+        let asks = |it: &Exchange| {
+            let waits = it.over.is_none() && it.outcome == Outcome::Pending;
+            it.carries == Carries::Ping && waits
+        };
+        let pings = self.exchanges.range(..=newest);
+        let pings: Vec<u64> = pings
+            .filter(|it| open && asks(it.1))
+            .map(|it| *it.0)
+            .collect();
+        let mut any = !pings.is_empty();
+        for ping in pings {
+            self.sessions.owes_ping |= !self.is_answered(&self.exchanges[&ping]);
+            self.exchanges.get_mut(&ping).unwrap().deserted = true;
         }
-        self.sessions.owes_ping |= any;
         if self.setup.clocks.silence.is_none() {
             if any {
                 self.doubt();

@@ -215,11 +215,9 @@ impl Model {
         let read = trace.iter().rposition(|it| it.read == Read::Yes);
         let mut at = read.map_or(0, |read| read + 1);
         let mut all = BTreeMap::new();
-        let runs = trace.chunk_by(|one, next| one.id == next.id);
-        let ids: Vec<_> = runs.filter_map(|run| run[0].id.as_ref()).collect();
-        if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+        if Self::says_twice(trace) {
             // From a server that says an id twice no more can be asked for than that.
-            all.extend(ids.iter().map(|id| (Some((*id).clone()), 0)));
+            all.extend(trace.iter().map(|it| (it.id.clone(), 0)));
             all.insert(None, 0);
         }
         loop {
@@ -238,6 +236,13 @@ impl Model {
         }
     }
 
+    /// Whether one id names two places.
+    fn says_twice(trace: &[Passed]) -> bool {
+        let runs = trace.chunk_by(|one, next| one.id == next.id);
+        let ids: Vec<_> = runs.filter_map(|run| run[0].id.as_ref()).collect();
+        ids.iter().collect::<BTreeSet<_>>().len() < ids.len()
+    }
+
     /// What a server may repeat to one who resumes there: the ids from the cursor on.
     pub(super) fn known(trace: &[Passed], from: usize) -> Vec<String> {
         // That from which it is taken up may have come with an event before.
@@ -254,7 +259,8 @@ impl Model {
         let cursors = Self::cursors(trace);
         let last = trace.last().is_some_and(|last| last.id.is_some());
         let any = cursors.keys().any(Option::is_some);
-        (any, cursors.keys().all(Option::is_some) && last)
+        let sure = last && !Self::says_twice(trace);
+        (any, sure && cursors.keys().all(Option::is_some))
     }
 
     /// Law 4: in any 3 s a stream sends a handful of GETs, and such as follow a
