@@ -109,7 +109,10 @@ def parse(text):
         raise Wrong(f"{name} is no JSON")
 
     try:
-        return json.loads(text, object_pairs_hook=members, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=members, parse_constant=constant)
+        # A lone surrogate is JSON, but the validator takes only Unicode.
+        text = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+        return json.loads(text.decode("utf-16-le", "replace"))
     except ValueError as error:
         raise Wrong(f"no JSON: {error}") from error
 
