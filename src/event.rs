@@ -57,7 +57,8 @@ pub enum Event {
     },
     /// What the application will hear about: the part of what it asked for by
     /// [`listen`](crate::Connection::listen) that the server agrees to tell
-    /// (2026-07-28, patterns: subscriptions). Said anew for each new session or stream.
+    /// (2026-07-28, patterns: subscriptions). Said for each filter once the server has
+    /// answered, and anew for each new session or stream.
     Listening {
         /// That part.
         granted: SubscriptionFilter,
@@ -103,7 +104,8 @@ pub enum Event {
     /// again to hear more.
     StreamEnded,
     /// The server offers no listening stream in this session, which is its right: what
-    /// it has to say comes with the answers to calls. Said once.
+    /// it has to say comes with the answers to calls. Said once; in 2026-07-28 each
+    /// [`listen`](crate::Connection::listen) asks again.
     StreamNotOffered {
         /// How it said so.
         error: Error,

@@ -172,7 +172,10 @@ impl Connection {
     /// In 2026-07-28 this is `subscriptions/listen` (patterns: subscriptions); before, it
     /// is the listening stream, whatever [`Config::listen`](crate::Config::listen) says,
     /// and `resources/subscribe` (server/resources: subscriptions). The empty filter
-    /// ends it, but for the stream that a session has anyway.
+    /// ends it, but for the stream that a session has anyway, and is granted nothing. What
+    /// the server refused is asked for anew, and what it agreed to already is told again.
+    /// Of filters that follow each other before the server has answered, the last is
+    /// answered.
     ///
     /// # Errors
     /// [`Mistake::Closed`], and [`LimitKind::Subscriptions`].

@@ -237,6 +237,7 @@ impl Connection {
         }
     }
 
+    /// The server granted it.
     pub(super) fn restored(&mut self, restore: &Restore) {
         if let Some(uri) = &restore.uri {
             self.restoring.resources.granted(restore.method, uri);

@@ -237,7 +237,6 @@ impl Connection {
         let refresh = self.tools.refresh.as_mut()?;
         refresh.due = false;
         let target = refresh.route.target().cloned();
-        refresh.route.restart();
         let cursor = refresh.cursor.as_ref();
         let params = cursor.and_then(|cursor| RawJson::new(&json!({ "cursor": cursor })).ok());
         match self.stand_alone(target.as_ref(), LIST, params.as_ref()) {

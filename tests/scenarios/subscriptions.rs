@@ -309,6 +309,26 @@ fn another_filter_takes_the_place_of_the_first() {
     assert_eq!(w.sent_since(sent), [""; 0]);
 }
 
+/// The stream that gave way lived no longer while its successor was waited for.
+#[test]
+fn another_filter_refills_no_budget() {
+    let (mut w, sent) = listening();
+    w.fail(&sent, reset());
+    for _ in 0..3 {
+        let again = w.wait_for(LISTEN);
+        w.answer(&again, 503).empty();
+    }
+    let again = w.wait_for(LISTEN);
+    w.answer(&again, 200).stream(&[]);
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    let sent = w.take(LISTEN);
+    w.advance(secs(10));
+    w.answer(&sent, 503).empty();
+    let start = w.now;
+    let next = w.wait_for(LISTEN);
+    assert!(next.at.since(start) >= secs(300), "that was the fifth");
+}
+
 #[test]
 fn a_changed_network_opens_it_anew() {
     let (mut w, sent) = listening();

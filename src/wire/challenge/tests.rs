@@ -434,3 +434,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_token_of_a_challenge_is_shown_by_no_debug() {
+    let mut headers = HeaderMap::new();
+    let line = HeaderValue::from_static("Negotiate c2VjcmV0, Bearer scope=\"a\"");
+    headers.insert(WWW_AUTHENTICATE, line);
+    let challenges = parse_challenges(&headers);
+    assert_eq!(challenges[0].token68(), Some("c2VjcmV0"));
+    let shown = format!("{challenges:?}");
+    assert!(
+        !shown.contains("c2VjcmV0") && shown.contains("scope"),
+        "{shown}"
+    );
+}
