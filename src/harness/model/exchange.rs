@@ -271,6 +271,8 @@ impl Model {
         };
         exchange.head = Some((status, headers.clone(), now));
         exchange.hears(now);
+        // A stream that opens has a clock of its own.
+        exchange.unwatched &= !exchange.is_stream();
         self.session_given(number);
         self.listening_opened(number);
         self.conclude(number, None);

@@ -10,8 +10,8 @@ use crate::event::{LossCause, Ready};
 const WINDOW: Duration = Duration::from_secs(60);
 
 impl Model {
-    /// `initialize` leaves: laws 3 and 4.
-    pub(super) fn initialize_sent(&mut self, number: u64) -> Seen {
+    /// `initialize` leaves: laws 3 and 4. `elsewhere`: to where a redirect leads.
+    pub(super) fn initialize_sent(&mut self, number: u64, elsewhere: bool) -> Seen {
         let now = self.now;
         must(self.sessions.current.is_none(), || {
             "law 3: a handshake although there is a session".to_owned()
@@ -34,9 +34,13 @@ impl Model {
                 .rev()
                 .take_while(|attempt| attempt.redirected);
             let row = row.count();
-            // One that was redirected three times already starts anew, if at all.
             redirected &= row < 3;
         }
+        must(redirected || !elsewhere, || {
+            "`initialize` goes where nothing leads".to_owned()
+        })?;
+        // What does not go where a redirect leads starts anew.
+        redirected = elsewhere;
         let counted: Vec<_> = self
             .sessions
             .attempts

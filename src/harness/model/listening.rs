@@ -63,6 +63,7 @@ impl Model {
                 .is_some()
             {
                 pace.forgive();
+                pace.start_over();
             }
             let ended = exchange.outcome != Outcome::Pending && !exchange.deserted;
             if ended || exchange.silent.is_some() {
@@ -72,6 +73,7 @@ impl Model {
         }
         if let Some((_, at)) = changes.next() {
             pace.hurry(*at);
+            pace.start_over();
         }
         pace
     }

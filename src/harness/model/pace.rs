@@ -115,8 +115,13 @@ impl Pace {
         self.failures = (0, 0);
     }
 
-    /// The same while its delay runs, which nobody waits for after a failure, unless the
-    /// server asked.
+    /// It is asked for where it was at first: redirects are counted anew.
+    pub(super) fn start_over(&mut self) {
+        self.redirects = 0;
+    }
+
+    /// The failures are forgiven while a delay runs: nobody waits for that after a failure,
+    /// unless the server asked.
     pub(super) fn hurry(&mut self, at: Time) {
         let asked = self.after.is_some_and(|after| after <= CEILING);
         let unclear = self.loose || self.follows;

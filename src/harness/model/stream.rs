@@ -259,7 +259,13 @@ impl Model {
         let cursors = Self::cursors(trace);
         let last = trace.last().is_some_and(|last| last.id.is_some());
         let any = cursors.keys().any(Option::is_some);
-        let sure = last && !Self::says_twice(trace);
+        let own = trace
+            .iter()
+            .filter(|it| it.own)
+            .filter_map(|it| it.id.as_ref());
+        let own: Vec<_> = own.collect();
+        let twice = own.iter().collect::<BTreeSet<_>>().len() < own.len();
+        let sure = last && !twice && !Self::says_twice(trace);
         (any, sure && cursors.keys().all(Option::is_some))
     }
 

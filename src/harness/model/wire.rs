@@ -133,7 +133,7 @@ impl Model {
             resumes: None,
         };
         match carries {
-            Carries::Initialize => self.initialize_sent(number)?,
+            Carries::Initialize => self.initialize_sent(number, uri.path() != "/mcp")?,
             Carries::Call(call) => self.call_sent(call, number, token.as_ref())?,
             Carries::Resume(call) => {
                 let call = self.calls.get_mut(&call);
