@@ -26,6 +26,7 @@ mod parked;
 mod phase;
 mod pump;
 mod reading;
+mod reports;
 mod requests;
 mod resources;
 mod restoring;
@@ -41,9 +42,6 @@ mod timers;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 
 pub use self::listening::Listening;
 pub use self::phase::Phase;
@@ -61,9 +59,9 @@ use self::notice::Notice;
 use self::restoring::Restoring;
 use self::session::Session;
 use self::suspicion::Suspicion;
-use self::timers::{Timer, Timers};
+use self::timers::Timers;
 use self::tools::Tools;
-use crate::error::{Error, Failure, Mistake, Misuse};
+use crate::error::{Error, Mistake, Misuse};
 use crate::id::{Tag, Tagged};
 use crate::wire::jsonrpc::ProgressToken;
 use crate::{
@@ -288,107 +286,6 @@ impl Connection {
     #[must_use]
     pub fn phase_table() -> String {
         phase::table()
-    }
-}
-
-/// # Reports of the adapter
-///
-/// Every exchange that was sent is ended by one of [`handle_end`](Self::handle_end),
-/// [`handle_failure`](Self::handle_failure) or [`Transmit::Abort`]. What is reported
-/// of an exchange after that is ignored, for it may have been on its way.
-impl Connection {
-    /// The head of an answer: status and headers. Interim answers (1xx) are the
-    /// adapter's to skip, redirects are not its to follow.
-    ///
-    /// # Errors
-    /// [`Mistake::ForeignId`], [`Mistake::HeadTwice`].
-    pub fn handle_head(
-        &mut self,
-        exchange: ExchangeId,
-        status: StatusCode,
-        headers: &HeaderMap,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.begin(now);
-        self.own_exchange("handle_head", exchange)?;
-        self.on_head(exchange, status, headers)
-            .map_err(|mistake| self.misuse("handle_head", mistake))?;
-        self.end();
-        Ok(())
-    }
-
-    /// Some bytes of an answer's body, as they come.
-    ///
-    /// # Errors
-    /// [`Mistake::ForeignId`], [`Mistake::BodyBeforeHead`].
-    pub fn handle_body(
-        &mut self,
-        exchange: ExchangeId,
-        chunk: Bytes,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.begin(now);
-        self.own_exchange("handle_body", exchange)?;
-        self.on_body(exchange, chunk)
-            .map_err(|mistake| self.misuse("handle_body", mistake))?;
-        self.end();
-        Ok(())
-    }
-
-    /// The body is over, as HTTP says it should be.
-    ///
-    /// # Errors
-    /// [`Mistake::ForeignId`], [`Mistake::BodyBeforeHead`].
-    pub fn handle_end(&mut self, exchange: ExchangeId, now: Time) -> Result<(), Error> {
-        self.begin(now);
-        self.own_exchange("handle_end", exchange)?;
-        self.on_end(exchange)
-            .map_err(|mistake| self.misuse("handle_end", mistake))?;
-        self.end();
-        Ok(())
-    }
-
-    /// The exchange failed, before its head or after.
-    ///
-    /// # Errors
-    /// [`Mistake::ForeignId`].
-    pub fn handle_failure(
-        &mut self,
-        exchange: ExchangeId,
-        failure: Failure,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.begin(now);
-        self.own_exchange("handle_failure", exchange)?;
-        self.on_failure(exchange, failure);
-        self.end();
-        Ok(())
-    }
-
-    /// Does what is due by now. Early and needless calls do no harm.
-    pub fn handle_timeout(&mut self, now: Time) {
-        self.begin(now);
-        let told = self.events.told();
-        let mut any = false;
-        while let Some(timer) = self.timers.pop_due(self.now) {
-            any = true;
-            match timer {
-                Timer::Closing => {
-                    self.farewells.clear();
-                    self.drop_exchanges();
-                }
-                Timer::Handshake => {}
-                Timer::Call(call) => self.call_timed_out(call),
-                Timer::Delay(call) => self.delay_over(call),
-                Timer::Exchange(exchange) => self.exchange_timed_out(exchange),
-                Timer::Network => self.forgive(),
-                Timer::Listen => self.listening_due(),
-                Timer::Silence(exchange) => self.silent(exchange),
-            }
-        }
-        self.end();
-        self.woken.to_send |= any && self.wants_to_send();
-        self.woken.to_tell |= self.events.told() != told;
     }
 }
 

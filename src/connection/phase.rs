@@ -36,7 +36,7 @@ pub(super) enum Input {
     /// Something wants a session.
     Want,
     /// `server/discover` was polled.
-    Asked,
+    Probed,
     /// `server/discover` was answered with a valid result.
     Discovered,
     /// `initialize` was polled.
@@ -96,7 +96,7 @@ pub(super) const INPUTS: [Input; 15] = {
     use Input::*;
     [
         Want,
-        Asked,
+        Probed,
         Discovered,
         Sent,
         Accepted,
@@ -123,7 +123,7 @@ pub(super) fn step(phase: Phase, input: Input) -> Step {
             Due | Discovering | Initializing | Confirming | Ready | Held | Lost => Stay,
             Closing | Closed => Misuse,
         },
-        Input::Asked => match phase {
+        Input::Probed => match phase {
             Due => To(Discovering),
             Idle | Discovering | Initializing | Confirming | Ready | Held | Lost | Closing
             | Closed => Stay,

@@ -52,7 +52,7 @@ impl Connection {
         let revision = self.revision_offered();
         let config = &self.config;
         let stamp = Stamp::new(revision, &config.client_info, &config.capabilities, None);
-        self.handshake_sent(Input::Asked);
+        self.handshake_sent(Input::Probed);
         let way = (self.handshake.route.target(), None);
         let request = self.alone(way, ("server/discover", None), None, (revision, &stamp));
         request.ok()
