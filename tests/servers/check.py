@@ -1,12 +1,12 @@
 """Talks to a server through the command line and looks at what it prints:
-check.py COMMAND URL [REVISION]. With a revision, which has no sessions, that one is spoken."""
+check.py COMMAND URL REVISION found|pinned BINDING. The command finds the revision, or is told it."""
 
 import json
 import subprocess
 import sys
 
-command, url, *revision = sys.argv[1:]
-options = ["--revision", *revision] if revision else []
+command, url, revision, how, binding = sys.argv[1:]
+options = ["--revision", revision] if how == "pinned" else []
 
 
 def call(method, *params, options=options):
@@ -31,14 +31,26 @@ def text(tool, **arguments):
     return content["text"]
 
 
-tools = [tool["name"] for tool in result("tools/list", {})["tools"]]
-assert "add" in tools, tools
+tools = [tool["name"] for tool in result("tools/list")["tools"]]
 
-assert text("add", a=2, b=40) == "42"
+done = call("tools/list", {}, options=[*options, "--json"])
+ready, *_, listed = map(json.loads, done.stdout.splitlines())
+assert ready["event"] == "ready" and ready["revision"] == revision, ready
+assert listed["event"] == "result", listed
+
+if "get-sum" in tools:
+    assert text("get-sum", a=2, b=40) == "The sum of 2 and 40 is 42."
+else:
+    assert text("add", a=2, b=40) == "42"
 
 assert call("tools/call", {}).returncode == 3, "the server said no"
 
-if revision:
+if "count" in tools:
+    done = call("tools/call", {"name": "count"})
+    assert done.returncode == 0, "the call failed"
+    assert [line[:12] for line in done.stderr.splitlines()] == [f"< progress {n}" for n in "123"]
+
+if binding == "stateless":
     assert sorted(tools) == ["add", "ask", "mirror"], tools
 
     done = call("no/such/method", {})
@@ -51,8 +63,3 @@ if revision:
     # The command calls a tool whose list it has not read, and which has a header.
     for place in ["Berlin", "Zürich ", "=?base64?eA==?="]:
         assert text("mirror", place=place) == place
-
-    done = call("tools/list", {}, options=[*options, "--json"])
-    ready, listed = map(json.loads, done.stdout.splitlines())
-    assert ready["event"] == "ready" and ready["revision"] == revision[0], ready
-    assert listed["event"] == "result", listed
