@@ -174,7 +174,8 @@ impl Model {
                 let asks =
                     |it: &Exchange| it.carries == Carries::Ping && it.outcome == Outcome::Pending;
                 let asked = self.exchanges.values().any(asks);
-                sessions.owes_ping |= live && open && !asked && status == Some(404);
+                let heard = exchange.silent.is_none();
+                sessions.owes_ping |= live && open && !asked && heard && status == Some(404);
             }
             _ => {}
         }
