@@ -131,6 +131,7 @@ pub mod harness;
 mod id;
 mod raw;
 mod retries;
+mod search;
 mod time;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
@@ -155,6 +156,7 @@ pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
 pub use retries::Retries;
+pub use search::{Contact, Search, Step};
 pub use time::Time;
 pub use transmit::Transmit;
 pub use wire::binding::Binding;

@@ -54,6 +54,7 @@ impl Connection {
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Discover
             | Purpose::Finished
@@ -102,6 +103,7 @@ impl Connection {
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Discover
             | Purpose::Finished

@@ -136,8 +136,19 @@ impl Connection {
     fn wants_to_listen(&self) -> bool {
         let filtered = !self.restoring.filter().is_empty();
         match self.binding() {
+            // Everything comes on the one stream that there is.
+            Binding::HttpSse => false,
             Binding::Session => self.config.listen || filtered,
             Binding::Stateless => filtered,
+        }
+    }
+
+    /// How the stream is doing on which the server says what belongs to no call.
+    pub(super) fn listening_status(&self) -> Listening {
+        match self.binding() {
+            Binding::HttpSse if self.phase.is_open() => Listening::Open,
+            Binding::HttpSse => Listening::Off,
+            Binding::Session | Binding::Stateless => self.listening.status(),
         }
     }
 

@@ -12,7 +12,6 @@ use super::events::Source;
 use super::exchange::{Purpose, answered};
 use super::stream::Ending;
 use crate::error::{Delivery, Error, Lost, Peer, Refused, RpcError};
-use crate::wire::binding::Binding;
 use crate::wire::jsonrpc::Members;
 use crate::{Event, ExchangeId, Listening, RawJson, SubscriptionFilter};
 
@@ -28,16 +27,16 @@ impl Connection {
         let unchanged = *self.restoring.filter() == filter;
         let nothing = filter.is_empty();
         let before = self.restoring.resources.replace(filter);
-        match self.binding() {
-            Binding::Session if self.phase.is_open() => {
+        match self.binding().stands_alone() {
+            false if self.phase.is_open() => {
                 self.restoring.untold = true;
                 self.restoring.resources.replaced(&before);
                 self.listen_to(false);
             }
-            Binding::Stateless if self.phase.is_open() && !nothing => {
+            true if self.phase.is_open() && !nothing => {
                 self.ask_to_hear(unchanged);
             }
-            Binding::Session | Binding::Stateless => {
+            true | false => {
                 if self.phase.is_open() {
                     self.listen_to(true);
                 }

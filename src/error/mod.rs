@@ -16,7 +16,7 @@ pub use reason::{
     Refused,
 };
 
-use crate::{Challenge, RawJson};
+use crate::{Challenge, RawJson, Search};
 
 /// Why something failed: a call, a notification, an answer, the connection.
 ///
@@ -52,6 +52,7 @@ struct Inner {
     method: Option<String>,
     scope: Scope,
     answer: Answer,
+    search: Search,
 }
 
 /// What it is that failed.
@@ -85,6 +86,7 @@ impl Error {
             method: None,
             scope: Scope::Whole,
             answer: Answer::default(),
+            search: Search::default(),
         };
         Self {
             inner: Box::new(inner),
@@ -119,6 +121,12 @@ impl Error {
 
     pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
         self.inner.answer = answer;
+        self
+    }
+
+    /// What was asked to find out how the server is reached.
+    pub(crate) fn with_search(mut self, search: Search) -> Self {
+        self.inner.search = search;
         self
     }
 
@@ -219,7 +227,10 @@ impl Error {
 
     fn is_of_handshake(&self) -> bool {
         self.inner.scope == Scope::Handshake
-            || matches!(self.method(), Some("initialize" | "server/discover"))
+            || matches!(
+                self.method(),
+                Some("GET" | "initialize" | "server/discover")
+            )
     }
 
     /// The method of the call that failed.
@@ -250,6 +261,23 @@ impl Error {
     #[must_use]
     pub fn excerpt(&self) -> Option<&str> {
         self.inner.answer.excerpt.as_deref()
+    }
+
+    /// What was asked to find out how the server is reached, and how it answered: for the
+    /// failure of a handshake, and for what waited for it. Empty for everything else.
+    #[must_use]
+    pub fn search(&self) -> &Search {
+        &self.inner.search
+    }
+
+    /// What went wrong, in a few words.
+    pub(crate) fn brief(&self) -> String {
+        let Answer { status, rpc, .. } = &self.inner.answer;
+        match (status, rpc) {
+            (Some(status), Some(rpc)) => format!("HTTP {status}, error {}", rpc.code),
+            (Some(status), None) if !status.is_success() => format!("HTTP {status}"),
+            _ => self.inner.reason.to_string(),
+        }
     }
 
     /// The challenges of a 401 or 403 (RFC 9110, section 11.6.1).
@@ -285,6 +313,7 @@ impl fmt::Display for Error {
             method,
             scope,
             answer,
+            search,
         } = &*self.inner;
         match (reason, method) {
             (Reason::Misuse(misuse), None) => {
@@ -331,6 +360,9 @@ impl fmt::Display for Error {
             (Some(rpc), _) => write!(f, " ({rpc})")?,
             (None, Some(excerpt)) if !excerpt.is_empty() => write!(f, " (it says \"{excerpt}\")")?,
             _ => {}
+        }
+        if search.steps().len() > 1 {
+            write!(f, " (asked in turn: {search})")?;
         }
         match (scope, reason) {
             (Scope::Listening, Reason::Lost(Lost::NotOffered)) => Ok(()),

@@ -93,6 +93,7 @@ impl Setup {
     pub(super) fn config(&self) -> Config {
         let capabilities = serde_json::json!({ "elicitation": {} });
         let config = Config::new("https://example.com/mcp").expect("a URL");
+        let config = config.remember(crate::Binding::Session);
         let config = config.capabilities(&capabilities).expect("an object");
         let config = match self.pinned {
             Some(revision) => config.pin(revision),
