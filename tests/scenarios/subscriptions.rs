@@ -352,6 +352,46 @@ fn an_acknowledgement_that_cannot_be_read_is_reported_and_the_stream_goes_on() {
     assert_eq!(w.messages().len(), 1);
 }
 
+/// Said once for each filter and stream: a server that repeats it drives out nothing that the
+/// application has not read.
+#[test]
+fn an_acknowledgement_counts_once_for_each_stream() {
+    let mut w = World::new(config().pin(Revision::V2026_07_28));
+    w.listen_to(filter());
+    w.reading = false;
+    w.discover();
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 200).stream(&[]);
+    w.event(
+        &sent,
+        &acknowledged(&sent, json!({ "toolsListChanged": true })),
+    );
+    for _ in 0..1000 {
+        w.event(&sent, &acknowledged(&sent, json!({})));
+    }
+    w.read();
+    w.ready_event();
+    assert!(w.granted().tools_list_changed);
+    assert_eq!(told(&mut w), 0);
+    w.error_of(Subject::Stream(None));
+    assert_eq!(w.connection.status().listening, Listening::Open);
+}
+
+/// Section 7: `input_required` elsewhere than on calls that take input, and a result of an
+/// unknown type, break the protocol. They end nothing in good order.
+#[test]
+fn a_result_that_is_not_complete_is_no_good_end() {
+    for kind in ["input_required", "odd"] {
+        let (mut w, sent) = listening();
+        let odd = json!({ "resultType": kind, "requestState": "s" });
+        w.event(&sent, &result(sent.rpc_id(), odd));
+        assert!(!w.has_told(&Event::StreamEnded), "{kind}");
+        let error = w.degraded();
+        assert!(matches!(error.reason(), Reason::Peer(_)), "{error}");
+        w.wait_for(LISTEN);
+    }
+}
+
 #[test]
 fn silence_breaks_a_stream_that_was_kept_alive() {
     let (mut w, sent) = listening();
