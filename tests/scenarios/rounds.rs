@@ -505,6 +505,26 @@ fn what_rounds_hold_counts_with_all_buffers() {
 }
 
 #[test]
+fn the_keys_of_questions_count_with_all_buffers() {
+    let mut w = World::stateless();
+    let (call, sent) = w.begin("tools/call");
+    let keys = ["a".repeat(100_000), "b".repeat(100_000)];
+    let asks = [(&*keys[0], "roots/list"), (&*keys[1], "roots/list")];
+    w.answer(&sent, 200).result(required(&asks, None));
+    let held = w.connection.status().buffered;
+    assert!(held > 200_000, "{held}");
+    for _ in 0..2 {
+        let ticket = w.ask().ticket;
+        answer(&mut w, ticket, &roots(1));
+    }
+    let sent = w.take("tools/call");
+    assert!(w.connection.status().buffered < held + 1000, "counted once");
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    assert_eq!(w.connection.status().buffered, 0);
+}
+
+#[test]
 fn a_key_that_is_no_text_goes_back_as_it_came() {
     let mut w = World::stateless();
     let (_, sent) = w.begin("tools/call");
