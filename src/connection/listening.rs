@@ -176,7 +176,8 @@ impl Connection {
         let told = self.listening.stream.until.unwrap_or_default();
         let due = self.timers.due(Timer::Listen);
         let hurried = soon.max(told);
-        if self.listening.state == State::Waiting && due.is_some_and(|due| hurried < due) {
+        let waits = self.listening.state == State::Waiting && self.listening.stream.backs_off();
+        if waits && due.is_some_and(|due| hurried < due) {
             self.timers.set(Timer::Listen, hurried);
         }
     }
