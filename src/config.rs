@@ -347,9 +347,9 @@ pub struct Limits {
     /// Exchanges of control traffic (notifications, answers, cancellations,
     /// pings, DELETEs, what is restored) at a time; more wait their turn. Default: 64.
     pub control_exchanges: usize,
-    /// Asks that the application has not answered, and answers that wait to
-    /// leave; at this number streams are not read on, and a call whose answer asks more than
-    /// fits (2026-07-28) fails. Default: 256.
+    /// Asks that the application has not answered, and answers that wait to leave, or for
+    /// what a ping finds out about their refusal; at this number streams are not read on, and
+    /// a call whose answer asks more than fits (2026-07-28) fails. Default: 256.
     pub open_asks: usize,
     /// Rounds of one call: how often the server may ask for input before it answers
     /// (2026-07-28, patterns: multi round-trip requests). Default: 10, more than a person
