@@ -253,6 +253,7 @@ impl Connection {
     /// The handshake failed: so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
         let error = error.for_method(self.handshake_method());
+        let error = error.for_many(self.config.limits.error_body);
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }

@@ -180,6 +180,28 @@ fn cancellations_that_are_refused_are_not_kept() {
     assert_eq!(w.count("ping"), 1, "the session is in doubt");
 }
 
+/// What all who wait are told is no longer than the body of a refusal that is read.
+#[test]
+fn error_body_bounds_the_error_of_a_handshake() {
+    for (length, whole) in [(1000, true), (1_000_000, false)] {
+        let mut w = World::initializing();
+        w.reading = false;
+        let calls: Vec<_> = (0..100).map(|_| w.call("tools/call")).collect();
+        let sent = w.take("initialize");
+        let error = rpc_error(sent.rpc_id(), -32000, &"x".repeat(length));
+        w.answer(&sent, 200).json(&error);
+        let held = w.connection.status().buffered;
+        assert!(held <= 101 * 1024, "{held}");
+        w.read();
+        for call in calls {
+            let error = w.error(call);
+            let rpc = error.rpc_error().unwrap();
+            assert_eq!(rpc.code, -32000);
+            assert_eq!(rpc.message.len() == length, whole);
+        }
+    }
+}
+
 #[test]
 fn open_asks_hold_pings_back_that_cannot_be_answered_yet() {
     let mut w = World::limited(|limits| {
