@@ -147,6 +147,10 @@ impl Connection {
         if !self.wants_to_listen() {
             return self.stop_listening();
         }
+        if anew {
+            // What asks for other things may be redirected as the first was.
+            self.listening.route = Route::default();
+        }
         match self.listening.state {
             State::Open(exchange) | State::Opening(exchange) if anew => {
                 self.abort(exchange);

@@ -759,6 +759,22 @@ fn a_proxy_that_cuts_it_off_five_times_does_not_forget_where_it_was() {
 }
 
 #[test]
+fn the_network_changed_and_nothing_is_waited_for_that_was_before() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    w.connection.network_changed(w.now);
+    w.drive();
+    assert!(w.has("GET"));
+    assert_eq!(w.connection.poll_timeout(), None, "there is no reason");
+    // Where the old network redirected to need not be there on this one.
+    let (mut w, get) = World::opening();
+    w.answer(&get, 307).header("location", "/mcp/").empty();
+    w.connection.network_changed(w.now);
+    let get = w.wait_for("GET");
+    assert_eq!(get.request.uri().path(), "/mcp");
+}
+
+#[test]
 fn the_network_changed_and_no_delay_after_a_failure_is_waited_for() {
     for retry in [None, Some(1_000), Some(60_000), Some(600_000)] {
         for failures in [1, 5] {

@@ -471,6 +471,41 @@ fn a_listening_stream_that_is_always_refused_asks_once() {
 }
 
 #[test]
+fn a_listening_stream_that_is_sent_once_more_may_be_redirected_as_before() {
+    let mut w = ready_with(asking().listen(true));
+    for turn in 0..2 {
+        for _ in 0..3 {
+            let get = w.wait_for("GET");
+            w.answer(&get, 307).header("location", "/mcp/").empty();
+        }
+        let get = w.wait_for("GET");
+        if turn == 0 {
+            w.deny(&get);
+            w.authorize(NEW);
+        } else {
+            w.answer(&get, 200).stream(&[]);
+        }
+    }
+    assert_eq!(w.ups_and_downs(), (0, 0));
+}
+
+#[test]
+fn a_new_session_does_not_make_a_listening_stream_that_is_always_refused_ask_again() {
+    let mut w = ready_with(asking().listen(true));
+    w.deny_next("GET");
+    w.authorization();
+    w.authorize(NEW);
+    w.deny_next("GET");
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 404).empty();
+    w.recover("s2");
+    w.deny_next("GET");
+    assert!(!w.asks_for_credential());
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
 fn what_the_machine_sends_of_itself_does_not_ask_again_for_what_was_declined() {
     let mut w = ready_with(asking().listen(true));
     w.deny_next("GET");
