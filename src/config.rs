@@ -553,6 +553,8 @@ pub enum Resend {
     Allowed,
     /// Never once it has reached the server. Redirects are followed nevertheless, for
     /// they are how it gets there, and a server that cannot be reached is tried again
-    /// for those who [wait for it](CallOptions::wait_for_server).
+    /// for those who [wait for it](CallOptions::wait_for_server). A server that asks for
+    /// input gets the call again with the answers (2026-07-28, patterns: multi round-trip
+    /// requests).
     Never,
 }

@@ -1,8 +1,8 @@
 //! Section 7 where each request stands on its own: a server that asks before it answers.
 
 use mcp_http::{
-    CallId, CallOptions, Delivery, Event, LimitKind, Mistake, Peer, Reason, Refused, RpcError,
-    Subject, Ticket, Withdrawal,
+    CallId, CallOptions, Delivery, Event, LimitKind, Mistake, Peer, Reason, Refused, Resend,
+    RpcError, Subject, Ticket, Withdrawal,
 };
 use serde_json::{Value, json};
 
@@ -375,6 +375,22 @@ fn a_refused_round_goes_out_again_with_the_same_answers() {
     w.answer(&again, 200).result(json!({}));
     w.reply(call);
     assert!(w.accepted(Subject::Answer(tickets[0])));
+}
+
+/// A round is no call that is sent again: the server has asked for it.
+#[test]
+fn a_call_that_must_not_be_sent_again_has_its_rounds() {
+    let mut w = World::stateless();
+    let call = w.call_with("tools/call", CallOptions::new().resend(Resend::Never));
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).result(required(&[ROOTS], None));
+    let ticket = w.ask().ticket;
+    answer(&mut w, ticket, &roots(1));
+    let sent = w.take("tools/call");
+    w.answer(&sent, 429).empty();
+    assert_eq!(w.error(call).delivery(), Delivery::Unknown);
+    w.advance(secs(60));
+    assert_eq!(w.count("tools/call"), 2);
 }
 
 #[test]
