@@ -569,3 +569,22 @@ fn what_is_restored_and_was_given_up_meanwhile_is_not_asked_for() {
     w.authorize(NEW);
     assert!(!w.has("resources/subscribe"));
 }
+
+#[test]
+fn a_log_level_that_another_replaced_meanwhile_is_not_asked_for() {
+    let mut w = ready();
+    for level in ["info", "error"] {
+        let params = json!({ "level": level });
+        let (call, sent) = w.begin_with("logging/setLevel", &params);
+        w.answer(&sent, 200).result(json!({}));
+        w.result(call);
+        if level == "info" {
+            let (_, sent) = w.begin("tools/call");
+            w.answer(&sent, 404).empty();
+            w.recover("s2");
+            w.deny_next("logging/setLevel");
+        }
+    }
+    w.authorize(NEW);
+    assert!(!w.has("logging/setLevel"));
+}
