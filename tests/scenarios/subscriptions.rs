@@ -818,6 +818,17 @@ fn filters_that_change_before_they_leave_come_to_the_last() {
 }
 
 #[test]
+fn what_is_on_its_way_is_not_asked_for_twice() {
+    let mut w = session(|config| config);
+    w.listen_to(of(&["file:///a"]));
+    w.listen_to(of(&["file:///a", "file:///b"]));
+    assert_eq!(
+        open_uris(&w, "resources/subscribe"),
+        ["file:///a", "file:///b"]
+    );
+}
+
+#[test]
 fn what_undoes_the_other_waits_for_it() {
     let mut w = subscribed();
     w.listen_to(of(&[]));

@@ -588,3 +588,18 @@ fn a_log_level_that_another_replaced_meanwhile_is_not_asked_for() {
     w.authorize(NEW);
     assert!(!w.has("logging/setLevel"));
 }
+
+#[test]
+fn what_a_call_was_granted_meanwhile_is_not_said_to_be_lost() {
+    let subscribe = every_kind()
+        .into_iter()
+        .find(|(kind, _)| *kind == "resources/subscribe");
+    let (mut w, sent) = subscribe.unwrap().1();
+    w.deny(&sent);
+    let (call, again) = w.begin_with("resources/subscribe", &json!({ "uri": "x" }));
+    w.answer(&again, 200).result(json!({}));
+    w.result(call);
+    w.refuse_authorization();
+    let lost = |event: &Event| matches!(event, Event::NotRestored { .. });
+    assert!(!w.events.iter().any(lost), "{:?}", w.events);
+}
