@@ -382,9 +382,9 @@ pub struct Limits {
     /// Exchanges of control traffic (notifications, answers, cancellations,
     /// pings, DELETEs, what is restored) at a time; more wait their turn. Default: 64.
     pub control_exchanges: usize,
-    /// Asks that the application has not answered, and answers that wait to
-    /// leave; at this number streams are not read on, and a call whose answer asks more than
-    /// fits (2026-07-28) fails. Default: 256.
+    /// Asks that the application has not answered, and answers that wait to leave, or for
+    /// what a ping finds out about their refusal; at this number streams are not read on, and
+    /// a call whose answer asks more than fits (2026-07-28) fails. Default: 256.
     pub open_asks: usize,
     /// Rounds of one call: how often the server may ask for input before it answers
     /// (2026-07-28, patterns: multi round-trip requests). Default: 10, more than a person
@@ -588,6 +588,8 @@ pub enum Resend {
     Allowed,
     /// Never once it has reached the server. Redirects are followed nevertheless, for
     /// they are how it gets there, and a server that cannot be reached is tried again
-    /// for those who [wait for it](CallOptions::wait_for_server).
+    /// for those who [wait for it](CallOptions::wait_for_server). A server that asks for
+    /// input gets the call again with the answers (2026-07-28, patterns: multi round-trip
+    /// requests).
     Never,
 }

@@ -259,10 +259,7 @@ impl Reply {
     pub(crate) fn bytes(&self) -> usize {
         match &self.outcome {
             Ok(result) => result.len(),
-            Err(error) => {
-                let data = error.data.as_ref().map_or(0, RawJson::len);
-                data.saturating_add(error.message.len())
-            }
+            Err(error) => error.bytes(),
         }
     }
 }

@@ -230,6 +230,7 @@ impl Connection {
         let State::Suspended(refusal) = std::mem::replace(&mut call.state, State::Waiting) else {
             return;
         };
+        self.account_call(id);
         if lost {
             self.send_again(id);
         } else {

@@ -135,6 +135,7 @@ impl Connection {
         let version = &mut self.authorization.version;
         *version = version.saturating_add(1);
         self.authorization.replaced = true;
+        self.events.unask();
     }
 
     /// What waited for a credential that `set_header` gave leaves in the next turn,

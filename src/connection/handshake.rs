@@ -324,6 +324,7 @@ impl Connection {
     /// handshake has failed, and so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
         let error = error.for_method(self.ladder.contact.method());
+        let error = error.for_many(self.config.limits.error_body);
         let searches = matches!(
             self.phase,
             Phase::Discovering | Phase::Opening | Phase::Initializing

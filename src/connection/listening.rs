@@ -158,6 +158,10 @@ impl Connection {
         if !self.wants_to_listen() {
             return self.stop_listening();
         }
+        if anew {
+            // What asks for other things may be redirected as the first was.
+            self.listening.route = Route::default();
+        }
         match self.listening.state {
             State::Open(exchange) | State::Opening(exchange) if anew => {
                 self.abort(exchange);
@@ -187,7 +191,8 @@ impl Connection {
         let told = self.listening.stream.until.unwrap_or_default();
         let due = self.timers.due(Timer::Listen);
         let hurried = soon.max(told);
-        if self.listening.state == State::Waiting && due.is_some_and(|due| hurried < due) {
+        let waits = self.listening.state == State::Waiting && self.listening.stream.backs_off();
+        if waits && due.is_some_and(|due| hurried < due) {
             self.timers.set(Timer::Listen, hurried);
         }
     }

@@ -148,8 +148,8 @@ pub struct Connection {
     /// The last exchange that left before the last change.
     changed: u64,
     woken: Woken,
-    /// Bytes that exchanges hold in buffers, refusals that wait for a credential, and what calls
-    /// take along from one round to the next.
+    /// Bytes that exchanges hold in buffers, refusals that wait for a credential or a ping, and
+    /// what calls take along from one round to the next.
     held: usize,
     last_call: u64,
     last_exchange: u64,
@@ -358,7 +358,10 @@ impl Connection {
     fn buffered(&self) -> usize {
         let unread = self.events.bytes();
         let lists = self.tools.buffered();
-        self.held.saturating_add(unread).saturating_add(lists)
+        let doubts = self.suspicion.as_ref().map_or(0, |it| it.bytes);
+        [unread, lists, doubts]
+            .iter()
+            .fold(self.held, |sum, bytes| sum.saturating_add(*bytes))
     }
 
     /// A turn begins: time never goes back.

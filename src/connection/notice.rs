@@ -87,13 +87,7 @@ impl Connection {
         let under_way = under_way
             .filter(|x| matches!(x.purpose, Purpose::Notification(_)))
             .count();
-        let in_doubt = self
-            .suspicion
-            .as_ref()
-            .into_iter()
-            .flat_map(|suspicion| &suspicion.control)
-            .filter(|(purpose, _)| matches!(purpose, Purpose::Notification(_)))
-            .count();
+        let in_doubt = self.in_doubt(|purpose| matches!(purpose, Purpose::Notification(_)));
         let waiting: usize = VecDeque::len(&self.notices);
         let parked = self.parked(|purpose| matches!(purpose, Purpose::Notification(_)));
         [

@@ -16,6 +16,7 @@ pub use reason::{
     Refused,
 };
 
+use crate::wire::headers;
 use crate::{Challenge, RawJson, Search};
 
 /// Why something failed: a call, a notification, an answer, the connection.
@@ -145,6 +146,22 @@ impl Error {
     pub(crate) fn in_handshake(mut self) -> Self {
         self.inner.scope = Scope::Handshake;
         self.inner.method = None;
+        self
+    }
+
+    /// What many wait for tells each of them: of a JSON-RPC error that is longer than this,
+    /// the data go and an excerpt of the message stays.
+    pub(crate) fn for_many(mut self, longest: usize) -> Self {
+        if let Some(rpc) = self
+            .inner
+            .answer
+            .rpc
+            .as_mut()
+            .filter(|rpc| rpc.bytes() > longest)
+        {
+            rpc.message = headers::excerpt(rpc.message.as_bytes());
+            rpc.data = None;
+        }
         self
     }
 
@@ -461,6 +478,12 @@ impl RpcError {
     pub fn method_not_found() -> Self {
         Self::new(-32601, "Method not found")
     }
+
+    /// How much it holds in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, RawJson::len);
+        data.saturating_add(self.message.len())
+    }
 }
 
 impl fmt::Debug for RpcError {
@@ -471,7 +494,7 @@ impl fmt::Debug for RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = crate::wire::headers::excerpt(self.message.as_bytes());
+        let message = headers::excerpt(self.message.as_bytes());
         write!(f, "JSON-RPC error {}: {message}", self.code)
     }
 }

@@ -221,11 +221,7 @@ impl Refusal {
 
     /// Bytes of its body that are kept.
     pub(crate) fn bytes(&self) -> usize {
-        let rpc = self.answer.rpc.as_ref();
-        let rpc = rpc.map_or(0, |rpc| {
-            let data = rpc.data.as_ref().map_or(0, crate::RawJson::len);
-            data.saturating_add(rpc.message.len())
-        });
+        let rpc = self.answer.rpc.as_ref().map_or(0, RpcError::bytes);
         let excerpt = self.answer.excerpt.as_ref().map_or(0, String::len);
         rpc.saturating_add(excerpt)
     }

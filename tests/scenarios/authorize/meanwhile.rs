@@ -471,6 +471,41 @@ fn a_listening_stream_that_is_always_refused_asks_once() {
 }
 
 #[test]
+fn a_listening_stream_that_is_sent_once_more_may_be_redirected_as_before() {
+    let mut w = ready_with(asking().listen(true));
+    for turn in 0..2 {
+        for _ in 0..3 {
+            let get = w.wait_for("GET");
+            w.answer(&get, 307).header("location", "/mcp/").empty();
+        }
+        let get = w.wait_for("GET");
+        if turn == 0 {
+            w.deny(&get);
+            w.authorize(NEW);
+        } else {
+            w.answer(&get, 200).stream(&[]);
+        }
+    }
+    assert_eq!(w.ups_and_downs(), (0, 0));
+}
+
+#[test]
+fn a_new_session_does_not_make_a_listening_stream_that_is_always_refused_ask_again() {
+    let mut w = ready_with(asking().listen(true));
+    w.deny_next("GET");
+    w.authorization();
+    w.authorize(NEW);
+    w.deny_next("GET");
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 404).empty();
+    w.recover("s2");
+    w.deny_next("GET");
+    assert!(!w.asks_for_credential());
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
 fn what_the_machine_sends_of_itself_does_not_ask_again_for_what_was_declined() {
     let mut w = ready_with(asking().listen(true));
     w.deny_next("GET");
@@ -533,4 +568,38 @@ fn what_is_restored_and_was_given_up_meanwhile_is_not_asked_for() {
     w.succeed("resources/unsubscribe");
     w.authorize(NEW);
     assert!(!w.has("resources/subscribe"));
+}
+
+#[test]
+fn a_log_level_that_another_replaced_meanwhile_is_not_asked_for() {
+    let mut w = ready();
+    for level in ["info", "error"] {
+        let params = json!({ "level": level });
+        let (call, sent) = w.begin_with("logging/setLevel", &params);
+        w.answer(&sent, 200).result(json!({}));
+        w.result(call);
+        if level == "info" {
+            let (_, sent) = w.begin("tools/call");
+            w.answer(&sent, 404).empty();
+            w.recover("s2");
+            w.deny_next("logging/setLevel");
+        }
+    }
+    w.authorize(NEW);
+    assert!(!w.has("logging/setLevel"));
+}
+
+#[test]
+fn what_a_call_was_granted_meanwhile_is_not_said_to_be_lost() {
+    let subscribe = every_kind()
+        .into_iter()
+        .find(|(kind, _)| *kind == "resources/subscribe");
+    let (mut w, sent) = subscribe.unwrap().1();
+    w.deny(&sent);
+    let (call, again) = w.begin_with("resources/subscribe", &json!({ "uri": "x" }));
+    w.answer(&again, 200).result(json!({}));
+    w.result(call);
+    w.refuse_authorization();
+    let lost = |event: &Event| matches!(event, Event::NotRestored { .. });
+    assert!(!w.events.iter().any(lost), "{:?}", w.events);
 }
