@@ -129,7 +129,7 @@ pub(crate) const PRIMING: Rule = transports(
 pub(crate) const RESUMING: Rule = transports(
     "Resumability and Redelivery",
     Force::May,
-    "what followed the event named by `Last-Event-ID` is sent again, and the stream goes on",
+    "what followed the event named by `Last-Event-ID` is sent again",
     FIRST,
 );
 pub(crate) const SESSION: Rule = transports(

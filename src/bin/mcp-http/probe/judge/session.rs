@@ -227,10 +227,8 @@ fn if_ended(seen: &Seen, judge: impl FnOnce() -> Judgement) -> Judgement {
 /// What comes of the wrong answer to a session that is gone.
 fn of_a_lost_session(exchange: &Exchange) -> &'static str {
     match exchange.status() {
-        Some(200..=299) => ": nobody notices that a session is lost",
-        Some(401 | 403) => ": clients ask for another credential instead of a new session",
-        Some(400..=499) => ": clients take the request for wrong, and keep the dead session",
-        Some(_) => ": clients take the server for broken, and keep the dead session",
-        None => "",
+        Some(200..=299) => ": nobody notices that it is gone",
+        Some(401 | 403) => ": clients ask for another credential",
+        _ => ": clients keep the dead session",
     }
 }

@@ -321,7 +321,7 @@ fn a_session_that_is_gone_is_404() {
                 ),
                 (error(400, -32000), Breaks, "keep the dead session"),
                 (bare(401), Breaks, "another credential"),
-                (bare(500), Breaks, "for broken"),
+                (bare(500), Breaks, "keep the dead session"),
                 (result(&json!({})), Breaks, "nobody notices"),
                 (bare(429), CannotTell, "429"),
             ],
