@@ -277,6 +277,11 @@ fn a_server_of_something_else_is_not_one_that_cannot_be_reached() {
     );
     assert_eq!(server.served.script.arrived.lock().unwrap().len(), 1);
 
+    let mute = Server::start(|_| Some(Act::Close(String::new())));
+    let ran = mute.probe(&[]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("the connection broke"), "{ran:?}");
+
     let nobody = "http://127.0.0.1:9/mcp";
     let ran = probe(nobody, &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");

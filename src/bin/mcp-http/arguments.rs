@@ -67,7 +67,7 @@ and leaves; a second one leaves at once.
 ";
 
 const PROBE_JSON: &str = "\
-Print the report as one line of JSON, for programs
+Print the report as JSON, for programs: laid out on a terminal, as one line elsewhere
 
 An object with `url`, `exit` (the exit code), `search` (the steps by which it was found
 out how the server is reached), `revisions` (each with its `binding` or `why_not`),
@@ -150,7 +150,7 @@ pub(crate) struct ProbeArguments {
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) headers: HeaderArguments,
-    /// Print the report as one line of JSON, for programs
+    /// Print the report as JSON, for programs
     #[arg(long, long_help = PROBE_JSON)]
     pub(crate) json: bool,
     /// Say on stderr what is asked and answered, as it happens

@@ -16,7 +16,7 @@ mod step;
 mod text;
 mod visit;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,6 +28,7 @@ use self::recording::{Recording, Teller};
 use self::report::{Outcome, Report};
 use self::visit::{Visit, visit};
 use crate::arguments::{ProbeArguments, Usage};
+use crate::layout::Layout;
 use crate::secrets::Secrets;
 use crate::{credentials, endpoint};
 
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &ProbeArguments) -> Result<u8, Usage> {
     let exchanges = asker.recording.since(0);
     let secrets = exchanges.iter().fold(secrets, with_sessions_of);
     let told = match arguments.json {
-        true => secrets.hidden_in_json(document::of(&report, exit)),
+        true => layout().of(&secrets.hidden_in_json(document::of(&report, exit))),
         false => secrets.hidden(text::of(&report)),
     };
     Ok(match print(&told) {
@@ -143,6 +144,15 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
     // Without it Ctrl-C leaves at once, which it says of itself.
     let _ = ctrlc::set_handler(stop);
     stopped
+}
+
+/// JSON is laid out for those who read it.
+fn layout() -> Layout {
+    let is_read = io::stdout().is_terminal();
+    Layout {
+        pretty: is_read,
+        escaped: is_read,
+    }
 }
 
 /// Whoever closes a pipe has what was wanted.

@@ -20,8 +20,13 @@ pub(crate) type Teller = Arc<dyn Fn(&Exchange) + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Recording {
     http: Http,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    entries: Arc<Mutex<Vec<Entry>>>,
     teller: Option<Teller>,
+}
+
+struct Entry {
+    exchange: Exchange,
+    began: Instant,
 }
 
 /// One exchange in the recording.
@@ -29,36 +34,37 @@ pub(crate) struct Recording {
 pub(crate) struct Place {
     recording: Recording,
     index: usize,
-    began: Instant,
 }
 
 impl Recording {
     pub(crate) fn new(teller: Option<Teller>) -> Self {
         Self {
             http: Http::new(),
-            exchanges: Arc::default(),
+            entries: Arc::default(),
             teller,
         }
     }
 
     /// The exchanges from this one on, in the order in which they began.
     pub(crate) fn since(&self, index: usize) -> Vec<Exchange> {
-        let exchanges = lock(&self.exchanges);
-        exchanges.iter().skip(index).cloned().collect()
+        let entries = lock(&self.entries);
+        entries.iter().skip(index).map(Entry::by_now).collect()
     }
 
     /// How many have begun.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.exchanges).len()
+        lock(&self.entries).len()
     }
 
     pub(crate) fn begin(&self, request: &Request<Bytes>) -> Place {
-        let mut exchanges = lock(&self.exchanges);
-        exchanges.push(Exchange::new(request.clone()));
+        let mut entries = lock(&self.entries);
+        entries.push(Entry {
+            exchange: Exchange::new(request.clone()),
+            began: Instant::now(),
+        });
         Place {
             recording: self.clone(),
-            index: exchanges.len() - 1,
-            began: Instant::now(),
+            index: entries.len() - 1,
         }
     }
 
@@ -92,29 +98,37 @@ impl Transport for Recording {
     }
 }
 
+impl Entry {
+    fn by_now(&self) -> Exchange {
+        let mut exchange = self.exchange.clone();
+        if matches!(exchange.end, End::Open) && exchange.head.is_none() {
+            exchange.took = self.began.elapsed();
+        }
+        exchange
+    }
+}
+
 impl Place {
     pub(crate) fn exchange(&self) -> Exchange {
-        let exchanges = lock(&self.recording.exchanges);
-        let exchange = exchanges.get(self.index);
+        let entries = lock(&self.recording.entries);
+        let entry = entries.get(self.index).map(Entry::by_now);
         // It is never taken out.
-        exchange
-            .cloned()
-            .unwrap_or_else(|| Exchange::new(Request::default()))
+        entry.unwrap_or_else(|| Exchange::new(Request::default()))
     }
 
     fn keep(&self, change: impl FnOnce(&mut Exchange)) {
-        let took = self.began.elapsed();
-        let mut exchanges = lock(&self.recording.exchanges);
-        let Some(exchange) = exchanges.get_mut(self.index) else {
+        let mut entries = lock(&self.recording.entries);
+        let Some(Entry { exchange, began }) = entries.get_mut(self.index) else {
             return;
         };
         let was_open = matches!(exchange.end, End::Open);
         change(exchange);
+        let is_open = matches!(exchange.end, End::Open);
         if exchange.head.is_none() || !matches!(exchange.end, End::Left) {
-            exchange.took = took;
+            exchange.took = began.elapsed();
         }
-        let over = (was_open && !matches!(exchange.end, End::Open)).then(|| exchange.clone());
-        drop(exchanges);
+        let over = (was_open && !is_open).then(|| exchange.clone());
+        drop(entries);
         if let (Some(over), Some(teller)) = (over, &self.recording.teller) {
             teller(&over);
         }
@@ -155,6 +169,6 @@ impl Drop for Recorded {
     }
 }
 
-fn lock(exchanges: &Mutex<Vec<Exchange>>) -> MutexGuard<'_, Vec<Exchange>> {
-    exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(entries: &Mutex<Vec<Entry>>) -> MutexGuard<'_, Vec<Entry>> {
+    entries.lock().unwrap_or_else(PoisonError::into_inner)
 }

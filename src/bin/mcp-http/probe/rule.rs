@@ -209,5 +209,5 @@ pub(crate) const UNKNOWN_METHOD: Rule = streamable(
 pub(crate) const UNSUPPORTED: Rule = streamable(
     "Protocol Version Header",
     Force::Must,
-    "an unknown revision is refused with 400 and the error -32022, which lists the known ones",
+    "an unknown revision is refused with 400 and the error -32022, which lists known ones",
 );

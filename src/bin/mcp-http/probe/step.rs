@@ -173,9 +173,11 @@ impl Step {
             }
             Self::OtherRevision => {
                 request = basis.first.clone();
-                let mut message = message(&request);
-                message["params"]["protocolVersion"] = json!(NO_REVISION);
-                *request.body_mut() = Bytes::from(message.to_string());
+                say(
+                    &mut request,
+                    &["params", "protocolVersion"],
+                    json!(NO_REVISION),
+                );
             }
             Self::DeleteAgain => {
                 if basis.is_initialized() {
@@ -198,9 +200,8 @@ impl Step {
             }
             Self::Subscribe => {
                 say_method(&mut request, "subscriptions/listen");
-                let mut message = message(&request);
-                message["params"]["notifications"] = json!({ "toolsListChanged": true });
-                *request.body_mut() = Bytes::from(message.to_string());
+                let filter = json!({ "toolsListChanged": true });
+                say(&mut request, &["params", "notifications"], filter);
             }
         }
         Some(request)
@@ -253,18 +254,28 @@ fn message(request: &Request<Bytes>) -> Value {
     serde_json::from_slice(request.body()).unwrap_or_default()
 }
 
+/// Changes one member of the message.
+fn say(request: &mut Request<Bytes>, path: &[&str], said: Value) {
+    let mut message = message(request);
+    let mut place = &mut message;
+    for name in path {
+        let Value::Object(members) = place else {
+            return;
+        };
+        place = members.entry(*name).or_insert_with(|| json!({}));
+    }
+    *place = said;
+    *request.body_mut() = Bytes::from(message.to_string());
+}
+
 /// In the message alone; the header stays as it is.
 fn say_version(request: &mut Request<Bytes>, version: &str) {
-    let mut message = message(request);
-    message["params"]["_meta"][VERSION_KEY] = json!(version);
-    *request.body_mut() = Bytes::from(message.to_string());
+    say(request, &["params", "_meta", VERSION_KEY], json!(version));
 }
 
 /// In the message and in the header.
 fn say_method(request: &mut Request<Bytes>, method: &'static str) {
-    let mut message = message(request);
-    message["method"] = json!(method);
-    *request.body_mut() = Bytes::from(message.to_string());
+    say(request, &["method"], json!(method));
     let method = HeaderValue::from_static(method);
     request.headers_mut().insert(METHOD, method);
 }
