@@ -177,9 +177,10 @@ fn for_programs_it_is_one_object() {
     assert_eq!((&report["exit"], &report["broken"]), (&json!(1), &json!(1)));
     assert_eq!(report["url"], server.served.script.url());
     let search = &report["search"];
-    assert_eq!(search[0]["asked"], "POST initialize");
+    assert_eq!(search[0]["asked"], "POST server/discover");
+    assert_eq!(search[1]["asked"], "POST initialize");
     assert_eq!(
-        (&search[0]["status"], &search[0]["media_type"]),
+        (&search[1]["status"], &search[1]["media_type"]),
         (&json!(200), &json!("application/json"))
     );
     let revisions = report["revisions"].as_array().unwrap();
@@ -374,7 +375,7 @@ fn ctrl_c_ends_the_session() {
 
 #[test]
 fn the_official_server_is_found_with_sessions_and_without() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = probe(&served.url(), &["--json"]);
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let revisions = report["revisions"].as_array().unwrap();

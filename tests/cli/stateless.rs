@@ -64,6 +64,7 @@ fn what_is_known_of_the_server_is_told_if_wanted() {
         json!({
             "event": "ready",
             "generation": 1,
+            "binding": "stateless",
             "revision": "2026-07-28",
             "server": { "name": "demo-server", "version": "1.0.0" },
             "capabilities": { "tools": { "listChanged": true } },
