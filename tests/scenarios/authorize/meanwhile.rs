@@ -2,7 +2,8 @@
 //! calls are cancelled, streams break.
 
 use mcp_http::{
-    CallOptions, Clock, Delivery, Event, Phase, Reason, Remedy, Resend, Subject, Withdrawal,
+    CallOptions, Clock, Delivery, Event, Phase, Reason, Recovery, Remedy, Resend, Subject,
+    Withdrawal,
 };
 use serde_json::json;
 
@@ -658,4 +659,48 @@ fn a_listening_stream_for_which_there_was_no_other_credential_asks_once() {
     let get = w.wait_for("GET");
     w.deny(&get);
     assert!(!w.asks_for_credential());
+}
+
+#[test]
+fn a_call_that_joins_a_ping_that_waits_stands_still() {
+    let mut w = ready();
+    let (first, sent) = w.begin("tools/call");
+    let (second, late) = w.begin("tools/call");
+    w.answer(&sent, 400).empty();
+    w.deny_next("ping");
+    w.answer(&late, 400).empty();
+    w.advance(secs(3600));
+    assert!(!w.ended(first) && !w.ended(second), "{:?}", w.events);
+    w.authorize(NEW);
+    w.succeed("ping");
+    w.error(first);
+    w.error(second);
+}
+
+#[test]
+fn what_is_refused_late_by_a_session_that_is_gone_was_lost_with_it() {
+    let mut w = ready_with(asking().recovery(Recovery::Hold));
+    let (_, lost) = w.begin("tools/call");
+    let (_, late) = w.begin("tools/call");
+    w.answer(&lost, 404).empty();
+    w.recover("s2");
+    w.deny(&late);
+    w.authorize(NEW);
+    assert!(
+        !w.has("tools/call"),
+        "they wait for the state to be restored"
+    );
+    w.connection.resume(w.now).unwrap();
+    w.drive();
+    assert_eq!(w.open_methods(), ["tools/call", "tools/call"]);
+    // A notification is sent again once.
+    let mut w = ready();
+    let id = w.notify("notifications/x");
+    w.answer_all("notifications/x", 404);
+    w.recover("s2");
+    let notice = w.take("notifications/x");
+    let (_, sent) = w.begin("tools/call");
+    w.answer(&sent, 404).empty();
+    w.deny(&notice);
+    w.error_of(Subject::Notification(id));
 }
