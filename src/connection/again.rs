@@ -230,7 +230,6 @@ impl Connection {
         let State::Suspended(refusal) = std::mem::replace(&mut call.state, State::Waiting) else {
             return;
         };
-        self.account_call(id);
         if lost {
             self.send_again(id);
         } else {

@@ -6,6 +6,7 @@ use mcp_http::{
 };
 use serde_json::{Value, json};
 
+use crate::stateless::{DATE, error_with, unsupported};
 use crate::world::{Sent, World, limits, log, millis, refused_connection, secs};
 
 /// A result that requires input: these questions, by key, and this state.
@@ -470,6 +471,30 @@ fn redirects_and_resends_count_within_each_round() {
         answer(&mut w, ask.ticket, &roots(round));
         sent = w.take("tools/call");
     }
+}
+
+#[test]
+fn each_round_may_be_renegotiated_and_repaired() {
+    let mut w = World::stateless();
+    let call = w.call("tools/call");
+    for round in 0..2 {
+        let sent = w.take("tools/call");
+        let other = unsupported(sent.rpc_id(), &[DATE]);
+        w.answer(&sent, 400).json(&other);
+        let sent = w.take("tools/call");
+        let mismatch = error_with(sent.rpc_id(), -32020, json!(null));
+        w.answer(&sent, 400).json(&mismatch);
+        let page = w.take("tools/list");
+        w.answer(&page, 200).result(json!({ "tools": [] }));
+        if round == 0 {
+            let sent = w.take("tools/call");
+            w.answer(&sent, 200).result(required(&[ROOTS], None));
+            let ticket = w.ask().ticket;
+            answer(&mut w, ticket, &roots(1));
+        }
+    }
+    w.succeed("tools/call");
+    w.reply(call);
 }
 
 #[test]

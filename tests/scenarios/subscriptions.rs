@@ -829,6 +829,68 @@ fn what_is_on_its_way_is_not_asked_for_twice() {
 }
 
 #[test]
+fn what_waits_for_a_call_about_the_same_resource_is_told_after_it() {
+    let mut w = session(|config| config);
+    let (call, sent) = w.begin_with("resources/subscribe", &json!({ "uri": "file:///a" }));
+    w.listen_to(of(&["file:///a"]));
+    assert_eq!(told(&mut w), 0);
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+    assert_eq!(w.count("resources/subscribe"), 1);
+}
+
+/// What found no room to leave yet gives way to a call of the application.
+#[test]
+fn what_has_not_left_waits_for_a_call_about_the_same_resource() {
+    let mut w = World::limited(|limits| limits.control_exchanges = 1);
+    w.notify("notifications/x");
+    w.listen_to(of(&["file:///a"]));
+    let uri = json!({ "uri": "file:///a" });
+    let (call, sent) = w.begin_with("resources/unsubscribe", &uri);
+    w.accept("notifications/x");
+    assert!(!w.has("resources/subscribe"));
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_a_lost_session_was_to_be_asked_is_not_asked_of_the_next() {
+    let mut w = World::limited(|limits| limits.control_exchanges = 1);
+    w.listen_to(of(&["file:///a"]));
+    w.succeed("resources/subscribe");
+    w.granted();
+    w.notify("notifications/x");
+    w.listen_to(SubscriptionFilter::new());
+    w.answer_all("notifications/x", 404);
+    w.recover("s2");
+    w.accept("notifications/x");
+    assert_eq!(w.count("resources/unsubscribe"), 0);
+    assert_eq!(w.count("resources/subscribe"), 1);
+}
+
+#[test]
+fn what_waited_for_a_call_of_a_lost_session_holds_up_nothing_in_the_next() {
+    let mut w = subscribed();
+    let uri = json!({ "uri": "file:///a" });
+    w.begin_with("resources/unsubscribe", &uri);
+    w.listen_to(of(&["file:///b"]));
+    w.succeed("resources/subscribe");
+    assert_eq!(
+        told(&mut w),
+        0,
+        "what is to become of the first is not known"
+    );
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///b"]);
+}
+
+#[test]
 fn what_undoes_the_other_waits_for_it() {
     let mut w = subscribed();
     w.listen_to(of(&[]));
