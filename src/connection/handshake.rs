@@ -221,6 +221,8 @@ impl Connection {
         self.timers.clear(Timer::Handshake);
         self.handshake.told = None;
         let handshake = &mut self.handshake;
+        // It goes on from here, whoever wants it next.
+        handshake.unhurried = false;
         if handshake.route.target().is_none() && !handshake.resent {
             handshake.last_counted = handshake.counts(self.ladder.contact);
             if handshake.last_counted {

@@ -1,8 +1,9 @@
 //! Finding out how a server is reached: newest shape first, and no false downgrade.
 
+use http::{HeaderMap, StatusCode};
 use mcp_http::{
-    Binding, Clock, Config, Contact, Delivery, Error, LossCause, Peer, Phase, Reason, Refused,
-    Remedy, Revision, Subject,
+    Binding, CallOptions, Clock, Config, Contact, Delivery, Error, LossCause, Peer, Phase, Reason,
+    Refused, Remedy, Revision, Subject,
 };
 use serde_json::{Value, json};
 
@@ -594,6 +595,23 @@ fn calls_made_meanwhile_wait_and_those_cancelled_leave() {
     assert_eq!(w.open_methods(), ["tools/list"]);
     w.succeed("tools/list");
     w.result(second);
+}
+
+#[test]
+fn a_call_made_meanwhile_does_not_begin_the_search_anew() {
+    let mut w = World::idle();
+    w.call_with("tools/call", CallOptions::new().wait_for_server(secs(60)));
+    let initialize = w.take("initialize");
+    w.fail(&initialize, refused_connection());
+    let initialize = w.wait_for("initialize");
+    let (exchange, nothing) = (initialize.exchange, HeaderMap::new());
+    w.connection
+        .handle_head(exchange, StatusCode::METHOD_NOT_ALLOWED, &nothing, w.now)
+        .unwrap();
+    w.connection.handle_end(exchange, w.now).unwrap();
+    w.call("tools/list");
+    w.take("server/discover");
+    assert_eq!(w.count("initialize"), 2);
 }
 
 #[test]
