@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use mcp_http::asynchronous::Client;
 use mcp_http::tokio::Clock;
-use mcp_http::{CallOptions, Config};
+use mcp_http::{CallOptions, Config, Revision};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ServerCapabilities,
     ServerConfig,
@@ -39,6 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A listening stream would find out by itself that its session is gone, and make a new
     // one, again and again; this is about calls.
     let config = Config::new("http://localhost/mcp")?.listen(false);
+    // The server speaks 2026-07-28 too, which has no sessions to lose.
+    let config = config.pin(Revision::V2025_11_25);
     let (client, driver) = Client::new::<_, _, Full<Bytes>, _>(config, server, Clock::new());
     tokio::spawn(driver);
     let mut events = client.events();

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Mistake, Misuse};
 use crate::wire::headers;
-use crate::{RawJson, Retries, Revision};
+use crate::{Binding, RawJson, Retries, Revision};
 
 /// How a [`Connection`](crate::Connection) is set up. Everything but the
 /// endpoint has a default.
@@ -33,6 +33,7 @@ pub struct Config {
     pub(crate) capabilities: RawJson,
     pub(crate) headers: HeaderMap,
     pub(crate) pinned: Option<Revision>,
+    pub(crate) remembered: Option<Binding>,
     pub(crate) recovery: Recovery,
     pub(crate) listen: bool,
     pub(crate) authorize: bool,
@@ -58,6 +59,7 @@ impl Config {
             capabilities: object("Config::new", &serde_json::Map::new())?,
             headers: HeaderMap::new(),
             pinned: None,
+            remembered: None,
             recovery: Recovery::Automatic,
             listen: true,
             authorize: false,
@@ -106,12 +108,38 @@ impl Config {
         Ok(self)
     }
 
-    /// Speaks this revision and no other. Default: offers the newest one that has sessions
-    /// (2025-11-25) and takes any older one. 2026-07-28, which has none, is spoken only
-    /// where it is pinned.
+    /// Speaks this revision and no other. Default: the newest one that the server speaks,
+    /// which is found out: it is asked for 2026-07-28 by `server/discover`; a server that
+    /// does not know that is offered 2025-11-25 by `initialize`, and may name an older
+    /// one; one that does not take `initialize` by POST may be an HTTP+SSE server, which a
+    /// GET finds out. A server that is ill, refuses the credential or cannot be reached is
+    /// asked for nothing older: the handshake fails with what it said, and with all that
+    /// was [asked](crate::Error::search).
+    ///
+    /// One pinned revision leaves out what cannot find it.
     #[must_use]
     pub fn pin(mut self, revision: Revision) -> Self {
         self.pinned = Some(revision);
+        self
+    }
+
+    /// How the server was reached the last time, by its [`Status`](crate::Status): it is
+    /// asked like this first. What is remembered and turns out to be wrong does no harm, it
+    /// is found out anew (2026-07-28, versioning: backward compatibility). Default: nothing.
+    ///
+    /// ```
+    /// use mcp_http::{Binding, Config};
+    ///
+    /// let stored = "session";
+    /// let mut config = Config::new("https://example.com/mcp")?;
+    /// if let Some(binding) = Binding::from_name(stored) {
+    ///     config = config.remember(binding);
+    /// }
+    /// # Ok::<(), mcp_http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn remember(mut self, binding: Binding) -> Self {
+        self.remembered = Some(binding);
         self
     }
 
@@ -215,6 +243,7 @@ impl fmt::Debug for Config {
             .field("capabilities", &self.capabilities)
             .field("headers", &self.headers)
             .field("pinned", &self.pinned)
+            .field("remembered", &self.remembered)
             .field("recovery", &self.recovery)
             .field("listen", &self.listen)
             .field("authorize", &self.authorize)
@@ -293,6 +322,11 @@ pub struct Clocks {
     /// may take, and the body of a refusal once its head is there. Calls have no
     /// such clock: JSON servers send the head when the tool is done. Default: 30 s.
     pub head: Option<Duration>,
+    /// How long the answer to the `server/discover` may take by which it is found out
+    /// whether the server speaks 2026-07-28. Without one by then it is asked for an older
+    /// revision. Where 2026-07-28 is [pinned](Config::pin), [`head`](Self::head) holds
+    /// instead. Default: 10 s.
+    pub probe: Option<Duration>,
     /// How long a call may take as a whole, not counting the time during which
     /// a person is asked. Default: 10 min.
     pub call: Option<Duration>,
@@ -318,6 +352,7 @@ impl Default for Clocks {
     fn default() -> Self {
         Self {
             head: Some(Duration::from_secs(30)),
+            probe: Some(Duration::from_secs(10)),
             call: Some(Duration::from_secs(600)),
             progress: None,
             silence: Some(Duration::from_secs(300)),
@@ -347,9 +382,9 @@ pub struct Limits {
     /// Exchanges of control traffic (notifications, answers, cancellations,
     /// pings, DELETEs, what is restored) at a time; more wait their turn. Default: 64.
     pub control_exchanges: usize,
-    /// Asks that the application has not answered, and answers that wait to
-    /// leave; at this number streams are not read on, and a call whose answer asks more than
-    /// fits (2026-07-28) fails. Default: 256.
+    /// Asks that the application has not answered, and answers that wait to leave, or for
+    /// what a ping finds out about their refusal; at this number streams are not read on, and
+    /// a call whose answer asks more than fits (2026-07-28) fails. Default: 256.
     pub open_asks: usize,
     /// Rounds of one call: how often the server may ask for input before it answers
     /// (2026-07-28, patterns: multi round-trip requests). Default: 10, more than a person
@@ -553,6 +588,8 @@ pub enum Resend {
     Allowed,
     /// Never once it has reached the server. Redirects are followed nevertheless, for
     /// they are how it gets there, and a server that cannot be reached is tried again
-    /// for those who [wait for it](CallOptions::wait_for_server).
+    /// for those who [wait for it](CallOptions::wait_for_server). A server that asks for
+    /// input gets the call again with the answers (2026-07-28, patterns: multi round-trip
+    /// requests).
     Never,
 }

@@ -6,7 +6,9 @@ use http::StatusCode;
 
 use crate::error::{Error, Reason, RpcError};
 use crate::wire::jsonrpc::Members;
-use crate::{CallId, Challenge, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket};
+use crate::{
+    Binding, CallId, Challenge, NotificationId, RawJson, Revision, SubscriptionFilter, Ticket,
+};
 
 /// What the machine wants the application to know: taken from
 /// [`Connection::poll_event`](crate::Connection::poll_event).
@@ -257,10 +259,7 @@ impl Reply {
     pub(crate) fn bytes(&self) -> usize {
         match &self.outcome {
             Ok(result) => result.len(),
-            Err(error) => {
-                let data = error.data.as_ref().map_or(0, RawJson::len);
-                data.saturating_add(error.message.len())
-            }
+            Err(error) => error.bytes(),
         }
     }
 }
@@ -273,9 +272,12 @@ pub struct Ready {
     /// Counts the handshakes that succeeded, those too whose sessions died before they
     /// were ready.
     pub generation: u64,
+    /// How the server is reached.
+    pub binding: Binding,
     /// The revision that was negotiated.
     pub revision: Revision,
-    /// The server's capabilities.
+    /// The server's capabilities; empty for a server without sessions that does not tell
+    /// them.
     pub capabilities: RawJson,
     /// The whole result of `initialize` or `server/discover`: server info and
     /// instructions too.
@@ -322,8 +324,15 @@ pub enum LossCause {
     /// 400 to `notifications/initialized`, or to another request of the session
     /// and then to a ping alike: some servers answer so for unknown sessions.
     BadRequest,
-    /// 404 to a POST that carried the session's id (transports: session management).
+    /// 404 to a POST that carried the session's id (transports: session management), or
+    /// that went to the address which an HTTP+SSE server named.
     NotFound,
+    /// The event stream of an HTTP+SSE server ended, or broke off (2024-11-05,
+    /// transports: HTTP with SSE).
+    StreamEnded,
+    /// A server without sessions no longer speaks the revision, but older ones
+    /// (2026-07-28, versioning: protocol version negotiation).
+    Unsupported,
 }
 
 /// Why an ask needs no answer any more.

@@ -12,10 +12,11 @@
 //!
 //! # Scope
 //!
-//! Streamable HTTP in both its shapes: with sessions (revisions 2025-03-26, 2025-06-18
-//! and 2025-11-25 of the specification: `basic/transports`, `basic/lifecycle`,
+//! The client's side of all five revisions, in all three shapes that the protocol has had
+//! over HTTP: HTTP+SSE (2024-11-05: `basic/transports`), streamable HTTP with sessions
+//! (2025-03-26, 2025-06-18 and 2025-11-25: `basic/transports`, `basic/lifecycle`,
 //! `basic/utilities`), and without (2026-07-28: `basic/transports/streamable-http`,
-//! `basic/versioning`, `basic/patterns`), where it is [pinned](Config::pin).
+//! `basic/versioning`, `basic/patterns`).
 //!
 //! - the handshake, lazily with the first call or by [`Connection::connect`]
 //! - sessions: lost by 404, made anew within a [`Budget`], refused calls sent again
@@ -34,20 +35,26 @@
 //! # One API
 //!
 //! An application need not know which shape a server has: the same commands bring the
-//! same events. What goes over the wire differs:
+//! same events. What goes over the wire differs. In one play of one application, with
+//! either adapter, against a server of each revision:
 //!
-//! | | with sessions | 2026-07-28 |
-//! |---|---|---|
-//! | first | `initialize`, `notifications/initialized` | `server/discover` |
-//! | each request | has the session's id | says who asks and what it is about, in `_meta` and in headers; arguments that a tool's schema marks are in headers too |
-//! | [`Connection::cancel`] | `notifications/cancelled` | ends the exchange |
-//! | [`Event::Ask`], [`Connection::answer`] | a request of the server, answered by a POST | a result in place of the reply; with the last answer the call goes out again |
-//! | [`Connection::listen`] | a GET, `resources/subscribe` | `subscriptions/listen` |
-//! | `logging/setLevel` | a request | remembered, and told with each request |
-//! | a stream that breaks off | resumed where the server gave ids | lost; [idempotent](CallOptions::idempotent) calls are made again |
-//! | a lost session | made anew | there is none |
+#![doc = include_str!("revisions.md")]
 //!
-//! Whoever wants to know asks [`Status::binding`].
+//! A test plays it, and writes this table. What it does not show:
+//!
+//! - In a session each request has the session's id; in 2026-07-28 it says who asks and what
+//!   it is about, in `_meta` and in headers, and arguments that a tool's schema marks are in
+//!   headers too.
+//! - HTTP+SSE servers say everything on the one stream that a GET opens, and are asked at the
+//!   address that they name there. If the stream ends, so does the session.
+//! - A call's stream that breaks off is resumed in a session where the server gave ids;
+//!   elsewhere it is lost, and [idempotent](CallOptions::idempotent) calls are made again.
+//! - `logging/setLevel` is a request, but in 2026-07-28 remembered, and told with each request.
+//!
+//! How a server is reached is found out in the first handshake, newest shape first
+//! ([`Config::pin`] leaves that out, [`Config::remember`] begins where the last time ended).
+//! Whoever wants to know asks [`Status::binding`], and [`Status::search`](Status) for what
+//! was asked and how it was answered.
 //!
 //! # How to drive it
 //!
@@ -70,13 +77,16 @@
 //! let now = Time::ZERO;
 //! let call = connection.call("tools/list", &(), CallOptions::new(), now)?;
 //!
-//! // The first call causes the handshake. Here the address turns out to be wrong.
-//! let Some(Transmit::Send { exchange, request }) = connection.poll_transmit(now) else {
-//!     panic!("the handshake is due");
-//! };
-//! assert!(!request.headers().contains_key("mcp-session-id"));
-//! connection.handle_head(exchange, StatusCode::NOT_FOUND, &HeaderMap::new(), now)?;
-//! connection.handle_end(exchange, now)?;
+//! // The first call causes the handshake. Here the address turns out to be wrong: it is
+//! // asked in each of the shapes that the protocol has had, and answers none.
+//! let mut asked = 0;
+//! while let Some(Transmit::Send { exchange, request }) = connection.poll_transmit(now) {
+//!     assert!(!request.headers().contains_key("mcp-session-id"));
+//!     connection.handle_head(exchange, StatusCode::NOT_FOUND, &HeaderMap::new(), now)?;
+//!     connection.handle_end(exchange, now)?;
+//!     asked += 1;
+//! }
+//! assert_eq!(asked, 3);
 //!
 //! let failed = std::iter::from_fn(|| connection.poll_event())
 //!     .find_map(|event| match event {
@@ -86,7 +96,6 @@
 //!     .expect("every call ends");
 //! assert_eq!(failed.delivery(), Delivery::NotSent);
 //! assert!(failed.to_string().contains("this is no expired session"));
-//! assert!(connection.poll_transmit(now).is_none());
 //! # Ok::<(), mcp_http::Error>(())
 //! ```
 //!
@@ -131,6 +140,7 @@ pub mod harness;
 mod id;
 mod raw;
 mod retries;
+mod search;
 mod time;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
@@ -155,6 +165,7 @@ pub use filter::SubscriptionFilter;
 pub use id::{CallId, ExchangeId, NotificationId, Ticket};
 pub use raw::RawJson;
 pub use retries::Retries;
+pub use search::{Contact, Search, Step};
 pub use time::Time;
 pub use transmit::Transmit;
 pub use wire::binding::Binding;

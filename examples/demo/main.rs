@@ -27,7 +27,7 @@ use caller::{Adapter, Caller};
 use cutter::Cutter;
 use mcp_http::{Authorize, CallOptions, Config, Delivery, Error, Revision};
 use serde_json::{Value, json};
-use server::{Server, StreamableHttpServerConfig, Then};
+use server::{ProtocolVersion, Server, StreamableHttpServerConfig, Then};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -91,8 +91,14 @@ async fn main() -> ExitCode {
 }
 
 /// Only the server, for programs that want one to talk to.
+/// `serve`, and perhaps the newest revision that the server is to speak.
 async fn serve() -> ExitCode {
     let server = Server::start().await;
+    let newest = std::env::args().nth(2).unwrap_or_default();
+    let mut known = ProtocolVersion::KNOWN_VERSIONS.iter();
+    if let Some(newest) = known.find(|version| version.as_str() == newest) {
+        server.speak_up_to(newest.clone());
+    }
     println!("{}", server.url());
     std::future::pending().await
 }

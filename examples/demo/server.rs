@@ -11,6 +11,7 @@
 #![allow(dead_code, clippy::expect_used)]
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
@@ -29,6 +30,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
+pub(crate) use rmcp::model::ProtocolVersion;
 pub(crate) use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -190,6 +192,11 @@ impl Server {
         *lock(&self.shared.token) = Some(token);
     }
 
+    /// From now on it speaks this revision and older ones alone.
+    pub(crate) fn speak_up_to(&self, newest: ProtocolVersion) {
+        *lock(&self.shared.newest) = Some(newest);
+    }
+
     /// While on, every request is answered as by something that is no MCP endpoint.
     pub(crate) fn refuse(&self, on: bool) {
         self.shared.refuse.store(on, Ordering::SeqCst);
@@ -229,6 +236,7 @@ struct Shared {
     gate: Mutex<Option<Gate>>,
     refuse: AtomicBool,
     token: Mutex<Option<&'static str>>,
+    newest: Mutex<Option<ProtocolVersion>>,
     kept: Mutex<Vec<LocalSessionHandle>>,
     told: watch::Sender<Told>,
 }
@@ -511,6 +519,13 @@ impl ServerHandler for Tools {
         let tools = ServerCapabilities::builder().enable_tools();
         ServerConfig::new(tools.enable_tool_list_changed().build())
             .with_server_info(Implementation::new("demo-server", "1.0.0"))
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(match &*lock(&self.shared.newest) {
+            Some(newest) => ProtocolVersion::known_up_to(newest),
+            None => ProtocolVersion::KNOWN_VERSIONS,
+        })
     }
 
     fn accepted_subscription_filter(

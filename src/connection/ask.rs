@@ -70,9 +70,12 @@ impl Connection {
     }
 
     /// Whether one more question fits: those not answered and the answers that
-    /// wait to leave share one limit.
+    /// wait to leave, or to be told what their refusal means, share one limit.
     pub(super) fn has_room_for_ask(&self) -> bool {
-        let refused = self.parked(|purpose| matches!(purpose, Purpose::Answer(_)));
+        let is_answer = |purpose: &Purpose| matches!(purpose, Purpose::Answer(_));
+        let refused = self
+            .parked(is_answer)
+            .saturating_add(self.in_doubt(is_answer));
         let leaving = self.answers.len().saturating_add(refused);
         self.asks.len().saturating_add(leaving) < self.config.limits.open_asks
     }

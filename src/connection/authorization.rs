@@ -10,10 +10,10 @@ use super::Connection;
 use super::answer::{Answering, Origin};
 use super::call::State;
 use super::control::Prompt;
-use super::exchange::{Exchange, Purpose};
+use super::exchange::{Exchange, Purpose, Rules};
 use crate::error::{Delivery, Error, Mistake};
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{CallId, ExchangeId, Resend, Revision, Time};
+use crate::{CallId, ExchangeId, Resend, Time};
 
 /// The credential of a connection, and what waits for another one.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub(super) struct Authorization {
 pub(super) struct Sending {
     pub(super) generation: u64,
     carried: Carried,
-    revision: Revision,
+    rules: Rules,
     credential: u64,
 }
 
@@ -135,6 +135,7 @@ impl Connection {
         let version = &mut self.authorization.version;
         *version = version.saturating_add(1);
         self.authorization.replaced = true;
+        self.events.unask();
     }
 
     /// What waited for a credential that `set_header` gave leaves in the next turn,
@@ -196,7 +197,7 @@ impl Connection {
         Sending {
             generation: exchange.generation,
             carried: self.carried(exchange),
-            revision: exchange.revision,
+            rules: exchange.rules,
             credential: exchange.credential,
         }
     }
@@ -236,7 +237,7 @@ impl Connection {
     /// the one that comes after.
     pub(super) fn still_wanted(&mut self, purpose: Purpose, generation: u64) -> Option<Purpose> {
         let lost = match &purpose {
-            Purpose::Discover | Purpose::Initialize(_) => false,
+            Purpose::Channel | Purpose::Discover | Purpose::Initialize(_) => false,
             Purpose::Answer(Answering { origin, .. }) => match origin {
                 Origin::Handshake(_) => false,
                 Origin::Session(generation) => !self.is_current(*generation),
@@ -283,9 +284,10 @@ impl Connection {
                 }
                 (call.route.is_again(), true)
             }
-            Purpose::Discover | Purpose::Initialize(_) | Purpose::Initialized => {
-                (self.handshake.route.is_again(), true)
-            }
+            Purpose::Channel
+            | Purpose::Discover
+            | Purpose::Initialize(_)
+            | Purpose::Initialized => (self.handshake.route.is_again(), true),
             Purpose::Notification(notice) => (notice.route.is_again(), true),
             Purpose::Answer(answering) => (answering.route.is_again(), true),
             Purpose::Cancel(cancelling) => (cancelling.route.is_again(), true),
@@ -333,7 +335,9 @@ impl Connection {
                 }
             }
             Purpose::Listen | Purpose::Subscribe => self.listen_once_more(),
-            Purpose::Discover | Purpose::Initialize(_) => self.handshake_once_more(),
+            Purpose::Channel | Purpose::Discover | Purpose::Initialize(_) => {
+                self.handshake_once_more();
+            }
             Purpose::Refresh => self.tools.refresh_once_more(),
             Purpose::Initialized => {
                 self.handshake.route.again();
@@ -377,13 +381,13 @@ impl Connection {
         let Sending {
             generation,
             carried,
-            revision,
+            rules,
             ..
         } = sending;
         if purpose.is_get() {
             self.get_refused(purpose, generation, carried, verdict, refusal);
         } else {
-            self.take_verdict(purpose, (carried, revision), verdict, refusal);
+            self.take_verdict(purpose, (carried, rules), verdict, refusal);
         }
     }
 }

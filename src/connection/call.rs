@@ -168,6 +168,7 @@ impl Connection {
         };
         let refusal = match &call.state {
             State::Mismatched(reply) => reply.bytes(),
+            State::Suspended(refusal) => refusal.bytes(),
             _ => 0,
         };
         let held = call.rounds.bytes().saturating_add(refusal);

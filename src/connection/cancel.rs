@@ -46,6 +46,9 @@ impl Connection {
         };
         let (request, generation) = (call.request, call.generation);
         let resumes = self.binding().resumes() && call.stream.resumes_from().is_some();
+        let exchange = sent.flatten().and_then(|id| self.exchanges.get(&id));
+        let accepted = exchange.is_some_and(|it| matches!(it.reading, Reading::Accepted { .. }));
+        let resumes = resumes || accepted;
         let delivery = if sent.is_some() {
             Delivery::Unknown
         } else {
@@ -86,11 +89,16 @@ impl Connection {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return false;
         };
-        if matches!(&exchange.reading, Reading::Stream(feed) if feed.has_ended()) {
+        let over = match &exchange.reading {
+            Reading::Stream(feed) => feed.has_ended(),
+            Reading::Accepted { over } => *over,
+            _ => false,
+        };
+        if over {
             drop(self.end_exchange(id));
             return false;
         }
-        if exchange.revision.usual_binding().cancels_by_closing() {
+        if exchange.rules.binding.cancels_by_closing() {
             self.abort(id);
             return false;
         }

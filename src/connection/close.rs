@@ -78,6 +78,7 @@ impl Connection {
             Purpose::Call(_)
             | Purpose::Cancel(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Discover
             | Purpose::Finished
             | Purpose::Initialize(None)

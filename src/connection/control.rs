@@ -54,6 +54,7 @@ impl Connection {
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Discover
             | Purpose::Finished
@@ -102,6 +103,7 @@ impl Connection {
             Purpose::Abandoned
             | Purpose::Call(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Discover
             | Purpose::Finished
@@ -128,6 +130,11 @@ impl Connection {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);
                 let suspicion = self.suspect();
                 suspicion.codes.insert(refusal.code());
+                if matches!(purpose, Purpose::Cancel(_)) {
+                    // Whatever the ping finds out is all the same to it.
+                    return self.control_failed(&purpose, error);
+                }
+                suspicion.bytes = suspicion.bytes.saturating_add(refusal.bytes());
                 suspicion.control.push((purpose, error));
             }
             (Verdict::Follow(to), Purpose::Refresh) => {

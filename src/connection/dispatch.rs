@@ -103,11 +103,12 @@ impl Connection {
     /// Whether what the server asks on this exchange can be answered.
     fn answers_requests(&self, id: ExchangeId) -> bool {
         let exchange = self.exchanges.get(&id);
-        exchange.is_some_and(|exchange| exchange.revision.usual_binding().takes_responses())
+        exchange.is_some_and(|exchange| !exchange.rules.binding.stands_alone())
     }
 
     /// A response, on whatever stream it came: the id says which request it answers.
-    /// But `initialize` is answered on its own alone, whose head brings the session id.
+    /// But `initialize` is answered on its own alone, whose head brings the session id,
+    /// unless there is one stream for all.
     fn response(&mut self, stream: ExchangeId, number: u64, outcome: Result<RawJson, RpcError>) {
         if let Some(call) = self.cut.get(&number).copied() {
             return self.late_reply(call, outcome);
@@ -116,7 +117,7 @@ impl Connection {
         let Some(exchange) = self.exchanges.get(&id) else {
             return;
         };
-        let revision = exchange.revision;
+        let rules = exchange.rules;
         let status = match &exchange.reading {
             Reading::Stream(stream) => stream.status,
             _ => StatusCode::OK,
@@ -127,12 +128,13 @@ impl Connection {
             | Purpose::Refresh
             | Purpose::Restore(_)
             | Purpose::Subscribe => true,
+            Purpose::Initialize(_) if rules.binding.answers_on_one_stream() => true,
             Purpose::Discover | Purpose::Initialize(_) => stream == id,
             _ => false,
         };
         if expected {
             if let Some(purpose) = self.finish_or_close(id) {
-                self.completed(purpose, outcome, (status, revision));
+                self.completed(purpose, outcome, (status, rules));
             }
         }
     }
@@ -141,6 +143,7 @@ impl Connection {
     pub(super) fn finish_or_close(&mut self, id: ExchangeId) -> Option<Purpose> {
         let over = match &self.exchanges.get(&id)?.reading {
             Reading::Stream(feed) => feed.has_ended(),
+            Reading::Accepted { over } => *over,
             _ => false,
         };
         if over {
@@ -203,6 +206,7 @@ impl Connection {
         let generation = exchange.generation;
         let origin = match &exchange.purpose {
             Purpose::Initialize(provisional) => Origin::Handshake(provisional.clone()),
+            Purpose::Channel if !self.phase.has_session() => Origin::Handshake(None),
             _ => Origin::Session(generation),
         };
         let initializing = matches!(origin, Origin::Handshake(_));
@@ -254,7 +258,7 @@ impl Connection {
     }
 
     /// A message that cannot be used: said once, and nothing else is lost.
-    fn unreadable(&mut self, source: Option<Source>, why: Peer) -> Dispatched {
+    pub(super) fn unreadable(&mut self, source: Option<Source>, why: Peer) -> Dispatched {
         let call = match source {
             Some(Source::Call(call)) => Some(call),
             Some(Source::Listening) | None => None,

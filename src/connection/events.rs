@@ -332,7 +332,6 @@ fn class(event: &Event) -> Class {
 
 fn payload(event: &Event) -> usize {
     let json = |json: &Option<crate::RawJson>| json.as_ref().map_or(0, crate::RawJson::len);
-    let rpc = |error: &crate::RpcError| json(&error.data).saturating_add(error.message.len());
     match event {
         Event::Ask(ask) => json(&ask.params).saturating_add(ask.method.len()),
         Event::Message(message) => json(&message.params).saturating_add(message.method.len()),
@@ -340,7 +339,9 @@ fn payload(event: &Event) -> usize {
         Event::Fail { error, .. }
         | Event::NotRestored { error, .. }
         | Event::StreamDegraded { error, .. }
-        | Event::StreamNotOffered { error, .. } => error.rpc_error().map_or(0, rpc),
+        | Event::StreamNotOffered { error, .. } => {
+            error.rpc_error().map_or(0, crate::RpcError::bytes)
+        }
         Event::ToolRejected(tool) => tool.name.len(),
         Event::Ready(ready) => ready.result.len().saturating_add(ready.capabilities.len()),
         _ => 0,

@@ -15,6 +15,7 @@ use super::restoring::Restore;
 use super::suspicion::Finding;
 use super::timers::Timer;
 use crate::error::{Answer, Clock, Delivery, Error, LimitExceeded, LimitKind};
+use crate::wire::binding::Binding;
 use crate::wire::headers::SessionId;
 use crate::wire::response::{Carried, Refusal};
 use crate::{CallId, ExchangeId, Revision, Time};
@@ -26,11 +27,10 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     /// The session it belongs to; 0 without one.
     pub(super) generation: u64,
-    /// The revision by whose rules its answer is read.
-    pub(super) revision: Revision,
+    pub(super) rules: Rules,
     /// The credential with which it was built.
     pub(super) credential: u64,
-    /// Whether it carries that session's id.
+    /// Whether it carries that session's id, or goes to its address.
     carries_id: bool,
     pub(super) target: Uri,
     pub(super) reading: Reading,
@@ -40,6 +40,13 @@ pub(super) struct Exchange {
     pub(super) heard: Time,
     /// Whether a ping is to find out about it, and nothing came since.
     pub(super) doubted: bool,
+}
+
+/// By whose rules an answer is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) binding: Binding,
+    pub(super) revision: Revision,
 }
 
 impl Exchange {
@@ -61,6 +68,8 @@ pub(super) enum Purpose {
     Cancel(Cancelling),
     /// A call that ended for the application while it was under way.
     Cancelled,
+    /// The GET for the event stream of an HTTP+SSE server.
+    Channel,
     Delete,
     /// `server/discover`.
     Discover,
@@ -97,6 +106,7 @@ impl Purpose {
             Self::Abandoned
             | Self::Call(_)
             | Self::Cancelled
+            | Self::Channel
             | Self::Discover
             | Self::Finished
             | Self::Initialize(_)
@@ -123,14 +133,14 @@ impl Purpose {
 
     /// Whether it asks for a stream with GET.
     pub(super) fn is_get(&self) -> bool {
-        matches!(self, Self::Listen | Self::Resume(_))
+        matches!(self, Self::Channel | Self::Listen | Self::Resume(_))
     }
 
     /// The logical stream that its answer is a part of.
     pub(super) fn source(&self) -> Option<Source> {
         match self {
             Self::Call(call) | Self::Resume(call) => Some(Source::Call(*call)),
-            Self::Listen | Self::Subscribe => Some(Source::Listening),
+            Self::Channel | Self::Listen | Self::Subscribe => Some(Source::Listening),
             _ => None,
         }
     }
@@ -141,6 +151,11 @@ impl Purpose {
 pub(super) enum Reading {
     /// Its head has not.
     Head,
+    /// The server has taken the request, and replies on the one stream that there is for
+    /// that. Whether the exchange itself is over.
+    Accepted {
+        over: bool,
+    },
     /// A body that means something only as a whole.
     Whole(Whole, Body),
     Stream(Box<Feed>),
@@ -159,10 +174,13 @@ pub(super) enum Whole {
 
 impl Connection {
     pub(super) fn carried(&self, exchange: &Exchange) -> Carried {
-        match exchange.carries_id {
-            false => Carried::Nothing,
-            true if self.is_current(exchange.generation) => Carried::Current,
-            true => Carried::Older,
+        let is_current = self.is_current(exchange.generation);
+        match (exchange.carries_id, exchange.rules.binding) {
+            (false, _) => Carried::Nothing,
+            (true, Binding::HttpSse) if is_current => Carried::CurrentAddress,
+            (true, Binding::HttpSse) => Carried::OlderAddress,
+            (true, _) if is_current => Carried::Current,
+            (true, _) => Carried::Older,
         }
     }
 
@@ -170,7 +188,9 @@ impl Connection {
     pub(super) fn start_exchange(&mut self, purpose: Purpose, target: Uri) -> ExchangeId {
         self.last_exchange = self.last_exchange.saturating_add(1);
         let id = ExchangeId::new(self.tag, self.last_exchange);
+        let searches = self.config.pinned.is_none();
         let clock = match &purpose {
+            Purpose::Discover if searches => self.config.clocks.probe,
             Purpose::Call(_) | Purpose::Listen | Purpose::Resume(_) | Purpose::Subscribe => None,
             Purpose::Delete => Some(self.config.clocks.delete),
             _ => self.config.clocks.head,
@@ -180,7 +200,12 @@ impl Connection {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
             self.restoring.began(&purpose);
         }
+        if matches!(purpose, Purpose::Channel) {
+            self.channel.sent(id);
+        }
         let in_session = self.phase.has_session();
+        let rules = self.rules();
+        let by_address = rules.binding.answers_on_one_stream();
         self.exchanges.insert(
             id,
             Exchange {
@@ -190,13 +215,9 @@ impl Connection {
                 } else {
                     0
                 },
-                revision: if in_session {
-                    self.revision_spoken()
-                } else {
-                    self.revision_offered()
-                },
+                rules,
                 credential: self.authorization.version,
-                carries_id: in_session && self.session.id.is_some(),
+                carries_id: in_session && (by_address || self.session.id.is_some()),
                 target,
                 reading: Reading::Head,
                 held: 0,
@@ -205,6 +226,18 @@ impl Connection {
             },
         );
         id
+    }
+
+    /// The rules of this moment.
+    pub(super) fn rules(&self) -> Rules {
+        if self.phase.has_session() {
+            let (binding, revision) = (self.binding(), self.revision_spoken());
+            return Rules { binding, revision };
+        }
+        Rules {
+            binding: self.binding_tried(),
+            revision: self.revision_offered(),
+        }
     }
 
     /// Takes an exchange out: it is over.
@@ -221,11 +254,18 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Has the adapter end an exchange, if it is still under way.
-    pub(super) fn abort(&mut self, id: ExchangeId) {
-        if self.end_exchange(id).is_some() {
+    /// Takes an exchange out, and has the adapter end it, if it is still under way.
+    pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
+        let exchange = self.end_exchange(id)?;
+        if !matches!(exchange.reading, Reading::Accepted { over: true }) {
             self.aborts.push_back(id);
         }
+        Some(exchange)
+    }
+
+    /// Has the adapter end an exchange, if it is still under way.
+    pub(super) fn abort(&mut self, id: ExchangeId) {
+        drop(self.drop_exchange(id));
     }
 
     /// What an exchange was for is done: the rest of its answer is read so that
@@ -266,7 +306,7 @@ impl Connection {
             return;
         };
         let held = match &exchange.reading {
-            Reading::Head | Reading::Ignored(_) => 0,
+            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
             Reading::Whole(_, body) => body.len(),
             Reading::Stream(feed) => feed.buffered(),
         };
@@ -275,8 +315,7 @@ impl Connection {
     }
 
     pub(super) fn exceed(&mut self, id: ExchangeId, kind: LimitKind, value: usize) {
-        if let Some(exchange) = self.end_exchange(id) {
-            self.aborts.push_back(id);
+        if let Some(exchange) = self.drop_exchange(id) {
             let error = Error::new(LimitExceeded { kind, value }, Delivery::Unknown);
             self.exchange_failed(exchange.purpose, error);
         }
@@ -305,9 +344,19 @@ impl Connection {
                 self.timers.set_within(Timer::Exchange(id), self.now, clock);
                 self.handshake_failed(head_timeout(clock));
             }
+            (Purpose::Discover, _) if self.config.pinned.is_none() => {
+                self.abort(id);
+                let clock = Clock::Probe(self.config.clocks.probe.unwrap_or_default());
+                self.handshake_failed(Error::new(clock, Delivery::Unknown));
+            }
+            // Its session is gone, and with it the stream on which its answer would come.
+            (Purpose::Call(call), Reading::Head) => {
+                let call = *call;
+                self.abort(id);
+                self.broken(call, head_timeout(self.config.clocks.head));
+            }
             _ => {
-                if let Some(exchange) = self.end_exchange(id) {
-                    self.aborts.push_back(id);
+                if let Some(exchange) = self.drop_exchange(id) {
                     let error = head_timeout(self.config.clocks.head);
                     self.exchange_failed(exchange.purpose, error);
                 }

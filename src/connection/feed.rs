@@ -35,6 +35,8 @@ pub(super) struct Feed {
     largest: usize,
     /// Whether an id showed that it can be taken up again.
     identified: bool,
+    /// Whether it is the one stream of an HTTP+SSE server.
+    is_channel: bool,
     /// Absent for a batch in a JSON body.
     decoder: Option<Decoder>,
     end: Option<End>,
@@ -58,6 +60,8 @@ pub(super) struct Need {
 pub(super) enum Next {
     /// A message that stood apart: it is no batch again, for those do not nest.
     Apart(Bytes),
+    /// The address for messages that an HTTP+SSE server names.
+    Address(Bytes),
     /// The stream has come to this id, without a message.
     Cursor(Option<EventId>),
     /// What one event carries.
@@ -82,11 +86,20 @@ impl Feed {
             id: None,
             largest: 0,
             identified: false,
+            is_channel: false,
             decoder: Some(Decoder::resume(limits, known.first())),
             known: known.into(),
             has_repeated: false,
             repeated: false,
             end: None,
+        }
+    }
+
+    /// The one stream of an HTTP+SSE server, which is never resumed.
+    pub(super) fn of_channel(status: StatusCode, limits: &crate::Limits) -> Self {
+        Self {
+            is_channel: true,
+            ..Self::new(status, limits, Vec::new())
         }
     }
 
@@ -104,6 +117,7 @@ impl Feed {
             repeated: false,
             largest: body.len(),
             identified: false,
+            is_channel: false,
             decoder: None,
             end: Some(End::Clean),
         }
@@ -174,6 +188,9 @@ impl Feed {
                 Err(exceeded) => return Some(Next::Exceeded(exceeded)),
             };
             let (own, data) = match item {
+                Item::Event(event) if self.is_channel && event.kind.as_str() == "endpoint" => {
+                    return Some(Next::Address(event.data.into_bytes()));
+                }
                 Item::Event(event) => {
                     let is_message = matches!(event.kind, EventType::Message);
                     let data = event.data.into_bytes();
@@ -185,7 +202,7 @@ impl Feed {
             self.identified |= matches!(own, Some(Some(_)));
             // The place of what is repeated is known already.
             let repeated = own.as_ref().is_some_and(|id| self.is_known(id.as_ref()));
-            let own = own.filter(|_| !repeated);
+            let own = own.filter(|_| !repeated && !self.is_channel);
             match (data, own) {
                 (Some(data), own) => {
                     self.repeated = repeated;

@@ -1,10 +1,14 @@
 //! The handshake: one at a time, within a budget, shared by all who wait for it. Where
 //! each request stands on its own, it is `server/discover`.
 
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+
 use super::Connection;
 use super::budget::Attempts;
 use super::call::Call;
-use super::negotiation::UNSUPPORTED_VERSION;
+use super::negotiation::{INVALID_PARAMS, METHOD_NOT_FOUND, UNSUPPORTED_VERSION};
 use super::phase::{Input, Phase, Step};
 use super::route::Route;
 use super::suspicion::Finding;
@@ -12,7 +16,7 @@ use super::timers::Timer;
 use crate::error::{Delivery, Error, Reason, Refused};
 use crate::wire::binding::Binding;
 use crate::wire::response::{Refusal, Verdict};
-use crate::{CallId, Event, Revision, Subject, Time};
+use crate::{CallId, Contact, Event, Revision, Subject, Time};
 
 /// The handshakes of a connection: the one under way and what counts against the
 /// budget.
@@ -38,6 +42,12 @@ pub(super) struct Handshake {
     retries: u32,
     /// Whether the server named other revisions once already.
     pub(super) renegotiated: bool,
+    /// The revision that `initialize` offers because the server named it.
+    pub(super) offered: Option<Revision>,
+    /// What it has asked so far.
+    asked: BTreeSet<Contact>,
+    /// Whether what left last was counted.
+    last_counted: bool,
     pub(super) route: Route,
     /// Whether it was sent before, with another credential.
     resent: bool,
@@ -65,9 +75,17 @@ impl Handshake {
         self.unreached = None;
     }
 
+    /// Whether this request counts against the budget: the first one of a handshake does,
+    /// and what is asked once more.
+    fn counts(&self, contact: Contact) -> bool {
+        self.asked.is_empty() || self.asked.contains(&contact)
+    }
+
     fn begin_anew(&mut self) {
         self.retries = 0;
         self.renegotiated = false;
+        self.offered = None;
+        self.asked.clear();
         self.route = Route::default();
         self.resent = false;
         self.unhurried = false;
@@ -76,20 +94,38 @@ impl Handshake {
 }
 
 impl Connection {
+    /// The revision that the handshake asks for.
     pub(super) fn revision_offered(&self) -> Revision {
-        self.config.pinned.unwrap_or(Revision::NEWEST_WITH_SESSIONS)
+        let newest = match self.ladder.contact {
+            Contact::Discover => Revision::NEWEST,
+            Contact::Initialize | Contact::EventStream => Revision::NEWEST_WITH_SESSIONS,
+        };
+        let named = self
+            .handshake
+            .offered
+            .filter(|_| self.ladder.contact != Contact::Discover);
+        self.config.pinned.or(named).unwrap_or(newest)
     }
 
-    /// How the server is reached.
+    /// How the server is reached, as far as is known.
     pub(super) fn binding(&self) -> Binding {
-        self.revision_spoken().usual_binding()
+        self.session.binding.unwrap_or_else(|| self.binding_tried())
     }
 
-    fn handshake_method(&self) -> &'static str {
-        match self.revision_offered().usual_binding() {
-            Binding::Session => "initialize",
-            Binding::Stateless => "server/discover",
+    /// How it is tried to reach the server.
+    pub(super) fn binding_tried(&self) -> Binding {
+        match self.ladder.contact {
+            Contact::Discover => Binding::Stateless,
+            Contact::EventStream => Binding::HttpSse,
+            Contact::Initialize if self.channel.is_open() => Binding::HttpSse,
+            Contact::Initialize => Binding::Session,
         }
+    }
+
+    /// Begins the search for how the server is reached, at what is known.
+    fn begin_handshake(&mut self) {
+        self.handshake.begin_anew();
+        self.ladder.begin(self.config.pinned);
     }
 
     /// The application asks for a session.
@@ -111,10 +147,10 @@ impl Connection {
             }
             (Phase::Idle, recently) => {
                 self.step(Input::Want);
-                self.handshake.begin_anew();
+                self.begin_handshake();
                 self.handshake.unhurried = recently.is_some();
             }
-            (Phase::Due, None) if self.handshake.unhurried => self.handshake.begin_anew(),
+            (Phase::Due, None) if self.handshake.unhurried => self.begin_handshake(),
             // Somebody whose patience ends before the others'.
             (Phase::Due, Some(_)) if self.handshake.unhurried => {
                 self.handshake.unscheduled = true;
@@ -126,6 +162,7 @@ impl Connection {
     /// The session was lost, or the application wants a new one.
     pub(super) fn replace_session(&mut self, input: Input) {
         self.handshake.session_lost(self.shown.is_some());
+        self.ladder.begin(self.config.pinned);
         self.step(input);
     }
 
@@ -183,13 +220,36 @@ impl Connection {
     pub(super) fn handshake_sent(&mut self, input: Input) {
         self.timers.clear(Timer::Handshake);
         self.handshake.told = None;
-        if self.handshake.route.target().is_none() && !self.handshake.resent {
-            self.handshake.attempts.sent(self.now);
+        let handshake = &mut self.handshake;
+        // It goes on from here, whoever wants it next.
+        handshake.unhurried = false;
+        if handshake.route.target().is_none() && !handshake.resent {
+            handshake.last_counted = handshake.counts(self.ladder.contact);
+            if handshake.last_counted {
+                handshake.attempts.sent(self.now);
+            }
+            handshake.asked.insert(self.ladder.contact);
         }
         self.step(input);
     }
 
-    /// `initialize` or `server/discover` was refused.
+    /// The handshake goes on at once: with another request, or with the same one for
+    /// another revision.
+    pub(super) fn go_on(&mut self) {
+        self.handshake.route = Route::default();
+        self.handshake.resent = false;
+        self.handshake.retries = 0;
+        self.step(Input::Again);
+        if self.handshake.counts(self.ladder.contact) {
+            // It has not to wait, but it counts.
+            self.schedule_handshake();
+        }
+        if self.phase == Phase::Due {
+            self.set_handshake(self.now);
+        }
+    }
+
+    /// A request of the handshake was refused.
     pub(super) fn handshake_refused(&mut self, verdict: Verdict, refusal: Refusal) {
         let error = |reason: Reason, delivery| {
             Error::new(reason, delivery).with_answer(refusal.answer.clone())
@@ -237,6 +297,18 @@ impl Connection {
             {
                 self.renegotiate(&rpc, refusal.answer);
             }
+            Verdict::Reply { error: rpc, .. }
+                if self.phase == Phase::Discovering
+                    && rpc.code == METHOD_NOT_FOUND
+                    && refusal.answer.status == Some(StatusCode::NOT_FOUND) =>
+            {
+                self.not_discovered();
+            }
+            Verdict::Reply { error: rpc, .. }
+                if self.phase == Phase::Initializing && rpc.code == INVALID_PARAMS =>
+            {
+                self.offer_another(rpc, refusal.answer);
+            }
             Verdict::Reply { .. } => {
                 self.handshake_failed(error(Refused::Rpc.into(), Delivery::Rejected));
             }
@@ -250,19 +322,32 @@ impl Connection {
         }
     }
 
-    /// The handshake failed: so does all that waits for it. It leaves nothing behind.
+    /// A request of the handshake failed. Unless something else is to be asked, the
+    /// handshake has failed, and so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
-        let error = error.for_method(self.handshake_method());
+        let error = error.for_method(self.ladder.contact.method());
+        let error = error.for_many(self.config.limits.error_body);
+        let searches = matches!(
+            self.phase,
+            Phase::Discovering | Phase::Opening | Phase::Initializing
+        );
+        if searches && self.ladder.failed(&error, self.config.pinned).is_some() {
+            return self.go_on();
+        }
+        let error = self.ladder.verdict(error);
+        self.close_channel();
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }
         self.settle(Finding::Lost);
         let unreached = error.delivery() == Delivery::NotSent
-            && matches!(self.phase, Phase::Discovering | Phase::Initializing)
+            && searches
             && self.handshake.route.target().is_none()
             && !self.handshake.resent;
         if unreached {
-            self.handshake.attempts.unsent();
+            if std::mem::take(&mut self.handshake.last_counted) {
+                self.handshake.attempts.unsent();
+            }
             self.handshake.failures = self.handshake.failures.saturating_add(1);
             self.handshake.unreached = Some((self.now, error.clone()));
         }

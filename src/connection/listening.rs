@@ -136,8 +136,19 @@ impl Connection {
     fn wants_to_listen(&self) -> bool {
         let filtered = !self.restoring.filter().is_empty();
         match self.binding() {
+            // Everything comes on the one stream that there is.
+            Binding::HttpSse => false,
             Binding::Session => self.config.listen || filtered,
             Binding::Stateless => filtered,
+        }
+    }
+
+    /// How the stream is doing on which the server says what belongs to no call.
+    pub(super) fn listening_status(&self) -> Listening {
+        match self.binding() {
+            Binding::HttpSse if self.phase.is_open() => Listening::Open,
+            Binding::HttpSse => Listening::Off,
+            Binding::Session | Binding::Stateless => self.listening.status(),
         }
     }
 
@@ -146,6 +157,10 @@ impl Connection {
     pub(super) fn listen_to(&mut self, anew: bool) {
         if !self.wants_to_listen() {
             return self.stop_listening();
+        }
+        if anew {
+            // What asks for other things may be redirected as the first was.
+            self.listening.route = Route::default();
         }
         match self.listening.state {
             State::Open(exchange) | State::Opening(exchange) if anew => {
@@ -176,7 +191,8 @@ impl Connection {
         let told = self.listening.stream.until.unwrap_or_default();
         let due = self.timers.due(Timer::Listen);
         let hurried = soon.max(told);
-        if self.listening.state == State::Waiting && due.is_some_and(|due| hurried < due) {
+        let waits = self.listening.state == State::Waiting && self.listening.stream.backs_off();
+        if waits && due.is_some_and(|due| hurried < due) {
             self.timers.set(Timer::Listen, hurried);
         }
     }

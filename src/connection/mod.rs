@@ -7,6 +7,7 @@ mod authorization;
 mod budget;
 mod call;
 mod cancel;
+mod channel;
 mod clock;
 mod close;
 mod commands;
@@ -17,6 +18,7 @@ mod exchange;
 mod feed;
 mod handshake;
 mod jitter;
+mod ladder;
 mod listening;
 mod negotiation;
 mod notice;
@@ -49,11 +51,13 @@ pub use self::phase::Phase;
 use self::ask::Ask;
 use self::authorization::Authorization;
 use self::call::Call;
+use self::channel::Channel;
 use self::control::{Farewell, Prompt};
 use self::events::Events;
 use self::exchange::Exchange;
 use self::handshake::Handshake;
 use self::jitter::Jitter;
+use self::ladder::Ladder;
 use self::listening::Listener;
 use self::notice::Notice;
 use self::restoring::Restoring;
@@ -65,7 +69,7 @@ use crate::error::{Error, Mistake, Misuse};
 use crate::id::{Tag, Tagged};
 use crate::wire::jsonrpc::ProgressToken;
 use crate::{
-    Binding, CallId, Config, Event, ExchangeId, RawJson, Revision, Ticket, Time, Transmit,
+    Binding, CallId, Config, Event, ExchangeId, RawJson, Revision, Search, Ticket, Time, Transmit,
 };
 
 /// One client talking to one MCP endpoint: a pure state machine.
@@ -95,6 +99,8 @@ pub struct Connection {
     jitter: Jitter,
     phase: Phase,
     handshake: Handshake,
+    ladder: Ladder,
+    channel: Channel,
     session: Session,
     /// Revision and capabilities of the session that the application saw last.
     shown: Option<(Revision, RawJson)>,
@@ -142,8 +148,8 @@ pub struct Connection {
     /// The last exchange that left before the last change.
     changed: u64,
     woken: Woken,
-    /// Bytes that exchanges hold in buffers, refusals that wait for a credential, and what calls
-    /// take along from one round to the next.
+    /// Bytes that exchanges hold in buffers, refusals that wait for a credential or a ping, and
+    /// what calls take along from one round to the next.
     held: usize,
     last_call: u64,
     last_exchange: u64,
@@ -159,15 +165,19 @@ struct Woken {
 }
 
 /// What a connection is doing, as of what was polled last.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
     /// Where it is in its life.
     pub phase: Phase,
     /// Counts the sessions; 0 before the first.
     pub generation: u64,
-    /// How the server is reached; absent before the first handshake.
+    /// How the server is reached; absent while that is not known. Give it to
+    /// [`Config::remember`](crate::Config::remember) the next time.
     pub binding: Option<Binding>,
+    /// What the server was asked to find that out in the last handshake, or in the one
+    /// that is under way, and how it answered.
+    pub search: Search,
     /// The revision that is spoken.
     pub revision: Option<Revision>,
     /// Whether the current session has an id, so that it can be lost.
@@ -195,6 +205,7 @@ impl Connection {
             // FNV-1a's step; any mixing of seed and endpoint would do.
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
         });
+        let ladder = Ladder::new(config.pinned, config.remembered);
         Self {
             config,
             tag: Tag(u32::try_from(tag >> 32).unwrap_or_default()),
@@ -202,6 +213,8 @@ impl Connection {
             jitter,
             phase: Phase::Idle,
             handshake: Handshake::default(),
+            ladder,
+            channel: Channel::default(),
             session: Session::default(),
             shown: None,
             initialized_due: false,
@@ -249,11 +262,12 @@ impl Connection {
         Status {
             phase: self.phase,
             generation: self.session.generation,
-            binding: revision.map(Revision::usual_binding),
+            binding: self.session.binding.filter(|_| self.phase.has_session()),
+            search: self.ladder.search.clone(),
             revision,
             has_session_id: self.session.id.is_some(),
             awaits_authorization: self.awaits_authorization(),
-            listening: self.listening.status(),
+            listening: self.listening_status(),
             open_calls: self.calls.len(),
             exchanges: self.exchanges.len(),
             buffered: self.buffered(),
@@ -344,7 +358,10 @@ impl Connection {
     fn buffered(&self) -> usize {
         let unread = self.events.bytes();
         let lists = self.tools.buffered();
-        self.held.saturating_add(unread).saturating_add(lists)
+        let doubts = self.suspicion.as_ref().map_or(0, |it| it.bytes);
+        [unread, lists, doubts]
+            .iter()
+            .fold(self.held, |sum, bytes| sum.saturating_add(*bytes))
     }
 
     /// A turn begins: time never goes back.

@@ -9,7 +9,6 @@ use super::Connection;
 use super::exchange::Purpose;
 use super::route::Route;
 use crate::error::{Delivery, Error, Misuse};
-use crate::wire::binding::Binding;
 use crate::wire::jsonrpc;
 use crate::wire::request;
 use crate::{NotificationId, RawJson};
@@ -44,9 +43,10 @@ impl Connection {
         let body = jsonrpc::notification(&notice.method, notice.params.as_ref());
         let envelope = self.envelope(notice.route.target(), None, self.session.id.as_ref());
         let mut request = envelope.post(body);
-        let described = match self.binding() {
-            Binding::Session => Ok(()),
-            Binding::Stateless => request::describe(&mut request, &notice.method),
+        let described = if self.binding().stands_alone() {
+            request::describe(&mut request, &notice.method)
+        } else {
+            Ok(())
         };
         let purpose = Purpose::Notification(notice);
         match checked.and(described) {
@@ -87,13 +87,7 @@ impl Connection {
         let under_way = under_way
             .filter(|x| matches!(x.purpose, Purpose::Notification(_)))
             .count();
-        let in_doubt = self
-            .suspicion
-            .as_ref()
-            .into_iter()
-            .flat_map(|suspicion| &suspicion.control)
-            .filter(|(purpose, _)| matches!(purpose, Purpose::Notification(_)))
-            .count();
+        let in_doubt = self.in_doubt(|purpose| matches!(purpose, Purpose::Notification(_)));
         let waiting: usize = VecDeque::len(&self.notices);
         let parked = self.parked(|purpose| matches!(purpose, Purpose::Notification(_)));
         [

@@ -12,11 +12,10 @@ use super::exchange::Purpose;
 use super::phase::Phase;
 use super::route::Route;
 use super::stream::Stream;
-use crate::Transmit;
-use crate::wire::binding::Binding;
 use crate::wire::headers::SessionId;
 use crate::wire::jsonrpc;
 use crate::wire::request::Envelope;
+use crate::{Contact, Transmit};
 
 /// What wants to leave, most urgent first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,9 +85,10 @@ impl Connection {
                     let envelope = self.envelope(target, None, self.session.id.as_ref());
                     (Purpose::Initialized, envelope.post(body))
                 }
-                Intent::Handshake => match self.revision_offered().usual_binding() {
-                    Binding::Session => (Purpose::Initialize(None), self.build_initialize()),
-                    Binding::Stateless => {
+                Intent::Handshake => match self.ladder.contact {
+                    Contact::EventStream => self.build_channel(),
+                    Contact::Initialize => (Purpose::Initialize(None), self.build_initialize()),
+                    Contact::Discover => {
                         let Some(request) = self.build_discover() else {
                             continue;
                         };
@@ -99,7 +99,8 @@ impl Connection {
                     let Some(Farewell { session, revision }) = self.farewells.pop_front() else {
                         continue;
                     };
-                    let envelope = self.envelope(None, None, Some(&session));
+                    let endpoint = Some(&self.config.endpoint);
+                    let envelope = self.envelope(endpoint, None, Some(&session));
                     (
                         Purpose::Delete,
                         Envelope {
@@ -158,9 +159,10 @@ impl Connection {
                     built
                 }
                 Intent::Listen => {
-                    let built = match self.binding() {
-                        Binding::Session => Some(self.build_listen()),
-                        Binding::Stateless => self.build_subscribe(),
+                    let built = if self.binding().stands_alone() {
+                        self.build_subscribe()
+                    } else {
+                        Some(self.build_listen())
                     };
                     let Some(built) = built else {
                         continue;
@@ -176,6 +178,7 @@ impl Connection {
         let source = purpose.source();
         let first = matches!(purpose, Purpose::Call(_));
         let ping = matches!(purpose, Purpose::Ping);
+        let is_channel = matches!(purpose, Purpose::Channel);
         let exchange = self.start_exchange(purpose, request.uri().clone());
         match source {
             Some(Source::Call(call)) => {
@@ -188,8 +191,8 @@ impl Connection {
                     }
                 }
             }
-            Some(Source::Listening) => self.listening.sent(exchange),
-            None => {}
+            Some(Source::Listening) if !is_channel => self.listening.sent(exchange),
+            Some(Source::Listening) | None => {}
         }
         if matches!(source, Some(Source::Call(_))) && !first {
             self.watch(exchange);
@@ -212,7 +215,7 @@ impl Connection {
         session: Option<&'a SessionId>,
     ) -> Envelope<'a> {
         Envelope {
-            target: target.unwrap_or(&self.config.endpoint),
+            target: target.unwrap_or(self.channel.address().unwrap_or(&self.config.endpoint)),
             headers: &self.config.headers,
             own_headers,
             session,

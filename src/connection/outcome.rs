@@ -3,16 +3,15 @@
 use http::StatusCode;
 
 use super::Connection;
-use super::exchange::{Purpose, answered};
+use super::exchange::{Purpose, Rules, answered};
 use super::negotiation::UNSUPPORTED_VERSION;
 use super::stream::Ending;
 use super::suspicion::Finding;
 use super::tools::HEADER_MISMATCH;
 use crate::error::{Delivery, Error, Refused, RpcError};
 use crate::event::{LossCause, Reply};
-use crate::wire::binding::Binding;
 use crate::wire::response::{Carried, Refusal, Verdict};
-use crate::{CallId, ExchangeId, RawJson, Revision};
+use crate::{CallId, ExchangeId, RawJson};
 
 impl Connection {
     /// A request got its reply.
@@ -20,10 +19,10 @@ impl Connection {
         &mut self,
         purpose: Purpose,
         outcome: Result<RawJson, RpcError>,
-        (status, revision): (StatusCode, Revision),
+        (status, rules): (StatusCode, Rules),
     ) {
         match purpose {
-            Purpose::Call(call) => self.replied(call, Reply { outcome, status }, revision),
+            Purpose::Call(call) => self.replied(call, Reply { outcome, status }, rules),
             Purpose::Discover => self.discover_answered(outcome, status),
             Purpose::Initialize(session) => self.initialize_answered(session, outcome, status),
             Purpose::Ping => self.settle(Finding::Alive),
@@ -45,6 +44,7 @@ impl Connection {
             | Purpose::Answer(_)
             | Purpose::Cancel(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Finished
             | Purpose::Initialized
@@ -55,16 +55,16 @@ impl Connection {
     }
 
     /// A call got a reply; where each request stands on its own, that may not be all.
-    fn replied(&mut self, call: CallId, reply: Reply, revision: Revision) {
-        match (revision.usual_binding(), &reply.outcome) {
-            (Binding::Stateless, Ok(_)) => self.result_came(call, reply),
-            (Binding::Stateless, Err(rpc)) if rpc.code == UNSUPPORTED_VERSION => {
+    fn replied(&mut self, call: CallId, reply: Reply, rules: Rules) {
+        match (rules.binding.stands_alone(), &reply.outcome) {
+            (true, Ok(_)) => self.result_came(call, reply),
+            (true, Err(rpc)) if rpc.code == UNSUPPORTED_VERSION => {
                 self.renegotiate_call(call, reply);
             }
-            (Binding::Stateless, Err(rpc)) if rpc.code == HEADER_MISMATCH => {
+            (true, Err(rpc)) if rpc.code == HEADER_MISMATCH => {
                 self.headers_mismatched(call, reply);
             }
-            (Binding::Session | Binding::Stateless, _) => self.reply(call, reply),
+            (true | false, _) => self.reply(call, reply),
         }
     }
 
@@ -75,6 +75,7 @@ impl Connection {
             Purpose::Listen | Purpose::Subscribe => {
                 self.listening_cut(Ending::Failed(None), error);
             }
+            Purpose::Channel => self.channel_ended(error),
             Purpose::Discover => self.handshake_failed(error),
             Purpose::Initialize(session) => {
                 if let Some(session) = session {
@@ -90,7 +91,7 @@ impl Connection {
         &mut self,
         id: ExchangeId,
         purpose: Purpose,
-        sent: (Carried, Revision),
+        sent: (Carried, Rules),
         mut refusal: Refusal,
         body: &[u8],
     ) {
@@ -117,26 +118,22 @@ impl Connection {
     pub(super) fn take_verdict(
         &mut self,
         purpose: Purpose,
-        (carried, revision): (Carried, Revision),
+        (carried, rules): (Carried, Rules),
         verdict: Verdict,
         refusal: Refusal,
     ) {
         match purpose {
-            Purpose::Call(call) => self.call_refused(call, verdict, refusal, revision),
-            Purpose::Discover | Purpose::Initialize(_) => self.handshake_refused(verdict, refusal),
+            Purpose::Call(call) => self.call_refused(call, verdict, refusal, rules),
+            Purpose::Channel | Purpose::Discover | Purpose::Initialize(_) => {
+                self.handshake_refused(verdict, refusal)
+            }
             Purpose::Subscribe => self.listening_refused(verdict, refusal, carried),
             Purpose::Ping => self.ping_refused(&verdict, &refusal),
             purpose => self.control_refused(purpose, verdict, refusal),
         }
     }
 
-    fn call_refused(
-        &mut self,
-        call: CallId,
-        verdict: Verdict,
-        refusal: Refusal,
-        revision: Revision,
-    ) {
+    fn call_refused(&mut self, call: CallId, verdict: Verdict, refusal: Refusal, rules: Rules) {
         match verdict {
             Verdict::Again { reason, delivery } => {
                 self.refuse_for_now(call, reason, delivery, refusal.answer);
@@ -156,7 +153,7 @@ impl Connection {
             Verdict::Reply { error, .. } => {
                 let status = refusal.answer.status.unwrap_or_default();
                 let outcome = Err(error);
-                self.replied(call, Reply { outcome, status }, revision);
+                self.replied(call, Reply { outcome, status }, rules);
             }
             Verdict::Suspect => {
                 let suspicion = self.suspect();

@@ -46,7 +46,10 @@ impl Connection {
                     self.stand_still(call);
                 }
             }
-            Purpose::Discover | Purpose::Initialize(_) | Purpose::Initialized => {
+            Purpose::Channel
+            | Purpose::Discover
+            | Purpose::Initialize(_)
+            | Purpose::Initialized => {
                 self.hold(&parked);
                 self.authorization.handshake = Some(parked);
                 let waiting = self.calls.iter();
@@ -109,6 +112,7 @@ impl Connection {
             Purpose::Abandoned
             | Purpose::Answer(_)
             | Purpose::Cancelled
+            | Purpose::Channel
             | Purpose::Delete
             | Purpose::Finished
             | Purpose::Listen => return None,

@@ -12,6 +12,9 @@ pub enum Phase {
     Due,
     /// `server/discover` is under way, or waits for authorisation (2026-07-28).
     Discovering,
+    /// The GET for an HTTP+SSE server's event stream is under way, or waits for
+    /// authorisation (2024-11-05).
+    Opening,
     /// `initialize` is under way, or waits for authorisation.
     Initializing,
     /// `notifications/initialized` is under way, or waits for authorisation.
@@ -39,11 +42,13 @@ pub(super) enum Input {
     Probed,
     /// `server/discover` was answered with a valid result.
     Discovered,
+    /// The GET for an HTTP+SSE server's event stream was polled.
+    Opened,
     /// `initialize` was polled.
     Sent,
     /// `initialize` was answered with a valid result.
     Accepted,
-    /// The handshake is to be tried again.
+    /// The handshake is to be tried again, or to go on with its next request.
     Again,
     /// The handshake failed, or its budget is spent.
     Failed,
@@ -76,12 +81,13 @@ pub(super) enum Step {
     Misuse,
 }
 
-pub(super) const PHASES: [Phase; 10] = {
+pub(super) const PHASES: [Phase; 11] = {
     use Phase::*;
     [
         Idle,
         Due,
         Discovering,
+        Opening,
         Initializing,
         Confirming,
         Ready,
@@ -92,12 +98,13 @@ pub(super) const PHASES: [Phase; 10] = {
     ]
 };
 
-pub(super) const INPUTS: [Input; 15] = {
+pub(super) const INPUTS: [Input; 16] = {
     use Input::*;
     [
         Want,
         Probed,
         Discovered,
+        Opened,
         Sent,
         Accepted,
         Again,
@@ -120,76 +127,79 @@ pub(super) fn step(phase: Phase, input: Input) -> Step {
     match input {
         Input::Want => match phase {
             Idle => To(Due),
-            Due | Discovering | Initializing | Confirming | Ready | Held | Lost => Stay,
+            Due | Discovering | Opening | Initializing | Confirming | Ready | Held | Lost => Stay,
             Closing | Closed => Misuse,
         },
         Input::Probed => match phase {
             Due => To(Discovering),
-            Idle | Discovering | Initializing | Confirming | Ready | Held | Lost | Closing
-            | Closed => Stay,
+            Idle | Discovering | Opening | Initializing | Confirming | Ready | Held | Lost
+            | Closing | Closed => Stay,
         },
         Input::Discovered => match phase {
             Discovering => To(Ready),
-            Idle | Due | Initializing | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Due | Opening | Initializing | Confirming | Ready | Held | Lost | Closing
+            | Closed => Stay,
+        },
+        Input::Opened => match phase {
+            Due => To(Opening),
+            Idle | Discovering | Opening | Initializing | Confirming | Ready | Held | Lost
+            | Closing | Closed => Stay,
         },
         Input::Sent => match phase {
             Due => To(Initializing),
-            Idle | Discovering | Initializing | Confirming | Ready | Held | Lost | Closing
-            | Closed => Stay,
+            Idle | Discovering | Opening | Initializing | Confirming | Ready | Held | Lost
+            | Closing | Closed => Stay,
         },
         Input::Accepted => match phase {
             Initializing => To(Confirming),
-            Idle | Due | Discovering | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Opening | Confirming | Ready | Held | Lost | Closing
+            | Closed => Stay,
         },
         Input::Again => match phase {
-            Discovering | Initializing => To(Due),
+            Discovering | Opening | Initializing => To(Due),
             Idle | Due | Confirming | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Failed => match phase {
-            Due | Discovering | Initializing | Confirming => To(Idle),
+            Due | Discovering | Opening | Initializing | Confirming => To(Idle),
             Idle | Ready | Held | Lost | Closing | Closed => Stay,
         },
         Input::Confirmed => match phase {
             Confirming => To(Ready),
-            Idle | Due | Discovering | Initializing | Ready | Held | Lost | Closing | Closed => {
-                Stay
-            }
+            Idle | Due | Discovering | Opening | Initializing | Ready | Held | Lost | Closing
+            | Closed => Stay,
         },
         Input::ConfirmedHeld => match phase {
             Confirming => To(Held),
-            Idle | Due | Discovering | Initializing | Ready | Held | Lost | Closing | Closed => {
-                Stay
-            }
+            Idle | Due | Discovering | Opening | Initializing | Ready | Held | Lost | Closing
+            | Closed => Stay,
         },
         Input::Gone => match phase {
             Confirming | Ready | Held => To(Due),
-            Idle | Due | Discovering | Initializing | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Opening | Initializing | Lost | Closing | Closed => Stay,
         },
         Input::GoneManual => match phase {
             Confirming | Ready | Held => To(Lost),
-            Idle | Due | Discovering | Initializing | Lost | Closing | Closed => Stay,
+            Idle | Due | Discovering | Opening | Initializing | Lost | Closing | Closed => Stay,
         },
         Input::Resume => match phase {
             Held => To(Ready),
-            Idle | Due | Discovering | Initializing | Confirming | Ready | Lost | Closing
-            | Closed => Misuse,
+            Idle | Due | Discovering | Opening | Initializing | Confirming | Ready | Lost
+            | Closing | Closed => Misuse,
         },
         Input::Reinitialize => match phase {
             Lost => To(Due),
-            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Closing
-            | Closed => Misuse,
+            Idle | Due | Discovering | Opening | Initializing | Confirming | Ready | Held
+            | Closing | Closed => Misuse,
         },
         Input::Close => match phase {
-            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Lost => {
-                To(Closing)
-            }
+            Idle | Due | Discovering | Opening | Initializing | Confirming | Ready | Held
+            | Lost => To(Closing),
             Closing | Closed => Stay,
         },
         Input::Ended => match phase {
             Closing => To(Closed),
-            Idle | Due | Discovering | Initializing | Confirming | Ready | Held | Lost | Closed => {
-                Stay
-            }
+            Idle | Due | Discovering | Opening | Initializing | Confirming | Ready | Held
+            | Lost | Closed => Stay,
         },
     }
 }

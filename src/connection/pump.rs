@@ -17,7 +17,8 @@ use crate::{ExchangeId, Revision};
 impl Connection {
     /// Gives out the messages of a stream for as long as there is room.
     pub(super) fn pump(&mut self, id: ExchangeId) {
-        let revision = self.exchanges.get(&id).map(|exchange| exchange.revision);
+        let exchange = self.exchanges.get(&id);
+        let revision = exchange.map(|exchange| exchange.rules.revision);
         let batches = revision.is_some_and(Revision::receives_batches);
         let own = self.request_on(id);
         let limit = self.config.limits.batch;
@@ -38,6 +39,10 @@ impl Connection {
                     }
                 }
                 Some(Next::Apart(text) | Next::Data(text)) => text,
+                Some(Next::Address(reference)) => {
+                    self.address_named(id, &reference);
+                    continue;
+                }
                 Some(Next::Cursor(event)) => {
                     if let Some(source) = self.source(id) {
                         self.moved(source, event.as_ref());
@@ -59,6 +64,9 @@ impl Connection {
                 }
             };
             let (pinned, repeated) = (feed.pinned(&text), feed.repeated);
+            if self.awaits_address(id) {
+                return self.channel_refused(id, Peer::NoEndpoint);
+            }
             let told = self.events.told();
             if let Dispatched::NoRoom(need) = self.dispatch(id, &text, pinned, repeated) {
                 if let Some(feed) = self.feed_of(id) {
@@ -75,7 +83,9 @@ impl Connection {
     pub(super) fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {
         match &mut self.exchanges.get_mut(&id)?.reading {
             Reading::Stream(feed) => Some(feed),
-            Reading::Head | Reading::Ignored(_) | Reading::Whole(..) => None,
+            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) | Reading::Whole(..) => {
+                None
+            }
         }
     }
 

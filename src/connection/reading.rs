@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::Connection;
 use super::events::Source;
-use super::exchange::{Purpose, Reading, Whole, answered};
+use super::exchange::{Purpose, Reading, Rules, Whole, answered};
 use super::feed::{End, Feed, elements};
 use super::stream::Ending;
 use super::timers::Timer;
@@ -13,7 +13,7 @@ use crate::error::{Answer, Delivery, Error, Failure, FailureKind, LimitKind, Los
 use crate::wire::headers;
 use crate::wire::jsonrpc::{self, BadBatch, Id, Message};
 use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
-use crate::{ExchangeId, RawJson, Revision};
+use crate::{ExchangeId, RawJson};
 
 /// A body as it comes in: one chunk is kept as it is, more are joined.
 #[derive(Clone, Debug, Default)]
@@ -62,9 +62,12 @@ impl Connection {
             Reading::Head => exchange.heard(self.now),
             Reading::Ignored(_) => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
-            Reading::Whole(..) | Reading::Stream(_) => return Err(Mistake::HeadTwice),
+            Reading::Accepted { .. } | Reading::Whole(..) | Reading::Stream(_) => {
+                return Err(Mistake::HeadTwice);
+            }
         }
         let session = headers::session_id(head);
+        let on_one_stream = exchange.rules.binding.answers_on_one_stream();
         match &mut exchange.purpose {
             Purpose::Abandoned => {
                 if let (true, Ok(Some(session))) = (status.is_success(), session) {
@@ -79,6 +82,9 @@ impl Connection {
                 if let Some(purpose) = self.finish(id) {
                     self.control_accepted(&purpose);
                 }
+            }
+            purpose if on_one_stream && status.is_success() && purpose.is_request() => {
+                self.request_accepted(id);
             }
             purpose => {
                 if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
@@ -102,7 +108,7 @@ impl Connection {
             return;
         };
         let carried = self.carried(exchange);
-        let revision = exchange.revision;
+        let rules = exchange.rules;
         let is_get = exchange.purpose.is_get();
         if is_get && status.is_success() {
             return if response::is_stream(status, head) {
@@ -128,7 +134,7 @@ impl Connection {
                 let refusal = Refusal::new(&exchange.target, status, head);
                 if refusal.is_loss(carried) && !is_get {
                     if let Some(purpose) = self.finish(id) {
-                        self.refused(id, purpose, (carried, revision), refusal, &[]);
+                        self.refused(id, purpose, (carried, rules), refusal, &[]);
                     }
                     return;
                 }
@@ -146,10 +152,13 @@ impl Connection {
     }
 
     fn open_stream(&mut self, id: ExchangeId, status: StatusCode) {
-        let source = self
-            .exchanges
-            .get(&id)
-            .and_then(|exchange| exchange.purpose.source());
+        let Some(exchange) = self.exchanges.get(&id) else {
+            return;
+        };
+        if matches!(exchange.purpose, Purpose::Channel) {
+            return self.open_channel(id, status);
+        }
+        let source = exchange.purpose.source();
         if source == Some(Source::Listening) {
             self.listening_opened(id);
         }
@@ -165,12 +174,15 @@ impl Connection {
 
     /// A GET was answered by a success that is no event stream.
     fn no_stream(&mut self, id: ExchangeId, carried: Carried, refusal: Refusal) {
-        let verdict = Verdict::Fail {
-            reason: Lost::NotOffered.into(),
-            delivery: Delivery::Unknown,
-        };
-        if let Some(exchange) = self.end_exchange(id) {
-            self.aborts.push_back(id);
+        if let Some(exchange) = self.drop_exchange(id) {
+            let reason = match exchange.purpose {
+                Purpose::Channel => Peer::NoEndpoint.into(),
+                _ => Lost::NotOffered.into(),
+            };
+            let verdict = Verdict::Fail {
+                reason,
+                delivery: Delivery::Unknown,
+            };
             let generation = exchange.generation;
             self.get_refused(exchange.purpose, generation, carried, verdict, refusal);
         }
@@ -192,6 +204,7 @@ impl Connection {
         }
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
+            Reading::Accepted { .. } => {}
             Reading::Ignored(bytes) => {
                 *bytes = bytes.saturating_add(chunk.len());
                 if *bytes > limits.error_body {
@@ -239,6 +252,7 @@ impl Connection {
         };
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
+            Reading::Accepted { over } => *over = true,
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
@@ -255,6 +269,8 @@ impl Connection {
             return;
         };
         match &mut exchange.reading {
+            // The request was taken all the same.
+            Reading::Accepted { over } => *over = true,
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
@@ -296,9 +312,9 @@ impl Connection {
             return;
         };
         let body = body.finish();
-        let revision = exchange.revision;
+        let rules = exchange.rules;
         if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
-            if revision.receives_batches() {
+            if rules.revision.receives_batches() {
                 let limit = self.config.limits.batch;
                 match elements(&body, id.number(), limit) {
                     Ok(batch) => {
@@ -322,13 +338,13 @@ impl Connection {
             Whole::Refusal(refusal) if self.is_for_credential(&refusal) => {
                 self.unauthorised(id, purpose, sending, *refusal, &body);
             }
-            Whole::Json(status) => self.json_answer(id, purpose, (status, revision), &body),
+            Whole::Json(status) => self.json_answer(id, purpose, (status, rules), &body),
             Whole::Refusal(mut refusal) if purpose.is_get() => {
                 let verdict = refusal.verdict_of_get(&body);
                 self.get_refused(purpose, generation, carried, verdict, *refusal);
             }
             Whole::Refusal(refusal) => {
-                self.refused(id, purpose, (carried, revision), *refusal, &body);
+                self.refused(id, purpose, (carried, rules), *refusal, &body);
             }
             Whole::Typed(status, name) => {
                 let reason = match name {
@@ -350,7 +366,7 @@ impl Connection {
         &mut self,
         id: ExchangeId,
         purpose: Purpose,
-        (status, revision): (StatusCode, Revision),
+        (status, rules): (StatusCode, Rules),
         body: &Bytes,
     ) {
         let mut answer = answered(status);
@@ -360,14 +376,14 @@ impl Connection {
                 outcome,
             }) if number == id.number() => {
                 let outcome = outcome.map(|result| RawJson::keep(body, result, body.len()));
-                return self.completed(purpose, outcome, (status, revision));
+                return self.completed(purpose, outcome, (status, rules));
             }
             Ok(Message::Response { outcome, .. }) => {
                 answer.rpc = outcome.err();
                 Peer::WrongReply
             }
             Ok(Message::Request { .. } | Message::Notification { .. }) => Peer::WrongReply,
-            Err(_) if jsonrpc::is_array(body) => Peer::Batch(revision),
+            Err(_) if jsonrpc::is_array(body) => Peer::Batch(rules.revision),
             Err(_) if body.is_empty() => Peer::NoReply,
             Err(why) => Peer::Message(why),
         };

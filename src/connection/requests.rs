@@ -10,7 +10,6 @@ use super::phase::Input;
 use super::restoring::{SET_LEVEL, level_of};
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::event::Reply;
-use crate::wire::binding::Binding;
 use crate::wire::jsonrpc::{self, Members};
 use crate::wire::meta::{self, Carried, Stamp};
 use crate::wire::{request, value};
@@ -175,7 +174,7 @@ impl Connection {
     /// The capability that a call needs and the server did not announce
     /// (lifecycle: capability negotiation).
     pub(super) fn missing_capability(&self, method: &str) -> Option<&'static str> {
-        let (capability, option) = match (method, self.binding()) {
+        let (capability, option) = match (method, self.binding().stands_alone()) {
             // 2024-11-05 has completions without a capability for them.
             ("completion/complete", _) if self.revision_spoken() > Revision::V2024_11_05 => {
                 ("completions", None)
@@ -185,15 +184,13 @@ impl Connection {
             ("resources/list" | "resources/read" | "resources/templates/list", _) => {
                 ("resources", None)
             }
-            ("resources/subscribe" | "resources/unsubscribe", Binding::Session) => {
+            ("resources/subscribe" | "resources/unsubscribe", false) => {
                 ("resources", Some("subscribe"))
             }
-            ("tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result", Binding::Session) => {
+            ("tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result", false) => {
                 ("tasks", None)
             }
-            ("tasks/cancel" | "tasks/get" | "tasks/update", Binding::Stateless) => {
-                ("extensions", Some(TASKS))
-            }
+            ("tasks/cancel" | "tasks/get" | "tasks/update", true) => ("extensions", Some(TASKS)),
             ("tools/call" | "tools/list", _) => ("tools", None),
             _ => return None,
         };

@@ -109,6 +109,7 @@ impl Connection {
     ) {
         let gone = refusal.answer.status == Some(StatusCode::NOT_FOUND);
         match purpose {
+            Purpose::Channel => self.handshake_refused(verdict, refusal),
             Purpose::Listen => self.listening_refused(verdict, refusal, carried),
             Purpose::Resume(call) => {
                 if gone && carried == Carried::Current {

@@ -131,8 +131,9 @@ impl Connection {
             call.resends = 0;
             call.unreached = 0;
             let state = state.map(|state| result.part(state));
+            let keys: usize = requests.iter().map(|request| request.key.len()).sum();
             call.rounds = Rounds {
-                bytes: state.as_ref().map_or(0, RawJson::len),
+                bytes: keys.saturating_add(state.as_ref().map_or(0, RawJson::len)),
                 count: call.rounds.count.saturating_add(1),
                 unanswered: requests.len(),
                 state,
@@ -177,8 +178,7 @@ impl Connection {
         match outcome {
             Ok(result) => {
                 rounds.unanswered = rounds.unanswered.saturating_sub(1);
-                let bytes = key.len().saturating_add(result.len());
-                rounds.bytes = rounds.bytes.saturating_add(bytes);
+                rounds.bytes = rounds.bytes.saturating_add(result.len());
                 rounds.responses.push((key, result));
                 let goes_on = rounds.unanswered == 0;
                 self.account_call(id);

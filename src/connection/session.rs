@@ -7,6 +7,7 @@ use super::phase::{Input, Phase};
 use super::suspicion::Finding;
 use crate::error::{Delivery, Error, Lost};
 use crate::event::{LossCause, Withdrawal};
+use crate::wire::binding::Binding;
 use crate::wire::headers::SessionId;
 use crate::wire::meta::Stamp;
 use crate::{Event, RawJson, Recovery, Revision};
@@ -16,6 +17,7 @@ use crate::{Event, RawJson, Recovery, Revision};
 pub(super) struct Session {
     /// Counts the sessions; 0 before the first.
     pub(super) generation: u64,
+    pub(super) binding: Option<Binding>,
     /// None once it is lost, and if the server gave none.
     pub(super) id: Option<SessionId>,
     pub(super) revision: Option<Revision>,
@@ -35,6 +37,7 @@ impl Phase {
             | Self::Due
             | Self::Discovering
             | Self::Initializing
+            | Self::Opening
             | Self::Lost
             | Self::Closing
             | Self::Closed => false,
@@ -73,6 +76,7 @@ impl Connection {
         self.stop_listening();
         self.drop_restorations();
         self.fail_cut_calls();
+        self.lose_channel(generation);
         self.replace_session(match self.config.recovery {
             Recovery::Automatic | Recovery::Hold => Input::Gone,
             Recovery::Manual => Input::GoneManual,

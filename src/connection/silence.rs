@@ -52,8 +52,10 @@ impl Connection {
                 self.calls.get(&call).is_some_and(|call| call.is_asked())
             }
             // Between calls a server may have nothing to say for long.
-            Purpose::Listen | Purpose::Subscribe => {
-                !matches!(&exchange.reading, Reading::Stream(feed) if feed.has_commented())
+            Purpose::Channel | Purpose::Listen | Purpose::Subscribe => {
+                let comments =
+                    matches!(&exchange.reading, Reading::Stream(feed) if feed.has_commented());
+                !comments && !self.awaits_replies()
             }
             _ => return,
         };
@@ -140,10 +142,9 @@ impl Connection {
             self.aborts.push_back(id);
             return;
         }
-        let Some(exchange) = self.end_exchange(id) else {
+        let Some(exchange) = self.drop_exchange(id) else {
             return;
         };
-        self.aborts.push_back(id);
         match (&exchange.reading, &exchange.purpose) {
             (Reading::Head | Reading::Whole(Whole::Json(_), _), Purpose::Call(call)) => {
                 self.broken(*call, error);
@@ -163,7 +164,12 @@ impl Connection {
             exchange.generation == generation
                 && id.number() <= self.changed
                 && !over
-                && matches!(exchange.purpose, Purpose::Call(_) | Purpose::Resume(_))
+                && match exchange.purpose {
+                    // The channel stands for those that were accepted.
+                    Purpose::Call(_) => !matches!(exchange.reading, Reading::Accepted { .. }),
+                    Purpose::Channel | Purpose::Resume(_) => true,
+                    _ => false,
+                }
         });
         let doubtful: Vec<_> = doubtful.map(|(id, _)| *id).collect();
         if self.config.clocks.silence.is_some() {

@@ -143,7 +143,12 @@ impl Stream {
     /// The failures are forgiven. Says whether the delay that runs is due to them.
     pub(super) fn forgive(&mut self) -> bool {
         self.failures = 0;
-        self.backs_off && self.until.is_none()
+        self.backs_off() && self.until.is_none()
+    }
+
+    /// Whether the delay that runs is due to a failure: else the server asked for it.
+    pub(super) fn backs_off(&self) -> bool {
+        self.backs_off
     }
 
     /// When its exchange goes on where a redirect leads: no server makes a storm of them.

@@ -12,8 +12,8 @@ use super::events::Source;
 use super::exchange::{Purpose, answered};
 use super::stream::Ending;
 use crate::error::{Delivery, Error, Lost, Peer, Refused, RpcError};
-use crate::wire::binding::Binding;
 use crate::wire::jsonrpc::Members;
+use crate::wire::result;
 use crate::{Event, ExchangeId, Listening, RawJson, SubscriptionFilter};
 
 /// Params of `subscriptions/listen`, and of its acknowledgement.
@@ -28,16 +28,16 @@ impl Connection {
         let unchanged = *self.restoring.filter() == filter;
         let nothing = filter.is_empty();
         let before = self.restoring.resources.replace(filter);
-        match self.binding() {
-            Binding::Session if self.phase.is_open() => {
+        match self.binding().stands_alone() {
+            false if self.phase.is_open() => {
                 self.restoring.untold = true;
                 self.restoring.resources.replaced(&before);
                 self.listen_to(false);
             }
-            Binding::Stateless if self.phase.is_open() && !nothing => {
+            true if self.phase.is_open() && !nothing => {
                 self.ask_to_hear(unchanged);
             }
-            Binding::Session | Binding::Stateless => {
+            true | false => {
                 if self.phase.is_open() {
                     self.listen_to(true);
                 }
@@ -88,8 +88,11 @@ impl Connection {
     /// The first message on the stream: what the server agreed to.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read, or is not the first.
     pub(super) fn acknowledged(&mut self, params: Option<&RawValue>) -> Result<(), Peer> {
+        if self.restoring.acknowledged.is_some() {
+            return Err(Peer::Message("it acknowledges a subscription twice"));
+        }
         let read = params.and_then(|params| serde_json::from_str(params.get()).ok());
         let Notifications { notifications } =
             read.ok_or(Peer::Message("it acknowledges nothing that can be read"))?;
@@ -107,7 +110,13 @@ impl Connection {
         status: StatusCode,
     ) {
         match outcome {
-            Ok(_) => self.listening_ended(),
+            Ok(result) => match result::complete(&result) {
+                Ok(()) => self.listening_ended(),
+                Err(peer) => {
+                    let error = Error::new(peer, Delivery::Unknown).with_answer(answered(status));
+                    self.listening_cut(Ending::Failed(None), error);
+                }
+            },
             Err(rpc) => {
                 let mut answer = answered(status);
                 answer.rpc = Some(rpc);

@@ -35,6 +35,8 @@ pub(super) struct Suspicion {
     pub(super) route: Route,
     pub(super) calls: Vec<CallId>,
     pub(super) control: Vec<(Purpose, Error)>,
+    /// Bytes of the refusals of these.
+    pub(super) bytes: usize,
 }
 
 impl Connection {
@@ -47,7 +49,14 @@ impl Connection {
             route: Route::default(),
             calls: Vec::new(),
             control: Vec::new(),
+            bytes: 0,
         })
+    }
+
+    /// How many messages of control traffic of this kind are in doubt.
+    pub(super) fn in_doubt(&self, fits: fn(&Purpose) -> bool) -> usize {
+        let doubts = self.suspicion.iter().flat_map(|it| &it.control);
+        doubts.filter(|(purpose, _)| fits(purpose)).count()
     }
 
     /// A GET was answered as if the session were gone. For a GET the specification
@@ -64,6 +73,7 @@ impl Connection {
             call.delivery = call.delivery.max(Delivery::Rejected);
             call.state = State::Suspended(Box::new(refusal));
         }
+        self.account_call(id);
         self.stand_still_if_waiting(id);
     }
 
@@ -106,6 +116,8 @@ impl Connection {
         let Some(suspicion) = self.suspicion.take() else {
             return;
         };
+        // Answers that were in doubt make room for other questions.
+        self.room = true;
         let lost = finding == Finding::Lost;
         self.unpark_ping(&suspicion.calls);
         if let Some(ping) = suspicion.ping {

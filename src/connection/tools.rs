@@ -16,7 +16,7 @@ use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Peer};
 use crate::event::{RejectedTool, Reply};
 use crate::wire::headers::MAX_EXCERPT;
 use crate::wire::mirror::Mirrored;
-use crate::wire::result::{self, Kind};
+use crate::wire::result;
 use crate::wire::tools::{self, Rejected, ToolList};
 use crate::wire::value;
 use crate::{CallId, Event, RawJson, Resend};
@@ -252,10 +252,8 @@ impl Connection {
     pub(super) fn refreshed(&mut self, result: &RawJson) {
         let waits = !self.mismatched().is_empty();
         let limit = self.config.limits.tool_headers;
-        let list = match result::kind(result) {
-            Ok(Kind::Complete) => tools::read(result).ok(),
-            _ => None,
-        };
+        let complete = result::complete(result).is_ok();
+        let list = complete.then(|| tools::read(result).ok()).flatten();
         let (Some(list), Some(refresh)) = (list, self.tools.refresh.as_mut()) else {
             return self.refresh_failed();
         };

@@ -16,7 +16,8 @@ pub use reason::{
     Refused,
 };
 
-use crate::{Challenge, RawJson};
+use crate::wire::headers;
+use crate::{Challenge, RawJson, Search};
 
 /// Why something failed: a call, a notification, an answer, the connection.
 ///
@@ -52,6 +53,7 @@ struct Inner {
     method: Option<String>,
     scope: Scope,
     answer: Answer,
+    search: Search,
 }
 
 /// What it is that failed.
@@ -85,6 +87,7 @@ impl Error {
             method: None,
             scope: Scope::Whole,
             answer: Answer::default(),
+            search: Search::default(),
         };
         Self {
             inner: Box::new(inner),
@@ -122,6 +125,12 @@ impl Error {
         self
     }
 
+    /// What was asked to find out how the server is reached.
+    pub(crate) fn with_search(mut self, search: Search) -> Self {
+        self.inner.search = search;
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
         self.inner.answer.retry_after = after;
         self
@@ -137,6 +146,22 @@ impl Error {
     pub(crate) fn in_handshake(mut self) -> Self {
         self.inner.scope = Scope::Handshake;
         self.inner.method = None;
+        self
+    }
+
+    /// What many wait for tells each of them: of a JSON-RPC error that is longer than this,
+    /// the data go and an excerpt of the message stays.
+    pub(crate) fn for_many(mut self, longest: usize) -> Self {
+        if let Some(rpc) = self
+            .inner
+            .answer
+            .rpc
+            .as_mut()
+            .filter(|rpc| rpc.bytes() > longest)
+        {
+            rpc.message = headers::excerpt(rpc.message.as_bytes());
+            rpc.data = None;
+        }
         self
     }
 
@@ -219,7 +244,10 @@ impl Error {
 
     fn is_of_handshake(&self) -> bool {
         self.inner.scope == Scope::Handshake
-            || matches!(self.method(), Some("initialize" | "server/discover"))
+            || matches!(
+                self.method(),
+                Some("GET" | "initialize" | "server/discover")
+            )
     }
 
     /// The method of the call that failed.
@@ -250,6 +278,23 @@ impl Error {
     #[must_use]
     pub fn excerpt(&self) -> Option<&str> {
         self.inner.answer.excerpt.as_deref()
+    }
+
+    /// What was asked to find out how the server is reached, and how it answered: for the
+    /// failure of a handshake, and for what waited for it. Empty for everything else.
+    #[must_use]
+    pub fn search(&self) -> &Search {
+        &self.inner.search
+    }
+
+    /// What went wrong, in a few words.
+    pub(crate) fn brief(&self) -> String {
+        let Answer { status, rpc, .. } = &self.inner.answer;
+        match (status, rpc) {
+            (Some(status), Some(rpc)) => format!("HTTP {status}, error {}", rpc.code),
+            (Some(status), None) if !status.is_success() => format!("HTTP {status}"),
+            _ => self.inner.reason.to_string(),
+        }
     }
 
     /// The challenges of a 401 or 403 (RFC 9110, section 11.6.1).
@@ -285,6 +330,7 @@ impl fmt::Display for Error {
             method,
             scope,
             answer,
+            search,
         } = &*self.inner;
         match (reason, method) {
             (Reason::Misuse(misuse), None) => {
@@ -331,6 +377,9 @@ impl fmt::Display for Error {
             (Some(rpc), _) => write!(f, " ({rpc})")?,
             (None, Some(excerpt)) if !excerpt.is_empty() => write!(f, " (it says \"{excerpt}\")")?,
             _ => {}
+        }
+        if search.steps().len() > 1 {
+            write!(f, " (asked in turn: {search})")?;
         }
         match (scope, reason) {
             (Scope::Listening, Reason::Lost(Lost::NotOffered)) => Ok(()),
@@ -429,6 +478,12 @@ impl RpcError {
     pub fn method_not_found() -> Self {
         Self::new(-32601, "Method not found")
     }
+
+    /// How much it holds in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, RawJson::len);
+        data.saturating_add(self.message.len())
+    }
 }
 
 impl fmt::Debug for RpcError {
@@ -439,7 +494,7 @@ impl fmt::Debug for RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = crate::wire::headers::excerpt(self.message.as_bytes());
+        let message = headers::excerpt(self.message.as_bytes());
         write!(f, "JSON-RPC error {}: {message}", self.code)
     }
 }

@@ -202,6 +202,13 @@ pub enum Peer {
     /// (2026-07-28, server/discover).
     #[error("the server's answer to `server/discover` is no valid result: {0}")]
     Discover(String),
+    /// The address for messages that an HTTP+SSE server names is not on the endpoint's
+    /// origin, where alone credentials may go, or cannot be read; the text shows it
+    /// (2024-11-05, transports: HTTP with SSE).
+    #[error(
+        "the server names an address for messages that is not on its own origin or cannot be read: `{0}`"
+    )]
+    Endpoint(String),
     /// A result of `initialize` without what it must have; the text says what
     /// (lifecycle: initialization).
     #[error("the server's answer to `initialize` is no valid result: {0}")]
@@ -213,6 +220,10 @@ pub enum Peer {
     /// A message that is no JSON, or no JSON-RPC.
     #[error("the server sent a message that cannot be read: {0}")]
     Message(&'static str),
+    /// What answers the GET of an HTTP+SSE server is no event stream, or one that does not
+    /// begin with an `endpoint` event (2024-11-05, transports: HTTP with SSE).
+    #[error("the server gives no event stream that begins with an `endpoint` event")]
+    NoEndpoint,
     /// An answer that accepts, where a reply was due (transports: a request is
     /// answered by JSON or an event stream).
     #[error("the server accepted the request but sent no reply to it")]
@@ -318,6 +329,9 @@ pub enum Clock {
     /// [`Clocks::head`](crate::Clocks::head).
     #[error("no answer came within {:.1} s", .0.as_secs_f64())]
     Head(Duration),
+    /// [`Clocks::probe`](crate::Clocks::probe).
+    #[error("no answer came within {:.1} s", .0.as_secs_f64())]
+    Probe(Duration),
     /// [`Clocks::silence`](crate::Clocks::silence).
     #[error("nothing came for {:.1} s, and nobody seems to be there", .0.as_secs_f64())]
     Silence(Duration),

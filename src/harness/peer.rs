@@ -1,5 +1,6 @@
 //! A server, as inventive as servers and proxies are.
 
+mod eras;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,8 +41,11 @@ pub(super) enum Request {
     },
     #[default]
     Control,
+    Discover,
     Initialize,
     Listen,
+    /// The GET for the event stream of an HTTP+SSE server.
+    Open,
     Ping,
     /// A call's stream is to go on.
     Resume,
@@ -157,7 +161,7 @@ impl Peer {
         // Without a session there is nothing to see.
         let moody = self.mood.is_some()
             && source.chance(match request {
-                Request::Initialize => 40,
+                Request::Discover | Request::Initialize | Request::Open => 40,
                 _ => 100,
             });
         let good = !moody
@@ -165,12 +169,17 @@ impl Peer {
                 Request::Call { .. } => 110,
                 Request::Control | Request::Ping => 180,
                 Request::Initialize => 210,
-                Request::Listen | Request::Resume => 0,
+                Request::Discover | Request::Listen | Request::Open | Request::Resume => 0,
             });
         let scripts = matches!(request, Request::Call { .. })
             && source.chance(if self.honest { 170 } else { 60 });
         let mut answer = match &request {
             request if moody => self.any(source, exchange, request, self.mood),
+            Request::Discover if source.chance(230) => self.not_discovered(source, exchange),
+            Request::Open if source.chance(230) => self.opened(source, exchange),
+            Request::Initialize if !good && source.chance(110) => {
+                self.turned_away(source, exchange)
+            }
             Request::Initialize if good || source.chance(96) => {
                 self.initialize(source, exchange, good)
             }

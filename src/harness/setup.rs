@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::operation::Source;
-use crate::{Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
+use crate::{Binding, Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
 
 const LEVELS: [&str; 2] = ["info", "debug"];
 
@@ -14,6 +14,8 @@ const LEVELS: [&str; 2] = ["info", "debug"];
 pub(super) struct Setup {
     pub(super) recovery: Recovery,
     pub(super) pinned: Option<Revision>,
+    /// How the server was reached the last time.
+    pub(super) remembered: Option<Binding>,
     pub(super) limits: Limits,
     pub(super) clocks: Clocks,
     pub(super) listen: bool,
@@ -80,6 +82,7 @@ impl Setup {
         Self {
             recovery,
             pinned,
+            remembered: Some(Binding::Session),
             limits,
             clocks,
             listen: source.chance(208),
@@ -93,6 +96,10 @@ impl Setup {
     pub(super) fn config(&self) -> Config {
         let capabilities = serde_json::json!({ "elicitation": {} });
         let config = Config::new("https://example.com/mcp").expect("a URL");
+        let config = match self.remembered {
+            Some(binding) => config.remember(binding),
+            None => config,
+        };
         let config = config.capabilities(&capabilities).expect("an object");
         let config = match self.pinned {
             Some(revision) => config.pin(revision),

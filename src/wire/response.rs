@@ -59,10 +59,14 @@ pub(crate) fn head(status: StatusCode, headers: &HeaderMap) -> Head {
 pub(crate) enum Carried {
     /// That of the current session.
     Current,
+    /// None, but it went to the current session's own address.
+    CurrentAddress,
     /// None.
     Nothing,
     /// That of a session that is over.
     Older,
+    /// None, but it went to the address of a session that is over.
+    OlderAddress,
 }
 
 /// The head of a refusal: what is kept of it while its body comes.
@@ -189,8 +193,8 @@ impl Refusal {
                 reason: Refused::TooManyRequests.into(),
                 delivery: Delivery::Rejected,
             },
-            (404, Carried::Current) => Verdict::Lost,
-            (404, Carried::Older) => Verdict::Older,
+            (404, Carried::Current | Carried::CurrentAddress) => Verdict::Lost,
+            (404, Carried::Older | Carried::OlderAddress) => Verdict::Older,
             (400, Carried::Current | Carried::Older) => match own {
                 Some((error, exact)) if exact && !is_server_error(error.code) => {
                     Verdict::Reply { error, exact }
@@ -217,11 +221,7 @@ impl Refusal {
 
     /// Bytes of its body that are kept.
     pub(crate) fn bytes(&self) -> usize {
-        let rpc = self.answer.rpc.as_ref();
-        let rpc = rpc.map_or(0, |rpc| {
-            let data = rpc.data.as_ref().map_or(0, crate::RawJson::len);
-            data.saturating_add(rpc.message.len())
-        });
+        let rpc = self.answer.rpc.as_ref().map_or(0, RpcError::bytes);
         let excerpt = self.answer.excerpt.as_ref().map_or(0, String::len);
         rpc.saturating_add(excerpt)
     }

@@ -71,6 +71,15 @@ pub(crate) fn kind(result: &RawJson) -> Result<Kind<'_>, Peer> {
     })
 }
 
+/// The result of a request that takes no input, and of no extension.
+pub(crate) fn complete(result: &RawJson) -> Result<(), Peer> {
+    match kind(result)? {
+        Kind::Complete => Ok(()),
+        Kind::InputRequired(_) => Err(Peer::InputRequired("the method takes none")),
+        Kind::Other(name) => Err(Peer::ResultType(name)),
+    }
+}
+
 /// A `null` stands for nothing.
 fn first<'a>(found: &[&'a RawValue]) -> Option<&'a RawValue> {
     found.first().copied().filter(|value| value.get() != "null")

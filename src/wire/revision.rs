@@ -6,8 +6,9 @@ use super::binding::Binding;
 
 /// One dated revision of the Model Context Protocol.
 ///
-/// `Ord` is by date. 2024-11-05 is spoken where a server negotiates it over one
-/// endpoint (treated as 2025-03-26 without batches).
+/// `Ord` is by date. Each has its usual [`Binding`], but the two are facts of their own:
+/// servers negotiate 2024-11-05 over one endpoint (treated as 2025-03-26 without
+/// batches), and later revisions over HTTP+SSE.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Revision {
@@ -36,7 +37,7 @@ const TABLE: [Row; 5] = [
     Row {
         revision: Revision::V2024_11_05,
         name: "2024-11-05",
-        binding: Binding::Session,
+        binding: Binding::HttpSse,
         batches: false,
         version_header: false,
     },
@@ -128,8 +129,14 @@ impl Revision {
     }
 
     /// How servers of this revision are usually reached.
-    pub(crate) fn usual_binding(self) -> Binding {
+    #[must_use]
+    pub fn usual_binding(self) -> Binding {
         self.row().binding
+    }
+
+    /// Whether it is agreed on with `initialize`.
+    pub(crate) fn has_handshake(self) -> bool {
+        !self.usual_binding().stands_alone()
     }
 
     /// Whether the protocol has this method in this revision, or in none: what it does

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use mcp_http::asynchronous::Client;
-use mcp_http::{Authorize, Config, Delivery, Event, Refused, Remedy};
+use mcp_http::{Authorize, Binding, Config, Delivery, Event, Refused, Remedy};
 use tokio::time::timeout;
 
 use crate::script::{Act, Arrived, Script, usual};
@@ -32,7 +32,8 @@ fn credential(arrived: &Arrived) -> Option<&str> {
 }
 
 fn config(script: &Script) -> Config {
-    Config::new(&script.url()).unwrap().listen(false)
+    let config = Config::new(&script.url()).unwrap().listen(false);
+    config.remember(Binding::Session)
 }
 
 /// Counts how often it is asked.

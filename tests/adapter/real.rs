@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use mcp_http::asynchronous::Client;
 use mcp_http::{
-    CallOptions, Config, Delivery, Event, LossCause, Mistake, Reason, Revision, RpcError,
+    Binding, CallOptions, Config, Delivery, Event, LossCause, Mistake, Reason, Revision, RpcError,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::server::{Server, StreamableHttpServerConfig, Then};
+use crate::server::{ProtocolVersion, Server, StreamableHttpServerConfig, Then};
 use crate::until;
 
 fn config(server: &Server) -> Config {
@@ -50,7 +50,9 @@ async fn is_told_no_name(client: &Client) {
 #[tokio::test]
 async fn a_call_is_answered_and_close_ends_the_session() {
     let server = Server::start().await;
+    server.speak_up_to(ProtocolVersion::V_2025_11_25);
     let client = Client::connect(&server.url()).await.unwrap();
+    assert_eq!(client.status().binding, Some(Binding::Session));
     let tools: Value = client.call_as("tools/list", ()).await.unwrap();
     assert!(
         tools["tools"]
@@ -293,7 +295,8 @@ async fn a_wrong_address_is_told_apart_from_a_lost_session() {
         error.to_string().contains("this is no expired session"),
         "{error}"
     );
-    assert_eq!(server.count().posts, 1);
+    let count = server.count();
+    assert_eq!((count.posts, count.gets), (2, 1), "each way once");
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use mcp_http::asynchronous::{Client, Driver, Timer};
 use mcp_http::tokio::{Clock, Http};
-use mcp_http::{CallOptions, Clock as Ran, Clocks, Config, Delivery, Event, Limits, Reason, Time};
+use mcp_http::{
+    Binding, CallOptions, Clock as Ran, Clocks, Config, Delivery, Event, Limits, Reason, Time,
+};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -15,7 +17,8 @@ use crate::until;
 
 fn config(script: &Script) -> Config {
     // Connections are counted here.
-    Config::new(&script.url()).unwrap().listen(false)
+    let config = Config::new(&script.url()).unwrap().listen(false);
+    config.remember(Binding::Session)
 }
 
 /// A server whose tools never answer.

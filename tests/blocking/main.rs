@@ -27,10 +27,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use mcp_http::blocking::{Abort, Client, Transport};
 use mcp_http::{
-    Budget, CallOptions, Clock, Config, Delivery, Event, Failure, Listening, Lost, Reason, Revision,
+    Binding, Budget, CallOptions, Clock, Config, Delivery, Event, Failure, Listening, Lost, Reason,
+    Revision,
 };
 use serde_json::{Value, json};
-use server::{Server, Then};
+use server::{ProtocolVersion, Server, Then};
 use tokio::runtime::{Builder, Runtime};
 
 /// The server, on a runtime of its own.
@@ -73,7 +74,10 @@ fn threads() -> usize {
 #[test]
 fn a_call_is_answered_and_close_ends_the_session() {
     let served = Served::start();
+    let newest = ProtocolVersion::V_2025_11_25;
+    served.server.speak_up_to(newest);
     let client = Client::connect(&served.server.url()).unwrap();
+    assert_eq!(client.status().binding, Some(Binding::Session));
     let tools: Value = client.call_as("tools/list", ()).unwrap();
     assert!(
         tools["tools"]

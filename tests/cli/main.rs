@@ -19,6 +19,7 @@ mod server;
 
 mod command;
 mod ending;
+mod probe;
 mod real;
 mod scripted;
 mod secrets;

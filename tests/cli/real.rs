@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::command::{Ran, Running, call, run};
-use crate::server::{Server, Then};
+use crate::server::{ProtocolVersion, Server, Then};
 
 /// The server, on a runtime of its own.
 pub(crate) struct Served {
@@ -15,7 +15,15 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// With sessions, and nothing newer.
     pub(crate) fn start() -> Self {
+        let served = Self::modern();
+        served.server.speak_up_to(ProtocolVersion::V_2025_11_25);
+        served
+    }
+
+    /// In every revision that it knows.
+    pub(crate) fn modern() -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

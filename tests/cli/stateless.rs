@@ -32,7 +32,7 @@ fn scripted(act: impl Fn(&Arrived) -> Option<Act> + Send + Sync + 'static) -> Sc
 
 #[test]
 fn the_result_is_one_line_and_there_is_no_session() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = speak(&served.url(), &["tools/list"]);
     let result = ran.result();
     assert_eq!(result["tools"].as_array().map(Vec::len), Some(2), "{ran:?}");
@@ -46,7 +46,7 @@ fn the_result_is_one_line_and_there_is_no_session() {
 
 #[test]
 fn what_is_known_of_the_server_is_told_if_wanted() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = speak(&served.url(), &["tools/list", "--verbose"]);
     ran.result();
     assert_eq!(
@@ -64,6 +64,7 @@ fn what_is_known_of_the_server_is_told_if_wanted() {
         json!({
             "event": "ready",
             "generation": 1,
+            "binding": "stateless",
             "revision": "2026-07-28",
             "server": { "name": "demo-server", "version": "1.0.0" },
             "capabilities": { "tools": { "listChanged": true } },
@@ -76,7 +77,7 @@ fn what_is_known_of_the_server_is_told_if_wanted() {
 
 #[test]
 fn progress_is_told_on_stderr_in_its_order() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = speak(&served.url(), &["tools/call", &work("p", 30, 3)]);
     ran.result();
     let lines: Vec<&str> = ran.stderr.lines().collect();
@@ -86,7 +87,7 @@ fn progress_is_told_on_stderr_in_its_order() {
 
 #[test]
 fn without_a_terminal_the_server_s_question_is_declined() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = speak(&served.url(), &["tools/call", "{\"name\": \"ask\"}"]);
     assert_eq!(ran.result()["content"][0]["text"], "declined");
     assert_eq!(
@@ -97,7 +98,7 @@ fn without_a_terminal_the_server_s_question_is_declined() {
 
 #[test]
 fn what_the_server_has_not_and_what_the_revision_has_not_are_told_apart() {
-    let served = Served::start();
+    let served = Served::modern();
     let ran = speak(&served.url(), &["no/such/method"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(ran.stderr.contains("  code: -32601\n"), "{ran:?}");
@@ -115,7 +116,7 @@ fn what_the_server_has_not_and_what_the_revision_has_not_are_told_apart() {
 
 #[test]
 fn a_time_out_closes_the_answer() {
-    let served = Served::start();
+    let served = Served::modern();
     let params = work("slow", 60_000, 0);
     let ran = speak(
         &served.url(),
@@ -132,7 +133,7 @@ fn a_time_out_closes_the_answer() {
 #[test]
 fn ctrl_c_closes_the_answer() {
     use crate::command::{Running, call, eventually};
-    let served = Served::start();
+    let served = Served::modern();
     let params = work("long", 60_000, 600);
     let url = served.url();
     let arguments = [&[url.as_str(), "tools/call", &params], &REVISION[..]].concat();
@@ -217,7 +218,7 @@ fn a_server_of_other_times_is_told_from_one_that_is_broken() {
 
 #[test]
 fn a_revision_with_sessions_can_be_named_too() {
-    let served = Served::start();
+    let served = Served::modern();
     let arguments = ["tools/list", "--revision", "2025-03-26", "--verbose"];
     let ran = run(&[&[served.url().as_str()], &arguments[..]].concat());
     ran.result();

@@ -61,7 +61,7 @@ fn the_person_answers_the_server_s_question() {
 
 #[test]
 fn without_a_session_the_person_answers_it_too() {
-    let served = Served::start();
+    let served = Served::modern();
     let mut running = on_a_terminal(&served, &["tools/call", ASK, "--revision", "2026-07-28"]);
     running.says("(it calls itself demo-server 1.0.0) asks:");
     running.says("[a]nswer, [d]ecline, [c]ancel: ");

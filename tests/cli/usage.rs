@@ -140,26 +140,10 @@ fn a_call_that_cannot_be_made_is_a_mistake_of_usage() {
 
 #[test]
 fn help_and_the_readme_tell_the_same_exit_codes() {
-    let mut command = mcp_http();
-    command.args(["call", "--help"]);
-    let help = Running::start(command).end();
-    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    let (_, table) = help.stdout.split_once("Exit codes:\n").unwrap();
-    let of_help = table.lines().filter(|line| !line.is_empty());
-    let of_help: Vec<(&str, &str)> = of_help
-        .map(|line| line.trim().split_once(' ').unwrap())
-        .map(|(code, meaning)| (code, meaning.trim()))
-        .collect();
-
-    let readme = include_str!("../../README.md");
-    let (_, table) = readme.split_once("| exit code | |\n|---|---|\n").unwrap();
-    let of_readme = table.lines().take_while(|line| line.starts_with('|'));
-    let of_readme: Vec<(&str, &str)> = of_readme
-        .map(|line| line.trim_matches('|').split_once('|').unwrap())
-        .map(|(code, meaning)| (code.trim(), meaning.trim()))
-        .collect();
-    assert_eq!(of_help, of_readme);
+    let of_help = exit_codes_of_help("call");
+    assert_eq!(of_help, exit_codes_of_readme("exit code"));
     assert_eq!(of_help.len(), 11);
+    let help = help("call");
     for word in [
         "--header-env",
         "--revision <DATE>",
@@ -171,9 +155,40 @@ fn help_and_the_readme_tell_the_same_exit_codes() {
         "Ctrl-C",
         "Examples:",
     ] {
-        assert!(help.stdout.contains(word), "{word}");
+        assert!(help.contains(word), "{word}");
     }
-    for line in help.stdout.lines() {
+    for line in help.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
+}
+
+fn help(command_name: &str) -> String {
+    let mut command = mcp_http();
+    command.args([command_name, "--help"]);
+    let help = Running::start(command).end();
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    help.stdout
+}
+
+/// Each with its meaning.
+pub(crate) fn exit_codes_of_help(command: &str) -> Vec<(String, String)> {
+    let help = help(command);
+    let (_, table) = help.split_once("Exit codes:\n").unwrap();
+    let rows = table.lines().filter(|line| !line.is_empty());
+    let rows = rows.map(|line| line.trim().split_once(' ').unwrap());
+    rows.map(trimmed).collect()
+}
+
+/// Of the table with this heading.
+pub(crate) fn exit_codes_of_readme(heading: &str) -> Vec<(String, String)> {
+    let readme = include_str!("../../README.md");
+    let heading = format!("| {heading} | |\n|---|---|\n");
+    let (_, table) = readme.split_once(&heading).unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let rows = rows.map(|line| line.trim_matches('|').split_once('|').unwrap());
+    rows.map(trimmed).collect()
+}
+
+fn trimmed((code, meaning): (&str, &str)) -> (String, String) {
+    (code.trim().to_owned(), meaning.trim().to_owned())
 }

@@ -168,6 +168,7 @@ impl Scene {
         let config = Config::new(url)
             .unwrap()
             .client("differential", "1")
+            .remember(mcp_http::Binding::Session)
             .clocks(clocks)
             .budget(budget)
             .listen(false)

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use script::{Act, Script, usual};
 use serde_json::json;
-use server::{Server, Then};
+use server::{ProtocolVersion, Server, Then};
 
 /// Only so that an example that hangs does not hang the tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -142,6 +142,7 @@ fn work(key: &str, ms: u64) -> String {
 #[tokio::test]
 async fn a_call_survives_the_loss_of_its_session() {
     let server = Server::start().await;
+    server.speak_up_to(ProtocolVersion::V_2025_11_25);
     for example in callers() {
         server.reset_counts();
         server.gate(1, Then::Forget);

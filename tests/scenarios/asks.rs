@@ -151,7 +151,8 @@ fn a_method_that_was_not_announced_gets_32601() {
     let mut w = World::new(
         mcp_http::Config::new(crate::world::ENDPOINT)
             .unwrap()
-            .listen(false),
+            .listen(false)
+            .remember(mcp_http::Binding::Session),
     );
     w.connect();
     w.establish("s1");

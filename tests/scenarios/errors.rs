@@ -41,7 +41,8 @@ fn failed_in(mut w: World, server: impl FnOnce(&mut World, &Sent)) -> Error {
 /// The error of a connection whose `initialize` was answered like this.
 #[track_caller]
 fn handshake_failed(server: impl FnOnce(&mut World, &Sent)) -> Error {
-    let mut w = World::initializing();
+    let mut w = World::new(config().pin(Revision::V2025_11_25));
+    w.connect();
     let sent = w.take("initialize");
     server(&mut w, &sent);
     let error = w.error_of(Subject::Connection);
@@ -555,7 +556,10 @@ fn refused_forbidden() {
 
 #[test]
 fn refused_not_found() {
-    let error = handshake_failed(|w, sent| w.answer(sent, 404).body("no such page"));
+    let error = handshake_failed(|w, sent| {
+        w.answer(sent, 404).body("no such page");
+        w.answer_all("GET", 405);
+    });
     assert_eq!(
         (error.reason(), error.status()),
         (&Refused::NotFound.into(), Some(StatusCode::NOT_FOUND))
@@ -565,7 +569,7 @@ fn refused_not_found() {
         &error,
         Delivery::Rejected,
         Remedy::Correct,
-        "`initialize` failed: the server answered 404 although no session id was sent: this is no expired session, the address is probably not that of an MCP server (check the endpoint's URL) (HTTP 404 Not Found) (it says \"no such page\"); the server did not execute it; calling again unchanged will not help",
+        "`initialize` failed: the server answered 404 although no session id was sent: this is no expired session, the address is probably not that of an MCP server (check the endpoint's URL) (HTTP 404 Not Found) (it says \"no such page\") (asked in turn: `initialize`: HTTP 404 Not Found, `GET`: HTTP 405 Method Not Allowed); the server did not execute it; calling again unchanged will not help",
     );
 }
 
@@ -592,7 +596,7 @@ fn refused_redirected() {
 #[test]
 fn refused_rpc() {
     let error =
-        handshake_failed(|w, sent| w.answer(sent, 400).error(-32602, "unsupported version"));
+        handshake_failed(|w, sent| w.answer(sent, 200).error(-32602, "unsupported version"));
     assert_eq!(*error.reason(), Refused::Rpc.into());
     assert_eq!(
         error.rpc_error(),
@@ -602,7 +606,7 @@ fn refused_rpc() {
         &error,
         Delivery::Rejected,
         Remedy::Correct,
-        "`initialize` failed: the server answered with an error (HTTP 400 Bad Request) (JSON-RPC error -32602: unsupported version); the server did not execute it; calling again unchanged will not help",
+        "`initialize` failed: the server answered with an error (HTTP 200 OK) (JSON-RPC error -32602: unsupported version); the server did not execute it; calling again unchanged will not help",
     );
     let error = Error::from_rpc(RpcError::new(-1, "no"), StatusCode::OK);
     assert_eq!(

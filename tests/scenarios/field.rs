@@ -18,11 +18,13 @@ use crate::world::{
 
 #[test]
 fn sessions_wrong_url_404_is_no_expired_session() {
-    let mut w = World::idle();
+    let mut w = World::searching();
     let calls = [w.call("tools/call"), w.call("tools/list"), w.call("ping")];
-    let sent = w.take("initialize");
-    w.answer(&sent, 404)
-        .typed("text/html", "<h1>Not Found</h1>");
+    for asked in ["server/discover", "initialize", "GET"] {
+        let sent = w.take(asked);
+        w.answer(&sent, 404)
+            .typed("text/html", "<h1>Not Found</h1>");
+    }
     for call in calls {
         let error = w.error(call);
         assert_eq!(*error.reason(), Refused::NotFound.into());
@@ -36,7 +38,7 @@ fn sessions_wrong_url_404_is_no_expired_session() {
         );
     }
     w.advance(secs(3600));
-    assert_eq!(w.sent.len(), 1, "one error, no traffic");
+    assert_eq!(w.sent.len(), 3, "one error, no traffic");
 }
 
 #[test]

@@ -565,7 +565,7 @@ fn an_answer_that_is_no_answer_fails_the_handshake() {
             "{",
             Peer::Message("it is no JSON").into(),
         ),
-        ("404", 404, "", "", Refused::NotFound.into()),
+        ("403", 403, "", "", Refused::Forbidden.into()),
     ];
     for (name, status, content_type, body, reason) in rows {
         let mut w = World::initializing();
@@ -581,7 +581,7 @@ fn an_answer_that_is_no_answer_fails_the_handshake() {
 fn an_error_of_another_id_is_no_reply_to_initialize() {
     let mut w = World::initializing();
     let sent = w.take("initialize");
-    w.answer(&sent, 400)
+    w.answer(&sent, 422)
         .json(&rpc_error(Value::Null, -32600, "bad request"));
     let error = w.error_of(Subject::Connection);
     assert_eq!(

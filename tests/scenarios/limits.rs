@@ -8,7 +8,9 @@ use mcp_http::{
 };
 use serde_json::json;
 
-use crate::world::{Sent, World, echo, log, millis, notification, request, reset, result, secs};
+use crate::world::{
+    Sent, World, echo, log, millis, notification, request, reset, result, rpc_error, secs,
+};
 
 fn exceeded(error: &Error) -> LimitKind {
     match error.reason() {
@@ -121,6 +123,83 @@ fn open_asks_hold_the_stream_back() {
     let ticket = w.ask().ticket;
     w.reply_to(ticket);
     assert!(w.connection.wants_read(sent.exchange));
+}
+
+/// A server that refuses each answer with a suspicious 400, and leaves the ping that is to find
+/// out about that unanswered.
+#[test]
+fn open_asks_count_answers_in_doubt() {
+    for method in ["ping", "roots/list"] {
+        let (mut w, _, sent) = streaming(World::limited(|limits| limits.open_asks = 4));
+        for id in 1..=6 {
+            w.event(&sent, &request(id, method, json!({})));
+            if w.events.iter().any(|event| matches!(event, Event::Ask(_))) {
+                let ticket = w.ask().ticket;
+                w.reply_to(ticket);
+            }
+            w.answer_all("answer", 400);
+        }
+        assert_eq!(w.count("answer"), 4, "{method}");
+        assert!(!w.connection.wants_read(sent.exchange));
+        w.succeed("ping");
+        assert!(w.connection.wants_read(sent.exchange));
+        assert!(w.has("answer") || w.ask().method == method, "it goes on");
+    }
+}
+
+#[test]
+fn refusals_in_doubt_count_with_all_buffers() {
+    let mut w = World::ready();
+    let call = w.call("tools/call");
+    let cancelled = w.call("tools/call");
+    w.notify("notifications/x");
+    for sent in std::mem::take(&mut w.open) {
+        let error = rpc_error(json!(null), -32000, &"x".repeat(10_000));
+        w.answer(&sent, 400).json(&error);
+    }
+    assert!(w.connection.status().buffered > 30_000);
+    w.cancel(cancelled);
+    assert!(w.connection.status().buffered < 30_000);
+    w.succeed("ping");
+    w.rpc_error(call);
+    assert_eq!(w.connection.status().buffered, 0);
+}
+
+/// Nobody waits for what becomes of a cancellation: it is not kept for what a ping finds out.
+#[test]
+fn cancellations_that_are_refused_are_not_kept() {
+    let mut w = World::ready();
+    for _ in 0..3 {
+        let (call, sent) = w.begin("tools/call");
+        w.cancel(call);
+        let cancel = w.take("notifications/cancelled");
+        w.answer(&cancel, 400).body("x".repeat(10_000));
+        assert!(w.aborted.contains(&sent.exchange));
+    }
+    assert_eq!(w.connection.status().buffered, 0);
+    assert_eq!(w.count("ping"), 1, "the session is in doubt");
+}
+
+/// What all who wait are told is no longer than the body of a refusal that is read.
+#[test]
+fn error_body_bounds_the_error_of_a_handshake() {
+    for (length, whole) in [(1000, true), (1_000_000, false)] {
+        let mut w = World::initializing();
+        w.reading = false;
+        let calls: Vec<_> = (0..100).map(|_| w.call("tools/call")).collect();
+        let sent = w.take("initialize");
+        let error = rpc_error(sent.rpc_id(), -32000, &"x".repeat(length));
+        w.answer(&sent, 200).json(&error);
+        let held = w.connection.status().buffered;
+        assert!(held <= 101 * 1024, "{held}");
+        w.read();
+        for call in calls {
+            let error = w.error(call);
+            let rpc = error.rpc_error().unwrap();
+            assert_eq!(rpc.code, -32000);
+            assert_eq!(rpc.message.len() == length, whole);
+        }
+    }
 }
 
 #[test]

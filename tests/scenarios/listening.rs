@@ -22,6 +22,26 @@ fn delay(w: &mut World) -> (Duration, Sent) {
     (get.at.since(from), get)
 }
 
+/// Section 6: polling takes exactly the delay that was told. Another credential is no reason
+/// to come sooner.
+#[test]
+fn a_told_delay_is_not_cut_short_by_another_credential() {
+    let ways: [fn(&mut World); 2] = [
+        |w| w.authorize("Bearer new"),
+        |w| w.set_credential(Some("Bearer new")),
+    ];
+    for renew in ways {
+        let (mut w, get) = World::listening();
+        w.chunk(&get, "retry: 60000\n\n");
+        w.end(&get);
+        let start = w.now;
+        w.advance(secs(1));
+        renew(&mut w);
+        let again = w.wait_for("GET");
+        assert_eq!(again.at.since(start), secs(60));
+    }
+}
+
 #[test]
 fn it_is_not_offered_and_that_is_said_once() {
     for status in [400, 404, 405, 501, 204] {
@@ -736,6 +756,22 @@ fn a_proxy_that_cuts_it_off_five_times_does_not_forget_where_it_was() {
         assert_eq!(get.cursor(), Some("9"), "{cut}");
         w.answer(&get, 200).stream(&[]);
     }
+}
+
+#[test]
+fn the_network_changed_and_nothing_is_waited_for_that_was_before() {
+    let (mut w, get) = World::listening();
+    w.fail(&get, reset());
+    w.connection.network_changed(w.now);
+    w.drive();
+    assert!(w.has("GET"));
+    assert_eq!(w.connection.poll_timeout(), None, "there is no reason");
+    // Where the old network redirected to need not be there on this one.
+    let (mut w, get) = World::opening();
+    w.answer(&get, 307).header("location", "/mcp/").empty();
+    w.connection.network_changed(w.now);
+    let get = w.wait_for("GET");
+    assert_eq!(get.request.uri().path(), "/mcp");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Section 7 where each request stands on its own: a server that asks before it answers.
 
 use mcp_http::{
-    CallId, CallOptions, Delivery, Event, LimitKind, Mistake, Peer, Reason, Refused, RpcError,
-    Subject, Ticket, Withdrawal,
+    CallId, CallOptions, Delivery, Event, LimitKind, Mistake, Peer, Reason, Refused, Resend,
+    RpcError, Subject, Ticket, Withdrawal,
 };
 use serde_json::{Value, json};
 
+use crate::stateless::{DATE, error_with, unsupported};
 use crate::world::{Sent, World, limits, log, millis, refused_connection, secs};
 
 /// A result that requires input: these questions, by key, and this state.
@@ -377,6 +378,22 @@ fn a_refused_round_goes_out_again_with_the_same_answers() {
     assert!(w.accepted(Subject::Answer(tickets[0])));
 }
 
+/// A round is no call that is sent again: the server has asked for it.
+#[test]
+fn a_call_that_must_not_be_sent_again_has_its_rounds() {
+    let mut w = World::stateless();
+    let call = w.call_with("tools/call", CallOptions::new().resend(Resend::Never));
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200).result(required(&[ROOTS], None));
+    let ticket = w.ask().ticket;
+    answer(&mut w, ticket, &roots(1));
+    let sent = w.take("tools/call");
+    w.answer(&sent, 429).empty();
+    assert_eq!(w.error(call).delivery(), Delivery::Unknown);
+    w.advance(secs(60));
+    assert_eq!(w.count("tools/call"), 2);
+}
+
 #[test]
 fn rounds_of_calls_beside_each_other_do_not_mix() {
     let mut w = World::stateless();
@@ -457,6 +474,30 @@ fn redirects_and_resends_count_within_each_round() {
 }
 
 #[test]
+fn each_round_may_be_renegotiated_and_repaired() {
+    let mut w = World::stateless();
+    let call = w.call("tools/call");
+    for round in 0..2 {
+        let sent = w.take("tools/call");
+        let other = unsupported(sent.rpc_id(), &[DATE]);
+        w.answer(&sent, 400).json(&other);
+        let sent = w.take("tools/call");
+        let mismatch = error_with(sent.rpc_id(), -32020, json!(null));
+        w.answer(&sent, 400).json(&mismatch);
+        let page = w.take("tools/list");
+        w.answer(&page, 200).result(json!({ "tools": [] }));
+        if round == 0 {
+            let sent = w.take("tools/call");
+            w.answer(&sent, 200).result(required(&[ROOTS], None));
+            let ticket = w.ask().ticket;
+            answer(&mut w, ticket, &roots(1));
+        }
+    }
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
 fn waiting_for_a_server_does_not_count_people() {
     for options in [CallOptions::new(), CallOptions::new().no_time_out()] {
         let mut w = World::stateless();
@@ -501,6 +542,26 @@ fn what_rounds_hold_counts_with_all_buffers() {
     assert!(w.connection.status().buffered > held + 1000);
     w.answer(&sent, 200).result(json!({}));
     w.result(first);
+    assert_eq!(w.connection.status().buffered, 0);
+}
+
+#[test]
+fn the_keys_of_questions_count_with_all_buffers() {
+    let mut w = World::stateless();
+    let (call, sent) = w.begin("tools/call");
+    let keys = ["a".repeat(100_000), "b".repeat(100_000)];
+    let asks = [(&*keys[0], "roots/list"), (&*keys[1], "roots/list")];
+    w.answer(&sent, 200).result(required(&asks, None));
+    let held = w.connection.status().buffered;
+    assert!(held > 200_000, "{held}");
+    for _ in 0..2 {
+        let ticket = w.ask().ticket;
+        answer(&mut w, ticket, &roots(1));
+    }
+    let sent = w.take("tools/call");
+    assert!(w.connection.status().buffered < held + 1000, "counted once");
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
     assert_eq!(w.connection.status().buffered, 0);
 }
 

@@ -86,7 +86,11 @@ fn bad_header_values_are_not_repeated() {
 
 #[test]
 fn transmits() {
-    let mut w = World::new(Config::new("https://example.com/mcp?key=MARKED").unwrap());
+    let mut w = World::new(
+        Config::new("https://example.com/mcp?key=MARKED")
+            .unwrap()
+            .remember(mcp_http::Binding::Session),
+    );
     w.connection
         .set_header("authorization", Some(TOKEN))
         .unwrap();

@@ -352,6 +352,46 @@ fn an_acknowledgement_that_cannot_be_read_is_reported_and_the_stream_goes_on() {
     assert_eq!(w.messages().len(), 1);
 }
 
+/// Said once for each filter and stream: a server that repeats it drives out nothing that the
+/// application has not read.
+#[test]
+fn an_acknowledgement_counts_once_for_each_stream() {
+    let mut w = World::new(config().pin(Revision::V2026_07_28));
+    w.listen_to(filter());
+    w.reading = false;
+    w.discover();
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 200).stream(&[]);
+    w.event(
+        &sent,
+        &acknowledged(&sent, json!({ "toolsListChanged": true })),
+    );
+    for _ in 0..1000 {
+        w.event(&sent, &acknowledged(&sent, json!({})));
+    }
+    w.read();
+    w.ready_event();
+    assert!(w.granted().tools_list_changed);
+    assert_eq!(told(&mut w), 0);
+    w.error_of(Subject::Stream(None));
+    assert_eq!(w.connection.status().listening, Listening::Open);
+}
+
+/// Section 7: `input_required` elsewhere than on calls that take input, and a result of an
+/// unknown type, break the protocol. They end nothing in good order.
+#[test]
+fn a_result_that_is_not_complete_is_no_good_end() {
+    for kind in ["input_required", "odd"] {
+        let (mut w, sent) = listening();
+        let odd = json!({ "resultType": kind, "requestState": "s" });
+        w.event(&sent, &result(sent.rpc_id(), odd));
+        assert!(!w.has_told(&Event::StreamEnded), "{kind}");
+        let error = w.degraded();
+        assert!(matches!(error.reason(), Reason::Peer(_)), "{error}");
+        w.wait_for(LISTEN);
+    }
+}
+
 #[test]
 fn silence_breaks_a_stream_that_was_kept_alive() {
     let (mut w, sent) = listening();
@@ -431,6 +471,51 @@ fn redirects_of_one_filter_are_not_those_of_the_next() {
 }
 
 #[test]
+fn each_filter_begins_at_the_endpoint_and_may_be_redirected() {
+    let mut w = World::stateless();
+    for n in 0..6 {
+        let uri = format!("file:///{n}");
+        w.listen_to(SubscriptionFilter::new().resource(uri));
+        let sent = w.wait_for(LISTEN);
+        assert_eq!(sent.request.uri().path(), "/mcp");
+        w.answer(&sent, 307).header("location", "/mcp/").empty();
+        assert_eq!(w.ups_and_downs(), (0, 0), "{n}: {:?}", w.events);
+        let there = w.wait_for(LISTEN);
+        assert_eq!(there.request.uri().path(), "/mcp/");
+    }
+}
+
+/// What nobody wants to hear about any more is not asked for with the next credential, nor
+/// after a delay.
+#[test]
+fn what_waits_is_not_asked_for_once_nothing_is_wanted() {
+    let mut w = World::stateless_with(|config| config.authorize(true).bearer("old").unwrap());
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    deny(&mut w, &sent);
+    w.listen_to(SubscriptionFilter::new());
+    w.authorize("Bearer new");
+    w.advance(secs(600));
+    assert_eq!(w.count(LISTEN), 1);
+    let (mut w, sent) = listening();
+    w.fail(&sent, reset());
+    assert!(w.connection.poll_timeout().is_some());
+    w.listen_to(SubscriptionFilter::new());
+    assert_eq!(w.connection.poll_timeout(), None, "there is no reason");
+}
+
+#[test]
+fn a_server_that_asked_to_be_left_alone_is_not_hurried_by_another_filter() {
+    let mut w = World::stateless();
+    w.listen_to(filter());
+    let sent = w.take(LISTEN);
+    w.answer(&sent, 503).header("retry-after", "60").empty();
+    w.listen_to(SubscriptionFilter::new().prompts_list_changed());
+    let again = w.wait_for(LISTEN);
+    assert_eq!(again.at.since(sent.at), secs(60));
+}
+
+#[test]
 fn a_server_that_did_not_offer_it_may_offer_other_things() {
     let mut w = World::stateless();
     w.listen_to(filter());
@@ -475,6 +560,21 @@ fn in_a_session_it_is_the_listening_stream_and_subscriptions() {
     assert_eq!(uris(&granted), ["file:///a"]);
     assert!(granted.tools_list_changed, "announced");
     assert!(!granted.prompts_list_changed, "not announced");
+}
+
+/// Section 6: not offered in this generation, said once.
+#[test]
+fn a_session_that_offers_no_stream_is_not_asked_for_it_with_each_filter() {
+    let mut w = session(|config| config);
+    w.listen_to(SubscriptionFilter::new().tools_list_changed());
+    let get = w.take("GET");
+    w.answer(&get, 405).empty();
+    w.not_offered();
+    w.listen_to(SubscriptionFilter::new().resource("file:///a"));
+    w.succeed("resources/subscribe");
+    w.advance(secs(600));
+    assert_eq!(w.count("GET"), 1);
+    assert_eq!(w.connection.status().listening, Listening::NotOffered);
 }
 
 #[test]
@@ -715,6 +815,79 @@ fn filters_that_change_before_they_leave_come_to_the_last() {
     w.drive();
     assert_eq!(open_uris(&w, "resources/unsubscribe"), ["file:///a"]);
     assert!(!w.has("resources/subscribe"));
+}
+
+#[test]
+fn what_is_on_its_way_is_not_asked_for_twice() {
+    let mut w = session(|config| config);
+    w.listen_to(of(&["file:///a"]));
+    w.listen_to(of(&["file:///a", "file:///b"]));
+    assert_eq!(
+        open_uris(&w, "resources/subscribe"),
+        ["file:///a", "file:///b"]
+    );
+}
+
+#[test]
+fn what_waits_for_a_call_about_the_same_resource_is_told_after_it() {
+    let mut w = session(|config| config);
+    let (call, sent) = w.begin_with("resources/subscribe", &json!({ "uri": "file:///a" }));
+    w.listen_to(of(&["file:///a"]));
+    assert_eq!(told(&mut w), 0);
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+    assert_eq!(w.count("resources/subscribe"), 1);
+}
+
+/// What found no room to leave yet gives way to a call of the application.
+#[test]
+fn what_has_not_left_waits_for_a_call_about_the_same_resource() {
+    let mut w = World::limited(|limits| limits.control_exchanges = 1);
+    w.notify("notifications/x");
+    w.listen_to(of(&["file:///a"]));
+    let uri = json!({ "uri": "file:///a" });
+    let (call, sent) = w.begin_with("resources/unsubscribe", &uri);
+    w.accept("notifications/x");
+    assert!(!w.has("resources/subscribe"));
+    w.answer(&sent, 200).result(json!({}));
+    w.result(call);
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///a"]);
+}
+
+#[test]
+fn what_a_lost_session_was_to_be_asked_is_not_asked_of_the_next() {
+    let mut w = World::limited(|limits| limits.control_exchanges = 1);
+    w.listen_to(of(&["file:///a"]));
+    w.succeed("resources/subscribe");
+    w.granted();
+    w.notify("notifications/x");
+    w.listen_to(SubscriptionFilter::new());
+    w.answer_all("notifications/x", 404);
+    w.recover("s2");
+    w.accept("notifications/x");
+    assert_eq!(w.count("resources/unsubscribe"), 0);
+    assert_eq!(w.count("resources/subscribe"), 1);
+}
+
+#[test]
+fn what_waited_for_a_call_of_a_lost_session_holds_up_nothing_in_the_next() {
+    let mut w = subscribed();
+    let uri = json!({ "uri": "file:///a" });
+    w.begin_with("resources/unsubscribe", &uri);
+    w.listen_to(of(&["file:///b"]));
+    w.succeed("resources/subscribe");
+    assert_eq!(
+        told(&mut w),
+        0,
+        "what is to become of the first is not known"
+    );
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    w.recover("s2");
+    w.succeed("resources/subscribe");
+    assert_eq!(uris(&w.granted()), ["file:///b"]);
 }
 
 #[test]

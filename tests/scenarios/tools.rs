@@ -449,6 +449,39 @@ fn a_list_of_many_pages_forgets_with_its_last_one() {
 }
 
 #[test]
+fn a_list_that_fits_takes_the_room_of_the_one_before() {
+    let mut w = World::stateless_with(|c| c.limits(limits(|limits| limits.tool_headers = 200)));
+    learn(&mut w, &[tool("old")]);
+    for page in 0..40 {
+        let cursor = match page {
+            0 => json!({}),
+            page => json!({ "cursor": page.to_string() }),
+        };
+        let (id, sent) = w.begin_with(LIST, &cursor);
+        let next = (page + 1).to_string();
+        let tools = [tool(if page < 2 { "a" } else { "a2" })];
+        w.answer(&sent, 200)
+            .result(list(&tools[..usize::from(page != 1)], Some(&next)));
+        w.result(id);
+        if page == 0 {
+            assert!(mirrors(&mut w, "a"));
+        }
+    }
+    assert!(mirrors(&mut w, "a2"), "a tool on every page counts once");
+}
+
+#[test]
+fn a_tool_whose_arguments_go_into_headers_no_more_is_known_at_once() {
+    let mut w = learned();
+    let plain = json!({ "name": "sql", "inputSchema": { "type": "object" } });
+    let (id, sent) = w.begin_with(LIST, &json!({ "cursor": "9" }));
+    w.answer(&sent, 200).result(list(&[plain], None));
+    w.result(id);
+    let (_, sent) = call(&mut w, &json!({ "region": "eu" }));
+    assert_eq!(sent.header("mcp-param-region"), None);
+}
+
+#[test]
 fn a_rejected_tool_is_forgotten_at_once() {
     let mut w = learned();
     let mut bad = sql("Region");
@@ -498,7 +531,11 @@ fn refused_calls_and_cursors_count_with_all_buffers() {
     let before = w.connection.status().buffered;
     w.answer(&page, 200)
         .result(list(&[], Some(&"x".repeat(100_000))));
-    assert!(w.connection.status().buffered > before + 100_000);
+    let buffered = w.connection.status().buffered;
+    assert!(
+        buffered > before + 200_000,
+        "where it goes on, and what was asked for"
+    );
     let page = w.take(LIST);
     w.answer(&page, 200).result(list(&[], None));
     let sent = w.take("tools/call");

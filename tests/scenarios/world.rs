@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use mcp_http::{
-    Ask, Authorize, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId, Failure,
-    Limits, Message, Phase, RawJson, Ready, Recovery, Reply, RpcError, Subject, Ticket, Time,
-    Transmit,
+    Ask, Authorize, Binding, CallId, CallOptions, Config, Connection, Error, Event, ExchangeId,
+    Failure, Limits, Message, Phase, RawJson, Ready, Recovery, Reply, Revision, RpcError, Subject,
+    Ticket, Time, Transmit,
 };
 use serde_json::{Value, json};
 
@@ -94,14 +94,19 @@ pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Without the listening stream, which has stories of its own.
+/// Without the listening stream, which has stories of its own, and with a server that is
+/// known to have sessions: how that is found out is told in `eras`.
 pub(crate) fn config() -> Config {
-    let announced = json!({ "elicitation": {}, "roots": {}, "sampling": {} });
     Config::new(ENDPOINT)
         .unwrap()
-        .capabilities(&announced)
+        .capabilities(&announced())
         .unwrap()
         .listen(false)
+        .remember(Binding::Session)
+}
+
+fn announced() -> Value {
+    json!({ "elicitation": {}, "roots": {}, "sampling": {} })
 }
 
 /// The default limits but for these.
@@ -188,6 +193,22 @@ impl World {
             ends: BTreeMap::new(),
             asked: Asked::default(),
         }
+    }
+
+    /// Nothing is known of the server.
+    pub(crate) fn searching() -> Self {
+        let config = Config::new(ENDPOINT).unwrap().listen(false);
+        Self::new(config.capabilities(&announced()).unwrap())
+    }
+
+    /// An HTTP+SSE server has named the address for messages `/messages?session=s1`, and
+    /// the handshake is over: the event stream, and a session of this revision on it.
+    pub(crate) fn on_channel(revision: &str) -> (Self, Sent) {
+        let mut w = Self::new(config().remember(Binding::HttpSse));
+        w.connect();
+        let get = w.open_channel("s1", revision);
+        w.events.clear();
+        (w, get)
     }
 
     pub(crate) fn idle() -> Self {
@@ -353,11 +374,25 @@ impl World {
         w
     }
 
+    fn asked_for(revision: Revision) -> Self {
+        let mut w = Self::new(config().pin(revision));
+        w.connect();
+        w
+    }
+
+    fn opening_channel() -> Self {
+        let mut w = Self::new(config().remember(Binding::HttpSse));
+        w.connect();
+        w
+    }
+
     /// One world in each phase.
     pub(crate) fn in_every_phase() -> Vec<(Phase, Self)> {
         let worlds = vec![
             (Phase::Idle, Self::idle()),
             (Phase::Due, Self::due()),
+            (Phase::Discovering, Self::asked_for(Revision::V2026_07_28)),
+            (Phase::Opening, Self::opening_channel()),
             (Phase::Initializing, Self::initializing()),
             (Phase::Confirming, Self::confirming()),
             (Phase::Ready, Self::ready()),
@@ -700,6 +735,33 @@ impl World {
         answer.result(initialized("2025-11-25"));
     }
 
+    /// The event stream of an HTTP+SSE server, which names this reference for messages.
+    #[track_caller]
+    pub(crate) fn name_address(&mut self, reference: &str) -> Sent {
+        let get = self.take("GET");
+        self.answer(&get, 200).stream(&[]);
+        self.chunk(&get, format!("event: endpoint\ndata: {reference}\n\n"));
+        get
+    }
+
+    /// An HTTP+SSE server accepts the handshake in this revision. Gives its event stream.
+    #[track_caller]
+    pub(crate) fn open_channel(&mut self, session: &str, revision: &str) -> Sent {
+        let get = self.name_address(&format!("/messages?session={session}"));
+        self.reply_on(&get, "initialize", initialized(revision));
+        self.accept("notifications/initialized");
+        get
+    }
+
+    /// Accepts the oldest request of this method, and replies on a stream of its own.
+    #[track_caller]
+    pub(crate) fn reply_on(&mut self, stream: &Sent, method: &str, with: Value) -> Sent {
+        let sent = self.take(method);
+        self.answer(&sent, 202).body("Accepted");
+        self.event(stream, &result(sent.rpc_id(), with));
+        sent
+    }
+
     /// Accepts both steps of the handshake.
     #[track_caller]
     pub(crate) fn establish(&mut self, session: &str) {
@@ -831,6 +893,15 @@ impl World {
             .iter()
             .filter(|event| matches!(event, Event::Reinitialize { .. }))
             .count()
+    }
+
+    /// Why sessions were lost, in turn.
+    pub(crate) fn losses(&self) -> Vec<mcp_http::LossCause> {
+        let cause = |event: &Event| match event {
+            Event::Reinitialize { cause, .. } => Some(*cause),
+            _ => None,
+        };
+        self.events.iter().filter_map(cause).collect()
     }
 
     /// How often the listening stream was degraded and restored.

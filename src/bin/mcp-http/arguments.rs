@@ -52,9 +52,52 @@ questions on a terminal, mistakes of usage, and that stdout cannot be written.
     )
 }
 
+const PROBE_RULES: &str = "\
+It says how the server is reached and how that was found out, step by step; which revisions
+of the protocol it speaks; and what it does with what clients do not ask every day: sessions
+that it does not know, revisions and methods that are none, an Origin that is not its own,
+streams that broke off. Each finding comes with what the specification says of it, in short,
+and the place where it does. What breaks a MUST is a finding; a SHOULD that is not kept, and
+what is merely odd, is a note, which does not change the exit code.
+
+It does no harm: no tool is called, nothing is read or listed, and each session that it
+opens is ended. A step takes 10 s at most, a silent stream 1 s. Secrets come from the
+environment or from files and are not printed, nor are session ids. Ctrl-C ends the session
+and leaves; a second one leaves at once.
+";
+
+const PROBE_JSON: &str = "\
+Print the report as JSON, for programs: laid out on a terminal, as one line elsewhere
+
+An object with `url`, `exit` (the exit code), `search` (the steps by which it was found
+out how the server is reached), `revisions` (each with its `binding` or `why_not`),
+`examined` (for each binding its `findings`), `broken` and `notes` (how many), and, if
+nothing could be spoken, `failure`. A finding has `name`, `verdict` (`keeps`, `breaks`,
+`note`, `not-applicable`, `cannot-tell`), `text`, `ms`, and `rule`.
+";
+
+/// What its exit codes mean.
+const PROBE_EXITS: [(u8, &str); 5] = [
+    (0, "no MUST is broken"),
+    (1, "a MUST is broken, or no revision could be spoken"),
+    (2, "a mistake on the command line"),
+    (3, "the server cannot be reached"),
+    (130, "stopped with Ctrl-C"),
+];
+
+fn probe_exits() -> String {
+    let rows = PROBE_EXITS.iter();
+    let rows = rows.map(|(code, meaning)| format!("  {code:<5}{meaning}\n"));
+    format!("Exit codes:\n{}", rows.collect::<String>())
+}
+
 /// The client side of MCP over HTTP, for terminals and scripts.
 #[derive(Parser)]
-#[command(name = "mcp-http", version, after_help = Exit::table())]
+#[command(
+    name = "mcp-http",
+    version,
+    after_help = "The `--help` of each command tells its exit codes."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -68,6 +111,9 @@ pub(crate) enum Command {
         after_long_help = format!("{RULES}\n{EXAMPLES}\n{}", Exit::table()),
     )]
     Call(CallArguments),
+    /// Find out what a server speaks, and whether it keeps to the specification
+    #[command(after_help = probe_exits(), after_long_help = format!("{PROBE_RULES}\n{}", probe_exits()))]
+    Probe(ProbeArguments),
 }
 
 #[derive(Args)]
@@ -79,21 +125,8 @@ pub(crate) struct CallArguments {
     /// The params, a JSON object; `-` reads them from stdin [default: none]
     #[arg(value_name = "PARAMS-JSON | -")]
     pub(crate) params: Option<String>,
-    /// Send this header with every request (no credentials: see the next)
-    #[arg(long = "header", value_name = "NAME:VALUE")]
-    pub(crate) headers: Vec<String>,
-    /// Send this header with the value of an environment variable
-    #[arg(long = "header-env", value_name = "NAME=VAR")]
-    pub(crate) headers_env: Vec<String>,
-    /// Send this header with the content of a file
-    #[arg(long = "header-file", value_name = "NAME=FILE")]
-    pub(crate) headers_file: Vec<String>,
-    /// Send the bearer token that an environment variable holds
-    #[arg(long, value_name = "VAR", conflicts_with = "bearer_file")]
-    pub(crate) bearer_env: Option<String>,
-    /// Send the bearer token that a file holds
-    #[arg(long, value_name = "FILE")]
-    pub(crate) bearer_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) headers: HeaderArguments,
     /// The time for the call: 500ms, 30s or 30, 2m [default: 10m]; it stops while you are asked
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time_out: Option<Duration>,
@@ -109,6 +142,39 @@ pub(crate) struct CallArguments {
     /// Say what the connection goes through: sessions made, lost, made anew
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ProbeArguments {
+    /// The server's endpoint, such as http://127.0.0.1:8000/mcp
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) headers: HeaderArguments,
+    /// Print the report as JSON, for programs
+    #[arg(long, long_help = PROBE_JSON)]
+    pub(crate) json: bool,
+    /// Say on stderr what is asked and answered, as it happens
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct HeaderArguments {
+    /// Send this header with every request (no credentials: see the next)
+    #[arg(long = "header", value_name = "NAME:VALUE")]
+    pub(crate) plain: Vec<String>,
+    /// Send this header with the value of an environment variable
+    #[arg(long = "header-env", value_name = "NAME=VAR")]
+    pub(crate) env: Vec<String>,
+    /// Send this header with the content of a file
+    #[arg(long = "header-file", value_name = "NAME=FILE")]
+    pub(crate) file: Vec<String>,
+    /// Send the bearer token that an environment variable holds
+    #[arg(long, value_name = "VAR", conflicts_with = "bearer_file")]
+    pub(crate) bearer_env: Option<String>,
+    /// Send the bearer token that a file holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bearer_file: Option<PathBuf>,
 }
 
 fn revision(text: &str) -> Result<Revision, String> {

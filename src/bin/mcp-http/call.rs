@@ -8,9 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_http::blocking::{Call, Client, Events};
-use mcp_http::{
-    CallId, CallOptions, Clocks, Config, Delivery, Error, Event, RawJson, Reason, Subject,
-};
+use mcp_http::{CallId, CallOptions, Clocks, Delivery, Error, Event, RawJson, Reason, Subject};
 use serde_json::json;
 
 use crate::arguments::{CallArguments, Usage};
@@ -19,7 +17,7 @@ use crate::exit::Exit;
 use crate::interrupts::Interrupts;
 use crate::output::Output;
 use crate::story::{NAMELESS, name_of};
-use crate::{credentials, params};
+use crate::{credentials, endpoint, params};
 
 /// How often it is looked whether the call is over while no event comes: the adapter
 /// waits for either, not for both.
@@ -34,8 +32,8 @@ const DELETE: Duration = Duration::from_secs(3);
 const WONDER: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
-    let config = endpoint(&arguments.url)?;
-    let (config, secrets) = credentials::add(arguments, config)?;
+    let config = endpoint::read(&arguments.url)?;
+    let (config, secrets) = credentials::add(&arguments.headers, config)?;
     let params = params::read(arguments.params.as_deref())?;
     let config = config
         .capabilities(&json!({ "elicitation": { "form": {}, "url": {} } }))
@@ -54,7 +52,7 @@ pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     let asker = Asker {
         client: client.clone(),
         output: Arc::clone(&output),
-        server: origin(&arguments.url),
+        server: endpoint::origin(&arguments.url),
         is_person,
     };
 
@@ -223,46 +221,4 @@ fn await_notice(client: &Client, error: &Error) {
     while client.status().exchanges > 1 && began.elapsed() < NOTICE {
         thread::sleep(TICK);
     }
-}
-
-fn endpoint(url: &str) -> Result<Config, Usage> {
-    if !url.contains("://") {
-        let scheme = match is_local(url) {
-            true => "http",
-            false => "https",
-        };
-        return Err(Usage(format!(
-            "the URL begins with http:// or https://{}",
-            match format!("{scheme}://{}", shown(url)) {
-                url if Config::new(&url).is_ok() => format!("; is it {url}?"),
-                _ => String::new(),
-            }
-        )));
-    }
-    Config::new(url).map_err(|error| match error.reason() {
-        Reason::Misuse(misuse) => Usage(misuse.mistake().to_string()),
-        reason => Usage(reason.to_string()),
-    })
-}
-
-fn is_local(url: &str) -> bool {
-    ["localhost", "127.", "[::1]", "0.0.0.0"]
-        .iter()
-        .any(|host| url.starts_with(host))
-}
-
-/// What of a URL can be shown: no user, password or query, where credentials may be.
-fn shown(url: &str) -> &str {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    match url.get(..end) {
-        Some(url) if !url.contains('@') => url,
-        _ => "",
-    }
-}
-
-/// Scheme, host and port: what tells a person which server this is.
-fn origin(url: &str) -> String {
-    let (scheme, rest) = shown(url).split_once("://").unwrap_or_default();
-    let authority = rest.split('/').next().unwrap_or_default();
-    format!("{scheme}://{authority}")
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use http::{HeaderName, header};
 use mcp_http::{Config, Reason};
 
-use crate::arguments::{CallArguments, Usage};
+use crate::arguments::{HeaderArguments, Usage};
 use crate::secrets::Secrets;
 
 /// A header that is sent with every request.
@@ -24,11 +24,11 @@ const LARGEST_KIB: u64 = 64;
 
 /// Adds the headers of the command line to the configuration.
 pub(crate) fn add(
-    arguments: &CallArguments,
+    arguments: &HeaderArguments,
     mut config: Config,
 ) -> Result<(Config, Secrets), Usage> {
     let mut headers = Vec::new();
-    for text in &arguments.headers {
+    for text in &arguments.plain {
         headers.push(plain(text)?);
     }
     let mut secrets = Secrets::default();
@@ -82,14 +82,14 @@ fn plain(text: &str) -> Result<Header, Usage> {
     Ok(Header { name, value })
 }
 
-fn secret_ones(arguments: &CallArguments) -> Result<Vec<Header>, Usage> {
+fn secret_ones(arguments: &HeaderArguments) -> Result<Vec<Header>, Usage> {
     let mut headers = Vec::new();
-    for text in &arguments.headers_env {
+    for text in &arguments.env {
         let (name, variable) = split("header-env", "NAME=VAR", text, '=')?;
         let value = from_environment(&format!("--header-env {name}"), variable)?;
         headers.push(Header { name, value });
     }
-    for text in &arguments.headers_file {
+    for text in &arguments.file {
         let (name, file) = split("header-file", "NAME=FILE", text, '=')?;
         let value = from_file(&format!("--header-file {name}"), Path::new(file))?;
         headers.push(Header { name, value });
@@ -97,7 +97,7 @@ fn secret_ones(arguments: &CallArguments) -> Result<Vec<Header>, Usage> {
     Ok(headers)
 }
 
-fn bearer(arguments: &CallArguments) -> Result<Option<String>, Usage> {
+fn bearer(arguments: &HeaderArguments) -> Result<Option<String>, Usage> {
     let token = match (&arguments.bearer_env, &arguments.bearer_file) {
         (Some(variable), _) => from_environment("--bearer-env", variable)?,
         (None, Some(file)) => from_file("--bearer-file", file)?,

@@ -54,6 +54,7 @@ pub(crate) enum Record<'a> {
     },
     Ready {
         generation: u64,
+        binding: &'static str,
         #[serde(serialize_with = "date")]
         revision: Revision,
         server: Option<RawJson>,
@@ -113,6 +114,7 @@ impl<'a> Record<'a> {
             },
             Event::Ready(ready) => Self::Ready {
                 generation: ready.generation,
+                binding: ready.binding.as_str(),
                 revision: ready.revision,
                 server: ready.server_info(),
                 capabilities: &ready.capabilities,
@@ -122,6 +124,8 @@ impl<'a> Record<'a> {
                 cause: match cause {
                     LossCause::BadRequest => "bad-request",
                     LossCause::NotFound => "not-found",
+                    LossCause::StreamEnded => "stream-ended",
+                    LossCause::Unsupported => "unsupported",
                     _ => "other",
                 },
             },

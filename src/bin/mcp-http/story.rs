@@ -1,7 +1,7 @@
 //! What people are told, on stderr: `<` before the server's words, `*` before ours.
 
 use mcp_http::{
-    Error, Event, LossCause, Message, RawJson, Ready, Reason, RejectedTool, Remedy, Revision,
+    Binding, Error, Event, LossCause, Message, RawJson, Ready, Reason, RejectedTool, Remedy,
     Subject,
 };
 use serde::Deserialize;
@@ -54,6 +54,8 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
             let how = match cause {
                 LossCause::BadRequest => ": the server answered 400",
                 LossCause::NotFound => ": the server answered 404",
+                LossCause::StreamEnded => ": its event stream ended",
+                LossCause::Unsupported => ": the server speaks older revisions now",
                 _ => "",
             };
             Told::Verbose(format!(
@@ -80,11 +82,16 @@ pub(crate) fn of_event(event: &Event) -> Option<Told> {
 fn of_ready(ready: &Ready) -> String {
     let Ready {
         generation,
+        binding,
         revision,
         ..
     } = ready;
     let server = name_of(ready);
-    if *revision >= Revision::V2026_07_28 {
+    let revision = match binding {
+        Binding::HttpSse => format!("{revision} over HTTP+SSE"),
+        _ => revision.to_string(),
+    };
+    if *binding == Binding::Stateless {
         let capabilities = Layout::LINE.of(ready.capabilities.as_str());
         let capabilities = plain(&capabilities);
         return format!("* {server}, revision {revision}, no session, capabilities {capabilities}");

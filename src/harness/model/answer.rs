@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::exchange::{Carries, Exchange, Outcome, Over};
-use crate::Limits;
+use crate::{Contact, Limits};
 
 /// A reply: its result, or the code of its error.
 pub(super) type Reply = Result<Value, i64>;
@@ -20,8 +20,10 @@ impl Exchange {
         issued: impl Fn(u64) -> bool,
     ) -> Outcome {
         let doubt = |again| Outcome::Doubt { again, after: None };
-        if self.is_get() {
-            return self.read_get(limits, batches);
+        match self.carries {
+            Carries::Handshake(Contact::EventStream) => return self.read_channel(limits),
+            _ if self.is_get() => return self.read_get(limits, batches),
+            _ => {}
         }
         let Some(status) = self.status() else {
             return match self.over {
@@ -82,6 +84,24 @@ impl Exchange {
         (own.map(|(_, it)| it), exceeded)
     }
 
+    /// Whether its body is of a type that carries messages.
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self.media_type(), "application/json" | "text/event-stream")
+    }
+
+    /// The error that answers its request, whole.
+    pub(super) fn own_error(&self, limits: &Limits) -> Option<Value> {
+        let (Outcome::Replied(Err(_)) | Outcome::Maybe(Err(_), _)) = self.outcome else {
+            return None;
+        };
+        if !self.is_stream() {
+            return serde_json::from_slice(&self.body).ok();
+        }
+        let (messages, _) = self.messages(limits, self.batches);
+        let own = |it: &&Value| reply(it).is_some_and(|(id, _)| id.as_u64() == self.request);
+        messages.iter().find(own).cloned()
+    }
+
     fn cut(&self) -> Outcome {
         Outcome::Cut {
             clean: self.over == Some(Over::Ended),
@@ -114,6 +134,30 @@ impl Exchange {
             307 | 308 if self.redirects_here() => Outcome::Redirected,
             408 | 429 | 500..=599 => Outcome::Later(self.retry_after()),
             _ => Outcome::Refused,
+        }
+    }
+
+    /// The GET for the event stream of an HTTP+SSE server.
+    fn read_channel(&self, limits: &Limits) -> Outcome {
+        let doubt = Outcome::Doubt {
+            again: false,
+            after: None,
+        };
+        match (self.status(), self.over) {
+            (None, None) => Outcome::Pending,
+            (None, Some(Over::NotSent)) => Outcome::NotSent,
+            (None, Some(_)) => doubt,
+            (Some(200..=299), over) if self.is_stream() => {
+                let (messages, exceeded) = self.messages(limits, false);
+                match over {
+                    _ if exceeded || !messages.is_empty() => Outcome::Refused,
+                    None => Outcome::Pending,
+                    Some(_) => doubt,
+                }
+            }
+            (Some(200..=299), _) => Outcome::Refused,
+            (Some(_), None) if self.body.len() <= limits.error_body => Outcome::Pending,
+            (Some(status), _) => self.read_refusal(status, limits, |_| false),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::setup::CallPlan;
-use super::exchange::{Carries, Exchange, Outcome};
+use super::exchange::{Carries, Exchange, Outcome, Over};
 use super::pace::FLOOR;
 use super::{Asked, Model, Seen, must};
 use crate::{Delivery, Phase, Ticket, Time};
@@ -165,9 +165,11 @@ impl Model {
                 let forgiven = unreached && self.last_change() >= Some(last.concluded.0);
                 (after >= least || forgiven) && least <= Duration::from_secs(300)
             };
+            // Nobody was at the other end: what came after that was not heard.
+            let deaf = last.silent.is_some() && last.over != Some(Over::Silent);
             let (right, in_time) = match &last.outcome {
-                // Nobody was at the other end, and nothing was heard.
                 Outcome::Pending if last.silent.is_some() => (plan.idempotent && !plan.never, true),
+                _ if deaf && plan.idempotent && !plan.never => (true, true),
                 Outcome::Redirected => (true, true),
                 Outcome::NotSent => {
                     // The last time it is tried at the end of its patience.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::sse::{Found, naive};
 use super::answer::Reply;
 use super::{Came, Model, Seen};
-use crate::{Clocks, Delivery, ExchangeId, Limits, Time, sse};
+use crate::{Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
 use std::time::Duration;
 
 /// What a request carries.
@@ -15,7 +15,8 @@ pub(in super::super) enum Carries {
     Call(u64),
     Cancelled(u64),
     Delete,
-    Initialize,
+    /// What finds out how the server is reached, and begins a session.
+    Handshake(Contact),
     Initialized,
     /// The GET of the listening stream.
     Listen,
@@ -112,6 +113,8 @@ pub(in super::super) struct Exchange {
     pub(super) known: Vec<String>,
     pub(super) session: Option<String>,
     pub(super) generation: u64,
+    /// Whether the revision by which it is read has batches.
+    pub(super) batches: bool,
     pub(super) sent: Time,
     pub(in super::super) head: Option<(StatusCode, HeaderMap, Time)>,
     pub(super) body: Vec<u8>,
@@ -163,12 +166,18 @@ impl Exchange {
     pub(super) fn is_request(&self) -> bool {
         matches!(
             self.carries,
-            Carries::Call(_) | Carries::Initialize | Carries::Ping | Carries::Restored(..)
+            Carries::Call(_)
+                | Carries::Handshake(Contact::Discover | Contact::Initialize)
+                | Carries::Ping
+                | Carries::Restored(..)
         )
     }
 
     pub(super) fn is_get(&self) -> bool {
-        matches!(self.carries, Carries::Listen | Carries::Resume(_))
+        matches!(
+            self.carries,
+            Carries::Handshake(Contact::EventStream) | Carries::Listen | Carries::Resume(_)
+        )
     }
 
     /// When its stream began.
@@ -222,6 +231,9 @@ impl Exchange {
             }
             (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_)) => None,
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
+            (_, Carries::Handshake(Contact::Discover)) => {
+                Some(self.sent + clocks.probe.unwrap_or(Duration::MAX))
+            }
             _ => Some(self.sent + head),
         }
     }
@@ -317,7 +329,7 @@ impl Model {
 
     /// Reads an exchange anew.
     pub(super) fn conclude(&mut self, number: u64, over: Option<Over>) {
-        let batches = self.revision_spoken().receives_batches();
+        let batches = self.exchanges[&number].batches;
         let (turn, now) = (self.turn, self.now);
         let limits = self.setup.limits;
         let before = self.exchanges[&number].clone();

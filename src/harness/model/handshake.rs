@@ -3,15 +3,23 @@
 use std::time::Duration;
 
 use super::exchange::Outcome;
+use super::search::Next;
 use super::session::Attempt;
 use super::{Model, Seen, must};
 use crate::event::{LossCause, Ready};
+use crate::{Contact, Time};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
 impl Model {
-    /// `initialize` leaves: laws 3 and 4. `elsewhere`: to where a redirect leads.
-    pub(super) fn initialize_sent(&mut self, number: u64, elsewhere: bool) -> Seen {
+    /// A request of the handshake leaves: laws 3 and 4. `elsewhere`: to where a redirect
+    /// leads.
+    pub(super) fn handshake_sent(
+        &mut self,
+        number: u64,
+        contact: Contact,
+        elsewhere: bool,
+    ) -> Seen {
         let now = self.now;
         must(self.sessions.current.is_none(), || {
             "law 3: a handshake although there is a session".to_owned()
@@ -19,53 +27,62 @@ impl Model {
         must(!self.sessions.reinitialize_due, || {
             "a handshake although recovery is manual".to_owned()
         })?;
-        let mut redirected = false;
         if let Some(last) = self.sessions.attempts.last() {
             let exchange = &self.exchanges[&last.exchange];
             must(
                 exchange.outcome != Outcome::Pending || exchange.over.is_some(),
                 || format!("law 3: a handshake while exchange {} is one", last.exchange),
             )?;
-            redirected = exchange.outcome == Outcome::Redirected;
-            let row = self
-                .sessions
-                .attempts
-                .iter()
-                .rev()
-                .take_while(|attempt| attempt.redirected);
-            let row = row.count();
-            redirected &= row < 3;
         }
-        must(redirected || !elsewhere, || {
-            "`initialize` goes where nothing leads".to_owned()
-        })?;
-        // What does not go where a redirect leads starts anew.
-        redirected = elsewhere;
-        let counted: Vec<_> = self
-            .sessions
-            .attempts
-            .iter()
-            .filter(|it| !it.redirected && now < it.at + WINDOW)
-            .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
-            .map(|it| it.at)
-            .collect();
-        if !redirected {
-            must(counted.len() < 3, || {
+        let counts = if elsewhere {
+            must(self.is_redirected(contact), || {
+                format!("{contact:?} goes where nothing leads")
+            })?;
+            false
+        } else {
+            let (counts, waits) = self.asks_next(contact)?;
+            let counted = self.counted();
+            must(!counts || counted.len() < 3, || {
                 format!("law 4: a fourth handshake in 60 s, after {counted:?}")
             })?;
-            if let Some(last) = counted.last() {
+            if let Some(last) = counted.last().filter(|_| counts && waits) {
                 let least = Duration::from_secs(counted.len() as u64);
                 must(now.since(*last) >= least, || {
                     format!("law 4: a handshake too soon after {last:?}")
                 })?;
             }
-        }
+            counts
+        };
+        self.search.next = Next::Unknown;
         self.sessions.attempts.push(Attempt {
             exchange: number,
+            contact,
             at: now,
-            redirected,
+            counts,
+            redirected: elsewhere,
         });
         Ok(())
+    }
+
+    /// Whether a redirect of what left last is to be followed with this.
+    fn is_redirected(&self, contact: Contact) -> bool {
+        let attempts = self.sessions.attempts.iter().rev();
+        let row = attempts.take_while(|it| it.redirected && it.contact == contact);
+        let last = self.sessions.attempts.last();
+        let follows = last.is_some_and(|it| {
+            it.contact == contact && self.exchanges[&it.exchange].outcome == Outcome::Redirected
+        });
+        follows && row.count() < 3
+    }
+
+    /// The times of the handshakes that count now.
+    pub(super) fn counted(&self) -> Vec<Time> {
+        let attempts = self.sessions.attempts.iter();
+        attempts
+            .filter(|it| it.counts && self.now < it.at + WINDOW)
+            .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
+            .map(|it| it.at)
+            .collect()
     }
 
     pub(super) fn attempts(&self) -> usize {
@@ -96,6 +113,7 @@ impl Model {
     }
 
     pub(super) fn sessions_settled(&self) -> Seen {
+        self.search_settled()?;
         let sessions = &self.sessions;
         must(!sessions.owes_ping || self.has_control_under_way(), || {
             "a GET was answered 404, and no ping asks about the session".to_owned()

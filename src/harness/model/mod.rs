@@ -10,6 +10,7 @@ mod listening;
 mod pace;
 mod restoring;
 mod resume;
+mod search;
 mod session;
 mod silence;
 mod sorting;
@@ -25,11 +26,12 @@ pub(super) use exchange::{Exchange, Over};
 use exchange::Outcome;
 use listening::Listener;
 use restoring::Granted;
+use search::Search;
 use session::Sessions;
 
 use super::operation::View;
 use super::setup::Setup;
-use crate::{Phase, Revision, Status, Ticket, Time};
+use crate::{Phase, Status, Ticket, Time};
 
 /// What is wrong.
 pub(super) type Seen = Result<(), String>;
@@ -54,6 +56,7 @@ pub(super) struct Model {
     tickets: BTreeMap<Ticket, Asked>,
     exchanges: BTreeMap<u64, Exchange>,
     sessions: Sessions,
+    search: Search,
     listener: Listener,
     granted: Granted,
     /// Messages of the server that were given out, how often each.
@@ -92,6 +95,7 @@ fn must(holds: bool, or: impl FnOnce() -> String) -> Seen {
 
 impl Model {
     pub(super) fn new(setup: Setup, status: Status) -> Self {
+        let search = Search::new(setup.remembered);
         Self {
             setup,
             now: Time::ZERO,
@@ -106,6 +110,7 @@ impl Model {
             tickets: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             sessions: Sessions::default(),
+            search,
             listener: Listener::default(),
             granted: Granted::default(),
             delivered: BTreeMap::new(),
@@ -225,15 +230,12 @@ impl Model {
         match exchange.carries {
             exchange::Carries::Listen => self.listening_ended(number),
             exchange::Carries::Ping => self.pinged(number),
+            exchange::Carries::Handshake(contact) => self.handshake_ended(number, contact),
             _ => {
                 let resumes = self.resumes(number);
                 self.exchanges.get_mut(&number).unwrap().resumes = resumes;
             }
         }
-    }
-
-    fn revision_offered(&self) -> Revision {
-        self.setup.pinned.unwrap_or(Revision::V2025_11_25)
     }
 
     /// What can be seen after every turn: the getters.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::reply;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
-use crate::{Phase, Recovery, Revision, Status, Time};
+use crate::{Binding, Contact, Phase, Recovery, Revision, Status, Time};
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -20,8 +20,6 @@ pub(super) struct Sessions {
     pub(super) excuse: Option<Excuse>,
     /// Recovery is manual, and the application has not spoken.
     pub(super) reinitialize_due: bool,
-    /// Recovery holds calls, and the application has not spoken.
-    revision: Option<Revision>,
     pub(super) lost: BTreeSet<u64>,
     pub(super) told_lost: BTreeSet<u64>,
     pub(super) established: BTreeSet<u64>,
@@ -60,7 +58,10 @@ pub(super) struct Current {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) exchange: u64,
+    pub(super) contact: Contact,
     pub(super) at: Time,
+    /// Whether it counts against the budget.
+    pub(super) counts: bool,
     pub(super) redirected: bool,
 }
 
@@ -84,13 +85,6 @@ fn has_session(phase: Phase) -> bool {
 }
 
 impl Model {
-    /// The revision whose rules hold.
-    pub(super) fn revision_spoken(&self) -> Revision {
-        self.sessions
-            .revision
-            .unwrap_or_else(|| self.revision_offered())
-    }
-
     /// A head may bring a session id.
     pub(super) fn session_given(&mut self, number: u64) {
         let exchange = &self.exchanges[&number];
@@ -98,7 +92,7 @@ impl Model {
             .head
             .as_ref()
             .is_some_and(|(status, ..)| status.is_success());
-        if exchange.carries != Carries::Initialize || !success {
+        if exchange.carries != Carries::Handshake(Contact::Initialize) || !success {
             return;
         }
         if let Some(id) = exchange.header("mcp-session-id") {
@@ -174,7 +168,8 @@ impl Model {
                 let asks =
                     |it: &Exchange| it.carries == Carries::Ping && it.outcome == Outcome::Pending;
                 let asked = self.exchanges.values().any(asks);
-                sessions.owes_ping |= live && open && !asked && status == Some(404);
+                let heard = exchange.silent.is_none();
+                sessions.owes_ping |= live && open && !asked && heard && status == Some(404);
             }
             _ => {}
         }
@@ -218,7 +213,7 @@ impl Model {
         };
         self.exchanges
             .values()
-            .filter(|it| it.carries == Carries::Initialize)
+            .filter(|it| it.carries == Carries::Handshake(Contact::Initialize))
             .filter(lacks)
             .count()
     }
@@ -287,9 +282,9 @@ impl Model {
                 established: false,
                 since: self.turn,
             });
+            self.search.found(Binding::Session);
             self.sessions.doubted = None;
             self.sessions.owes_ping = false;
-            self.sessions.revision = Some(revision);
         }
         if let Some(current) = self.sessions.current.clone() {
             if has_session(status.phase) {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::restoring::{LEVEL, SUBSCRIBE};
 use super::{Model, Seen, must};
+use crate::Contact;
 
 impl Model {
     /// Whose stream a GET is for: the headers of its call tell.
@@ -18,7 +19,10 @@ impl Model {
         })?;
         must(request.body().is_empty(), || "a GET with a body".to_owned())?;
         let Some(mark) = headers.get("x-call") else {
-            return Ok(Carries::Listen);
+            return Ok(match self.sessions.current {
+                Some(_) => Carries::Listen,
+                None => Carries::Handshake(Contact::EventStream),
+            });
         };
         let mark = mark.to_str().ok().and_then(|mark| mark.parse().ok());
         let call = self.calls.iter().find(|(_, call)| Some(call.mark) == mark);
@@ -38,7 +42,8 @@ impl Model {
             })?;
         }
         Ok(match (method, id, mark) {
-            ("initialize", Some(_), _) => Carries::Initialize,
+            ("initialize", Some(_), _) => Carries::Handshake(Contact::Initialize),
+            ("server/discover", Some(_), _) => Carries::Handshake(Contact::Discover),
             ("notifications/initialized", None, _) => Carries::Initialized,
             ("notifications/cancelled", None, _) => {
                 Carries::Cancelled(self.cancellation_sent(message)?)
@@ -82,11 +87,18 @@ impl Model {
             })?;
         }
         let current = self.sessions.current.as_ref();
-        if *carries == Carries::Initialize {
-            must(session.is_none() && revision.is_none(), || {
-                "`initialize` names a session".to_owned()
+        if let Carries::Handshake(contact) = carries {
+            must(session.is_none(), || format!("{contact:?} names a session"))?;
+            let stands_alone = *contact == Contact::Discover;
+            let expected = stands_alone.then_some("2026-07-28");
+            must(revision == expected, || {
+                format!("{contact:?} names the revision {revision:?}")
             })?;
-            return Ok(());
+            let offered = message.pointer("/params/protocolVersion");
+            let right = self.revision_offered().as_str();
+            return must(offered.is_none_or(|it| it == right), || {
+                format!("{offered:?} is offered, not {right}")
+            });
         }
         if matches!(carries, Carries::Response(_))
             && current.is_none_or(|it| it.id.as_deref() != session)
@@ -127,7 +139,7 @@ impl Model {
                 .given
                 .iter()
                 .find(|it| it.exchange == exchange.id.number());
-            exchange.carries == Carries::Initialize
+            exchange.carries == Carries::Handshake(Contact::Initialize)
                 && given.map(|given| given.id.as_str()) == session
                 && exchange.messages(&limits, true).0.iter().any(|asked| {
                     asked.get("method").is_some() && asked.get("id") == message.get("id")

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::peer;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
-use crate::{ExchangeId, Time};
+use crate::{Contact, ExchangeId, Revision, Time};
 
 impl Model {
     /// A request leaves. Gives what the server is to know of it.
@@ -40,6 +40,7 @@ impl Model {
         let cursor = cursor.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
         let mut known = Vec::new();
         let mut token = None;
+        let mut message = Value::Null;
         let carries = if request.method() == Method::GET {
             let carries = self.get_sent(request)?;
             self.check_headers(
@@ -53,6 +54,10 @@ impl Model {
                     self.resume_sent(call, cursor.as_ref())?,
                     peer::Request::Resume,
                 ),
+                Carries::Handshake(_) => {
+                    must(cursor.is_none(), || "a cursor of nothing".to_owned())?;
+                    (Vec::new(), peer::Request::Open)
+                }
                 _ => (
                     self.listen_sent(number, cursor.as_ref())?,
                     peer::Request::Listen,
@@ -77,7 +82,7 @@ impl Model {
             must(header("accept").as_deref() == accept, || {
                 "what a POST accepts".to_owned()
             })?;
-            let message: Value = serde_json::from_slice(request.body()).map_err(|_| "no JSON")?;
+            message = serde_json::from_slice(request.body()).map_err(|_| "no JSON")?;
             must(message["jsonrpc"] == "2.0", || "no JSON-RPC".to_owned())?;
             let carries = self.sort(number, &message)?;
             match carries {
@@ -87,7 +92,8 @@ impl Model {
                         token: token.as_ref().map(Value::to_string),
                     };
                 }
-                Carries::Initialize => asked = peer::Request::Initialize,
+                Carries::Handshake(Contact::Discover) => asked = peer::Request::Discover,
+                Carries::Handshake(_) => asked = peer::Request::Initialize,
                 Carries::Ping => asked = peer::Request::Ping,
                 _ => {}
             }
@@ -96,9 +102,8 @@ impl Model {
         };
         let awaited = match carries {
             Carries::Resume(call) => self.calls[&call].sendings.last().copied(),
-            Carries::Call(_) | Carries::Initialize | Carries::Ping | Carries::Restored(..) => {
-                Some(number)
-            }
+            Carries::Call(_) | Carries::Ping | Carries::Restored(..) => Some(number),
+            Carries::Handshake(Contact::Discover | Contact::Initialize) => Some(number),
             _ => None,
         };
         let exchange = Exchange {
@@ -113,6 +118,7 @@ impl Model {
                 .current
                 .as_ref()
                 .map_or(0, |current| current.generation),
+            batches: self.revision_of(&carries, &message).receives_batches(),
             sent: self.now,
             head: None,
             body: Vec::new(),
@@ -133,7 +139,9 @@ impl Model {
             resumes: None,
         };
         match carries {
-            Carries::Initialize => self.initialize_sent(number, uri.path() != "/mcp")?,
+            Carries::Handshake(contact) => {
+                self.handshake_sent(number, contact, uri.path() != "/mcp")?;
+            }
             Carries::Call(call) => self.call_sent(call, number, token.as_ref())?,
             Carries::Resume(call) => {
                 let call = self.calls.get_mut(&call);
@@ -143,7 +151,8 @@ impl Model {
             Carries::Notification(note) => self.note_sent(note, number)?,
             Carries::Cancelled(_) | Carries::Initialized | Carries::Response(_) => {
                 let handshakes = self.exchanges.values();
-                let handshakes = handshakes.filter(|it| it.carries == Carries::Initialize);
+                let handshakes =
+                    handshakes.filter(|it| matches!(it.carries, Carries::Handshake(_)));
                 let handshake = handshakes.map(|it| it.id.number()).max();
                 let redirected = |it: &&Exchange| {
                     let same = it.carries == exchange.carries
@@ -167,6 +176,18 @@ impl Model {
         }
         self.exchanges.insert(number, exchange);
         Ok(asked)
+    }
+
+    /// The revision by whose rules the answer is read.
+    fn revision_of(&self, carries: &Carries, message: &Value) -> Revision {
+        let offered = message.pointer("/params/protocolVersion");
+        let offered = offered.and_then(Value::as_str);
+        let offered = offered.and_then(Revision::from_date);
+        match (carries, &self.sessions.current) {
+            (Carries::Handshake(_), _) => offered.unwrap_or(Revision::V2026_07_28),
+            (_, Some(current)) => current.revision,
+            (_, None) => self.revision_offered(),
+        }
     }
 
     /// The adapter is to end an exchange.

@@ -53,11 +53,13 @@ pub(crate) fn scenes() -> Vec<Scene> {
         ),
         Scene::new("hello refused with an error", [Ready, call("a"), End("a")])
             .always("initialize", Say::error(-32602, "no")),
-        Scene::new("hello at the wrong address", [call("a"), End("a")]).on(
-            "initialize",
-            1,
-            Say::status(404).body("text/html", "<h1>no such page</h1>"),
-        ),
+        Scene::new("hello at the wrong address", [call("a"), End("a")])
+            .with(|config| config.pin(Revision::V2025_11_25))
+            .on(
+                "initialize",
+                1,
+                Say::status(404).body("text/html", "<h1>no such page</h1>"),
+            ),
         Scene::new("hello to one that is silent", [Ready])
             .with(brisk)
             .on("initialize", 1, Say::silence()),

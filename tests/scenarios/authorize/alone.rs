@@ -125,6 +125,18 @@ fn a_list_that_repairs_headers_waits_and_so_does_its_call() {
     w.answer(&list, 200).result(json!({ "tools": [] }));
     let again = w.take("tools/call");
     is_new(&again);
+    // Refused again, the page asks nobody, and the refusal of the headers stands.
+    let mut w = World::stateless_with(asking);
+    let (call, sent) = w.begin("tools/call");
+    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
+    w.answer(&sent, 400).json(&mismatch);
+    let list = w.take("tools/list");
+    refuse(&mut w, &list);
+    renew(&mut w);
+    let list = w.take("tools/list");
+    refuse(&mut w, &list);
+    assert_eq!(asked(&w), 1);
+    assert_eq!(w.rpc_error(call).code, -32020);
     // Declined, the refusal of the headers stands.
     let mut w = World::stateless_with(asking);
     let (call, sent) = w.begin("tools/call");

@@ -1,12 +1,15 @@
 //! What happens while something waits for another credential: time passes, sessions are lost,
 //! calls are cancelled, streams break.
 
-use mcp_http::{CallOptions, Clock, Delivery, Event, Phase, Reason, Remedy, Subject, Withdrawal};
+use mcp_http::{
+    CallOptions, Clock, Delivery, Event, Phase, Reason, Recovery, Remedy, Resend, Subject,
+    Withdrawal,
+};
 use serde_json::json;
 
 use super::kinds::{accept, every_kind};
 use super::{NEW, asking, ready, ready_with, unauthorised};
-use crate::world::{World, initialized, millis, request, reset, result, secs};
+use crate::world::{World, initialized, millis, refused_connection, request, reset, result, secs};
 
 // Clocks.
 
@@ -471,6 +474,41 @@ fn a_listening_stream_that_is_always_refused_asks_once() {
 }
 
 #[test]
+fn a_listening_stream_that_is_sent_once_more_may_be_redirected_as_before() {
+    let mut w = ready_with(asking().listen(true));
+    for turn in 0..2 {
+        for _ in 0..3 {
+            let get = w.wait_for("GET");
+            w.answer(&get, 307).header("location", "/mcp/").empty();
+        }
+        let get = w.wait_for("GET");
+        if turn == 0 {
+            w.deny(&get);
+            w.authorize(NEW);
+        } else {
+            w.answer(&get, 200).stream(&[]);
+        }
+    }
+    assert_eq!(w.ups_and_downs(), (0, 0));
+}
+
+#[test]
+fn a_new_session_does_not_make_a_listening_stream_that_is_always_refused_ask_again() {
+    let mut w = ready_with(asking().listen(true));
+    w.deny_next("GET");
+    w.authorization();
+    w.authorize(NEW);
+    w.deny_next("GET");
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 404).empty();
+    w.recover("s2");
+    w.deny_next("GET");
+    assert!(!w.asks_for_credential());
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
 fn what_the_machine_sends_of_itself_does_not_ask_again_for_what_was_declined() {
     let mut w = ready_with(asking().listen(true));
     w.deny_next("GET");
@@ -533,4 +571,136 @@ fn what_is_restored_and_was_given_up_meanwhile_is_not_asked_for() {
     w.succeed("resources/unsubscribe");
     w.authorize(NEW);
     assert!(!w.has("resources/subscribe"));
+}
+
+#[test]
+fn a_log_level_that_another_replaced_meanwhile_is_not_asked_for() {
+    let mut w = ready();
+    for level in ["info", "error"] {
+        let params = json!({ "level": level });
+        let (call, sent) = w.begin_with("logging/setLevel", &params);
+        w.answer(&sent, 200).result(json!({}));
+        w.result(call);
+        if level == "info" {
+            let (_, sent) = w.begin("tools/call");
+            w.answer(&sent, 404).empty();
+            w.recover("s2");
+            w.deny_next("logging/setLevel");
+        }
+    }
+    w.authorize(NEW);
+    assert!(!w.has("logging/setLevel"));
+}
+
+#[test]
+fn what_a_call_was_granted_meanwhile_is_not_said_to_be_lost() {
+    let subscribe = every_kind()
+        .into_iter()
+        .find(|(kind, _)| *kind == "resources/subscribe");
+    let (mut w, sent) = subscribe.unwrap().1();
+    w.deny(&sent);
+    let (call, again) = w.begin_with("resources/subscribe", &json!({ "uri": "x" }));
+    w.answer(&again, 200).result(json!({}));
+    w.result(call);
+    w.refuse_authorization();
+    let lost = |event: &Event| matches!(event, Event::NotRestored { .. });
+    assert!(!w.events.iter().any(lost), "{:?}", w.events);
+}
+
+/// It was refused once: that it never reached the server would not be true any more.
+#[test]
+fn a_call_that_goes_again_with_the_credential_of_now_was_rejected_before() {
+    let mut w = ready();
+    let (call, sent) = w.begin("tools/call");
+    w.set_credential(Some(NEW));
+    w.deny(&sent);
+    let again = w.renewed("tools/call");
+    w.fail(&again, refused_connection());
+    assert_eq!(w.error(call).delivery(), Delivery::Rejected);
+}
+
+#[test]
+fn a_stream_of_a_session_that_is_gone_asks_for_no_credential() {
+    let (mut w, call, sent) = ready().and_primed(CallOptions::new());
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    let (_, other) = w.begin("tools/call");
+    w.answer(&other, 404).empty();
+    w.deny(&get);
+    let error = w.error(call);
+    unauthorised(&error);
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert!(!w.asks_for_credential());
+}
+
+/// Its stream is taken up, which sends nothing again.
+#[test]
+fn the_stream_of_a_call_that_must_not_be_sent_again_waits_too() {
+    let never = CallOptions::new().resend(Resend::Never);
+    let (mut w, call, sent) = ready().and_primed(never);
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    w.deny(&get);
+    w.authorization();
+    w.authorize(NEW);
+    let get = w.renewed("GET");
+    w.answer(&get, 200)
+        .stream(&[result(sent.rpc_id(), json!({}))]);
+    w.reply(call);
+}
+
+#[test]
+fn a_listening_stream_for_which_there_was_no_other_credential_asks_once() {
+    let mut w = ready_with(asking().listen(true));
+    w.deny_next("GET");
+    w.authorization();
+    w.refuse_authorization();
+    w.authorize(NEW);
+    let get = w.wait_for("GET");
+    w.deny(&get);
+    assert!(!w.asks_for_credential());
+}
+
+#[test]
+fn a_call_that_joins_a_ping_that_waits_stands_still() {
+    let mut w = ready();
+    let (first, sent) = w.begin("tools/call");
+    let (second, late) = w.begin("tools/call");
+    w.answer(&sent, 400).empty();
+    w.deny_next("ping");
+    w.answer(&late, 400).empty();
+    w.advance(secs(3600));
+    assert!(!w.ended(first) && !w.ended(second), "{:?}", w.events);
+    w.authorize(NEW);
+    w.succeed("ping");
+    w.error(first);
+    w.error(second);
+}
+
+#[test]
+fn what_is_refused_late_by_a_session_that_is_gone_was_lost_with_it() {
+    let mut w = ready_with(asking().recovery(Recovery::Hold));
+    let (_, lost) = w.begin("tools/call");
+    let (_, late) = w.begin("tools/call");
+    w.answer(&lost, 404).empty();
+    w.recover("s2");
+    w.deny(&late);
+    w.authorize(NEW);
+    assert!(
+        !w.has("tools/call"),
+        "they wait for the state to be restored"
+    );
+    w.connection.resume(w.now).unwrap();
+    w.drive();
+    assert_eq!(w.open_methods(), ["tools/call", "tools/call"]);
+    // A notification is sent again once.
+    let mut w = ready();
+    let id = w.notify("notifications/x");
+    w.answer_all("notifications/x", 404);
+    w.recover("s2");
+    let notice = w.take("notifications/x");
+    let (_, sent) = w.begin("tools/call");
+    w.answer(&sent, 404).empty();
+    w.deny(&notice);
+    w.error_of(Subject::Notification(id));
 }

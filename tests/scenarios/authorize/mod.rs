@@ -310,6 +310,14 @@ fn a_question_that_nobody_read_is_void_with_its_answer() {
     w.drive();
     assert!(!w.asks_for_credential());
     w.renewed("tools/call");
+    // A header that is set does not know the time; but it is an answer all the same.
+    let mut w = ready();
+    w.reading = false;
+    w.denied("tools/call");
+    w.connection.set_header("authorization", Some(NEW)).unwrap();
+    assert_eq!(w.connection.poll_event(), None);
+    w.drive();
+    w.renewed("tools/call");
 }
 
 #[test]

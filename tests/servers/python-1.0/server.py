@@ -42,4 +42,5 @@ app = Starlette(
 )
 listener = socket.create_server(("127.0.0.1", 0))
 print(f"http://127.0.0.1:{listener.getsockname()[1]}/sse", flush=True)
-uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+uvicorn.Server(config).run(sockets=[listener])

@@ -28,4 +28,4 @@ async def count(context: Context) -> str:
 listener = socket.create_server(("127.0.0.1", 0))
 print(f"http://127.0.0.1:{listener.getsockname()[1]}{path}", flush=True)
 app = server.sse_app() if path == "/sse" else server.streamable_http_app()
-uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
