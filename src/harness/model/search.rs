@@ -302,7 +302,7 @@ impl Model {
     pub(super) fn search_settled(&self) -> Seen {
         let next = self.search.next;
         let goes_on = match next {
-            Next::On(contact) => !self.search.counts(contact) || !self.is_budget_spent(),
+            Next::On(contact) => !self.search.counts(contact) || !self.may_be_spent(),
             _ => false,
         };
         must(!goes_on || self.is_closed(), || {
