@@ -451,7 +451,9 @@ impl Default for Limits {
 ///
 /// Every `initialize` that left counts, the first and the failed ones too, but
 /// not one that certainly never reached the server, and not the same one sent on by
-/// a redirect (at most three times). Once the budget is spent all
+/// a redirect (at most three times). What is asked before it to find out how the server is
+/// reached counts with it: once for each handshake, and each time that the same is asked
+/// again. Once the budget is spent all
 /// that waits fails with [`Lost::SessionUnrecoverable`](crate::Lost), until the
 /// oldest handshake has left the window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

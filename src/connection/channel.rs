@@ -70,7 +70,11 @@ impl Connection {
                 return;
             }
             Redirect::Other { to, .. } => to,
-            Redirect::Unreadable => headers::excerpt(reference),
+            // What comes after that may be the session's.
+            Redirect::Unreadable => {
+                let path = reference.split(|byte| *byte == b'?').next();
+                headers::excerpt(path.unwrap_or_default())
+            }
         };
         let why = Peer::Endpoint(shown);
         if self.awaits_address(id) {

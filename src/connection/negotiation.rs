@@ -98,12 +98,14 @@ impl Connection {
         let versions = handshake::supported(rpc.data.as_ref());
         let offered = self.revision_offered();
         let other = self.common_with_handshake(&versions);
-        if let (Some(other), None) = (other.filter(|it| *it != offered), self.handshake.offered) {
-            self.handshake.offered = Some(other);
-            return self.go_on();
-        }
         answer.rpc = Some(rpc);
         let error = Error::new(Refused::Rpc, Delivery::Rejected).with_answer(answer);
+        if let (Some(other), None) = (other.filter(|it| *it != offered), self.handshake.offered) {
+            self.handshake.offered = Some(other);
+            // Why there may be no more of them, should the budget be spent by this.
+            self.handshake.last_cause = Some(error.for_many(self.config.limits.error_body));
+            return self.go_on();
+        }
         self.handshake_failed(error);
     }
 

@@ -142,7 +142,7 @@ fn references_are_resolved_and_stay_at_home() {
         "https://user:pass@example.com/messages",
         "file:///etc/passwd",
         "",
-        "%00\u{0}",
+        "%00\u{0}?key=7",
     ] {
         let mut w = World::new(
             config()
@@ -163,6 +163,7 @@ fn references_are_resolved_and_stay_at_home() {
             "law 11: {reference}: {error}"
         );
         assert!(!error.to_string().contains("pass@"), "{error}");
+        assert!(!format!("{:?}", error.search()).contains("key=7"), "law 9");
         w.advance(secs(60));
         assert!(
             w.sent

@@ -15,7 +15,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mcp_http::{CallOptions, Config, Event};
+use mcp_http::{CallOptions, Config, Event, Revision};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -401,7 +401,7 @@ fn server_capabilities(example: &Value) {
 
 /// # Built
 fn client_capabilities(example: &Value) {
-    let config = Config::new(ENDPOINT).unwrap();
+    let config = Config::new(ENDPOINT).unwrap().pin(Revision::V2025_11_25);
     let mut w = World::new(config.capabilities(example).unwrap());
     w.connect();
     let params = &w.take("initialize").json()["params"];

@@ -34,6 +34,7 @@ impl Model {
                 || format!("law 3: a handshake while exchange {} is one", last.exchange),
             )?;
         }
+        let unknown = self.search.next == Next::Unknown;
         let counts = if elsewhere {
             must(self.is_redirected(contact), || {
                 format!("{contact:?} goes where nothing leads")
@@ -59,6 +60,7 @@ impl Model {
             contact,
             at: now,
             counts,
+            may_count: counts || unknown,
             redirected: elsewhere,
         });
         Ok(())
@@ -83,6 +85,13 @@ impl Model {
             .filter(|it| self.exchanges[&it.exchange].outcome != Outcome::NotSent)
             .map(|it| it.at)
             .collect()
+    }
+
+    /// Whether there may be no more handshakes now.
+    pub(super) fn may_be_spent(&self) -> bool {
+        let attempts = self.sessions.attempts.iter();
+        let counted = attempts.filter(|it| it.may_count && self.now < it.at + WINDOW);
+        counted.count() >= 3
     }
 
     pub(super) fn attempts(&self) -> usize {

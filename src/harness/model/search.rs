@@ -298,10 +298,14 @@ impl Model {
         }
     }
 
-    /// At rest: the search went on as far as there is reason to.
+    /// At rest: the search went on as far as there is reason to, and the budget lets it.
     pub(super) fn search_settled(&self) -> Seen {
         let next = self.search.next;
-        must(!matches!(next, Next::On(_)) || self.is_closed(), || {
+        let goes_on = match next {
+            Next::On(contact) => !self.search.counts(contact) || !self.may_be_spent(),
+            _ => false,
+        };
+        must(!goes_on || self.is_closed(), || {
             format!("the search goes no further, and next is {next:?}")
         })
     }

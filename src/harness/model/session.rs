@@ -62,6 +62,8 @@ pub(super) struct Attempt {
     pub(super) at: Time,
     /// Whether it counts against the budget.
     pub(super) counts: bool,
+    /// Whether it may count, as far as can be told.
+    pub(super) may_count: bool,
     pub(super) redirected: bool,
 }
 

@@ -293,6 +293,19 @@ const STATELESS: &[Check] = &[
 
 const HTTP_SSE: &[Check] = &[
     Check::new("endpoint", Step::Endpoint, judge::endpoint, rule::ENDPOINT),
+    Check::new("message", Step::Ping, judge::taken, rule::ADDRESS),
+    Check::new(
+        "unknown session",
+        Step::PingUnknownSession,
+        judge::not_taken,
+        rule::ADDRESS,
+    ),
+    Check::new(
+        "ended session",
+        Step::PingEnded,
+        judge::not_taken,
+        rule::ADDRESS,
+    ),
     Check::new(
         "foreign Origin",
         Step::ForeignOrigin,

@@ -34,6 +34,30 @@ pub(crate) fn endpoint(exchange: &Exchange, _: &Seen) -> Judgement {
     }
 }
 
+/// A message at the address of an HTTP+SSE server, which answers on its stream.
+pub(crate) fn taken(exchange: &Exchange, _: &Seen) -> Judgement {
+    match exchange.status() {
+        Some(200..=299) => keeps(exchange),
+        Some(429 | 502..=504) | None => unclear(exchange),
+        Some(_) => breaks(exchange, "to a message like any other"),
+    }
+}
+
+/// A message at an address there that is nobody's.
+pub(crate) fn not_taken(exchange: &Exchange, _: &Seen) -> Judgement {
+    let odd = |why| {
+        let answered = exchange.answered();
+        (Verdict::Note, format!("{answered} instead of 404: {why}"))
+    };
+    match exchange.status() {
+        Some(404) => keeps(exchange),
+        Some(200..=299) => odd("nobody notices that the session is gone"),
+        Some(401 | 403) => odd("clients ask for another credential"),
+        Some(_) => odd("clients notice it by the end of the stream alone"),
+        None => (Verdict::Note, exchange.answered()),
+    }
+}
+
 impl Seen {
     /// A variation of `ping` says something only if `ping` itself works.
     fn unless_ping_fails(&self, judge: impl FnOnce() -> Judgement) -> Judgement {

@@ -87,6 +87,13 @@ pub(crate) const ENDPOINT: Rule = transports(
     "the stream begins with an `endpoint` event that says where to POST",
     Revision::V2024_11_05,
 );
+/// It says nothing of addresses that name no session; what is odd is a note.
+pub(crate) const ADDRESS: Rule = transports(
+    "HTTP with SSE",
+    Force::Must,
+    "messages of the client go by POST to the address that the `endpoint` event names",
+    Revision::V2024_11_05,
+);
 pub(crate) const LISTENING: Rule = transports(
     "Listening for Messages from the Server",
     Force::Must,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use mcp_http::Binding;
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ pub(crate) type Answers = BTreeMap<Step, Exchange>;
 /// What the machine sent, and what it was told: all else is made from it.
 #[derive(Clone)]
 pub(crate) struct Basis {
+    pub(crate) binding: Binding,
     /// What it began with.
     pub(crate) first: Request<Bytes>,
     /// One as it sends them from then on.
@@ -100,7 +101,7 @@ impl Step {
                 Self::Get,
                 Self::DeleteAgain,
             ],
-            _ => &[Self::ForeignOrigin],
+            _ => &[Self::Ping, Self::PingUnknownSession, Self::ForeignOrigin],
         }
     }
 
@@ -108,7 +109,8 @@ impl Step {
     pub(crate) fn of_the_end(binding: Binding) -> &'static [Self] {
         match binding {
             Binding::Session => &[Self::PingEnded, Self::DeleteAgain],
-            _ => &[],
+            Binding::Stateless => &[],
+            _ => &[Self::PingEnded],
         }
     }
 
@@ -119,7 +121,9 @@ impl Step {
             Self::Delete | Self::Endpoint | Self::Handshake | Self::Initialized => return None,
             Self::Ping => return Some(basis.ping(self)),
             Self::PingEnded => {
-                basis.session.as_ref()?;
+                if basis.binding == Binding::Session {
+                    basis.session.as_ref()?;
+                }
                 return Some(basis.ping(self));
             }
             Self::PingWithoutSession => {
@@ -127,20 +131,27 @@ impl Step {
                 request = basis.ping(self);
                 request.headers_mut().remove(SESSION_ID);
             }
+            Self::PingUnknownSession if basis.binding == Binding::HttpSse => {
+                request = basis.ping(self);
+                *request.uri_mut() = unknown_address(request.uri())?;
+            }
             Self::PingUnknownSession => {
                 let unknown = unknown_session(basis.session.as_ref()?);
                 request = basis.ping(self);
                 request.headers_mut().insert(SESSION_ID, unknown);
             }
             Self::ForeignOrigin => {
-                if basis.is_initialized() {
-                    request = basis.ping(self);
+                match basis.binding {
+                    Binding::Session => request = basis.ping(self),
+                    Binding::Stateless => {}
+                    // It is the stream that tells what nobody else is to hear.
+                    _ => request = basis.first.clone(),
                 }
                 let origin = HeaderValue::from_static(FOREIGN_ORIGIN);
                 request.headers_mut().insert(header::ORIGIN, origin);
             }
             Self::OtherVersion => {
-                if basis.is_initialized() {
+                if basis.binding == Binding::Session {
                     request = basis.ping(self);
                 } else {
                     say_version(&mut request, NO_REVISION);
@@ -180,7 +191,7 @@ impl Step {
                 );
             }
             Self::DeleteAgain => {
-                if basis.is_initialized() {
+                if basis.binding == Binding::Session {
                     basis.session.as_ref()?;
                 }
                 request = basis.without_body(Method::DELETE);
@@ -209,13 +220,6 @@ impl Step {
 }
 
 impl Basis {
-    fn is_initialized(&self) -> bool {
-        let method = message(&self.first);
-        method
-            .get("method")
-            .is_some_and(|method| method == "initialize")
-    }
-
     /// Ids of its own: the machine's are numbers.
     fn ping(&self, step: Step) -> Request<Bytes> {
         let mut request = self.usual.clone();
@@ -314,6 +318,17 @@ pub(crate) fn unknown_session(real: &HeaderValue) -> HeaderValue {
     HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static(NO_SESSION))
 }
 
+/// An address that is nobody's: the session is in its query, or else ends its path.
+pub(crate) fn unknown_address(real: &Uri) -> Option<Uri> {
+    let text = real.to_string();
+    let (before, session) = text.rsplit_once(['=', '/'])?;
+    let mark = text.get(before.len()..=before.len())?;
+    let unknown = unknown_session(&HeaderValue::from_str(session).ok()?);
+    format!("{before}{mark}{}", unknown.to_str().ok()?)
+        .parse()
+        .ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_address_differs_in_its_session_alone() {
+        let unknown = |address: &'static str| {
+            let unknown = unknown_address(&Uri::from_static(address)).unwrap();
+            unknown.to_string()
+        };
+        assert_eq!(
+            unknown("http://a/messages?session_id=1868a90c7d5e4f0b9c3d0f9e8d7cafb2"),
+            "http://a/messages?session_id=1868a90c7d5e4f0b9c3d0f0f9e8dbac3"
+        );
+        assert_eq!(
+            unknown("http://a/messages/7"),
+            "http://a/messages/00000000-0000-4000-8000-000000000000"
+        );
+    }
+
+    #[test]
     fn each_request_differs_in_one_thing_and_none_calls_a_tool() {
         let mut first = Request::post("http://127.0.0.1/mcp")
             .body(Bytes::new())
@@ -343,6 +374,7 @@ mod tests {
         headers.insert(VERSION, HeaderValue::from_static("2026-07-28"));
         headers.insert(METHOD, HeaderValue::from_static("server/discover"));
         let basis = Basis {
+            binding: Binding::Stateless,
             usual: first.clone(),
             session: None,
             first,

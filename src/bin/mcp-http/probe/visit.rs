@@ -113,7 +113,7 @@ fn pattern(binding: Binding, handshake: &[Exchange]) -> Option<(Basis, Answers)>
         _ => {
             let mut exchanges = handshake.iter().rev();
             let first = exchanges.find(|exchange| exchange.request.method() == Method::GET)?;
-            (Step::Endpoint, first, first)
+            (Step::Endpoint, first, last("notifications/initialized")?)
         }
     };
     let session = first
@@ -121,6 +121,7 @@ fn pattern(binding: Binding, handshake: &[Exchange]) -> Option<(Basis, Answers)>
         .as_ref()
         .and_then(|(_, headers)| headers.get(SESSION_ID));
     let basis = Basis {
+        binding,
         first: first.request.clone(),
         usual: usual.request.clone(),
         session: session.filter(|_| binding == Binding::Session).cloned(),

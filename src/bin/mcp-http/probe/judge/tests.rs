@@ -507,6 +507,22 @@ fn get_and_delete_are_405_where_nothing_older_is_spoken() {
 }
 
 #[test]
+fn an_address_that_names_no_session_is_answered_404_or_noted() {
+    let seen = session(vec![]);
+    for (status, taken, not_taken) in [
+        (202, Keeps, Note),
+        (404, Breaks, Keeps),
+        (400, Breaks, Note),
+        (500, Breaks, Note),
+        (503, CannotTell, Note),
+    ] {
+        let exchange = bare(status);
+        assert_eq!(super::taken(&exchange, &seen).0, taken, "{status}");
+        assert_eq!(super::not_taken(&exchange, &seen).0, not_taken, "{status}");
+    }
+}
+
+#[test]
 fn the_stream_of_http_sse_begins_with_its_endpoint() {
     for (body, verdict) in [("event: endpoint\ndata: /m\n\n", Keeps), (REPLY, Breaks)] {
         assert_eq!(super::endpoint(&stream(body), &session(vec![])).0, verdict);
