@@ -335,7 +335,6 @@ impl Connection {
             return self.go_on();
         }
         let error = self.ladder.verdict(error);
-        self.close_channel();
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }
@@ -357,6 +356,7 @@ impl Connection {
     }
 
     fn give_handshake_up(&mut self, error: Error) {
+        self.close_channel();
         self.settle_provisional(false);
         self.timers.clear(Timer::Handshake);
         self.initialized_due = false;

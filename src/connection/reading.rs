@@ -61,6 +61,7 @@ impl Connection {
         match exchange.reading {
             Reading::Head => exchange.heard(self.now),
             Reading::Ignored(_) => return Ok(()),
+            Reading::Accepted { over: true } => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Accepted { .. } | Reading::Whole(..) | Reading::Stream(_) => {
                 return Err(Mistake::HeadTwice);

@@ -103,6 +103,9 @@ fn an_accepted_request_whose_answer_breaks_off_is_accepted_all_the_same() {
     w.answer(&sent, 202).head();
     w.fail(&sent, reset());
     assert!(!w.ended(call));
+    // What is reported of it after its end means nothing.
+    w.answer(&sent, 500).empty();
+    assert!(!w.ended(call));
     w.event(&get, &result(sent.rpc_id(), json!({})));
     w.result(call);
 }
@@ -520,6 +523,28 @@ fn a_stream_that_ends_at_once_each_time_costs_no_more_than_the_budget() {
     let call = w.call("tools/call");
     let error = w.error(call);
     assert!(error.retry_after().is_some(), "{error}");
+}
+
+#[test]
+fn a_stream_for_which_the_budget_leaves_no_handshake_is_given_up() {
+    let mut w = World::idle();
+    for _ in 0..2 {
+        w.connect();
+        w.answer_all("initialize", 503);
+        w.advance(secs(3));
+    }
+    w.connect();
+    for asked in ["initialize", "server/discover"] {
+        w.answer_all(asked, 405);
+    }
+    // With another `initialize` there would be four.
+    let get = w.name_address("/messages");
+    assert!(w.aborted.contains(&get.exchange));
+    w.error_of(Subject::Connection);
+    w.advance(secs(60));
+    w.connect();
+    let initialize = w.take("initialize");
+    assert_eq!(uri(&initialize), "https://example.com/mcp", "law 6");
 }
 
 #[test]
