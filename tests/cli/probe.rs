@@ -298,6 +298,37 @@ fn a_server_of_something_else_is_not_one_that_cannot_be_reached() {
 }
 
 #[test]
+fn a_connection_that_a_refusal_has_spoiled_spoils_no_other_step() {
+    let refused = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+    let server = Server::start(move |arrived| {
+        // Whatever else comes on this connection is not answered.
+        let is_foreign = arrived.headers.iter().any(|(name, _)| name == "origin");
+        is_foreign.then(|| Act::Hang(refused.to_owned()))
+    });
+    let ran = server.probe(&[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let good = Server::good();
+    assert_eq!(server.report(&ran), good.report(&good.probe(&[])));
+}
+
+#[test]
+fn a_connection_that_breaks_over_one_revision_says_nothing_of_another() {
+    let server = Server::start(|arrived| {
+        let version = &arrived.message["params"]["protocolVersion"];
+        let is_read = arrived.calls() != "initialize" || version == "2025-03-26";
+        let is_read = is_read && arrived.calls() != "server/discover";
+        (!is_read).then(|| Act::Close(String::new()))
+    });
+    let ran = server.probe(&["--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let revisions = report["revisions"].as_array().unwrap().iter();
+    let spoken = revisions.filter(|revision| !revision["binding"].is_null());
+    let spoken: Vec<_> = spoken.map(|revision| &revision["revision"]).collect();
+    assert_eq!(spoken, ["2025-03-26"], "{report}");
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_usage() {
     for (arguments, cure) in [
         (

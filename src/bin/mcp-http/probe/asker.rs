@@ -14,8 +14,12 @@ use mcp_http::blocking::Abort;
 use super::exchange::Exchange;
 use super::recording::{LARGEST_BODY, Place, Recording};
 
-/// How long one step may take.
+/// How long one step may take at most.
 pub(crate) const STEP: Duration = Duration::from_secs(10);
+/// How long it is given at least.
+const SHORTEST: Duration = Duration::from_secs(3);
+/// How much longer than all before a step may take.
+const SLOWER: u32 = 20;
 /// How long a listening stream may be silent before it is left.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How soon Ctrl-C is heeded.
@@ -46,17 +50,19 @@ impl Asker {
     }
 
     fn ask_once(&self, request: &Request<Bytes>) -> Exchange {
-        let place = self.recording.begin(request);
+        let recording = self.recording.on_another_connection();
+        let patience = Patience::of(&recording);
+        let place = recording.begin(request);
         let abort = Abort::new();
         thread::scope(|scope| {
             let (comes, came) = mpsc::channel();
-            scope.spawn(|| self.read(&place, &abort, comes));
+            scope.spawn(|| read(&place, &abort, comes));
             let began = Instant::now();
             while !self.is_stopped() {
                 match came.recv_timeout(TICK) {
                     Ok(()) if place.exchange().is_answered() => break,
                     Err(RecvTimeoutError::Disconnected) => break,
-                    _ if began.elapsed() > patience(&place.exchange()) => break,
+                    _ if began.elapsed() > patience.with(&place.exchange()) => break,
                     _ => {}
                 }
             }
@@ -64,30 +70,43 @@ impl Asker {
         });
         place.exchange()
     }
+}
 
-    fn read(&self, place: &Place, abort: &Abort, comes: Sender<()>) {
-        let Ok(response) = self.recording.send_from(place, abort) else {
+fn read(place: &Place, abort: &Abort, comes: Sender<()>) {
+    let Ok(response) = place.send(abort) else {
+        return;
+    };
+    let mut body = response.into_body();
+    let mut chunk = [0; 4096];
+    let mut length = 0;
+    while let Ok(read @ 1..) = body.read(&mut chunk) {
+        length += read;
+        // Nobody listens any longer once it is answered.
+        if length >= LARGEST_BODY || comes.send(()).is_err() {
             return;
-        };
-        let mut body = response.into_body();
-        let mut chunk = [0; 4096];
-        let mut length = 0;
-        while let Ok(read @ 1..) = body.read(&mut chunk) {
-            length += read;
-            // Nobody listens any longer once it is answered.
-            if length >= LARGEST_BODY || comes.send(()).is_err() {
-                return;
-            }
         }
     }
 }
 
-/// How long after its beginning an exchange is left, as it stands.
-fn patience(exchange: &Exchange) -> Duration {
-    let is_listening = exchange.request.method() == Method::GET && exchange.is_stream();
-    match is_listening {
-        true => (exchange.took + SILENCE).min(STEP),
-        false => STEP,
+/// How long an exchange is waited for.
+struct Patience(Duration);
+
+impl Patience {
+    /// Whoever has answered so far in milliseconds is not waited for as long as a slow one.
+    fn of(recording: &Recording) -> Self {
+        let exchanges = recording.since(0).into_iter();
+        let answered = exchanges.filter(|exchange| !exchange.is_unreached());
+        let slowest = answered.map(|exchange| exchange.took).max();
+        Self(slowest.map_or(STEP, |took| (took * SLOWER).clamp(SHORTEST, STEP)))
+    }
+
+    /// How long after its beginning the exchange is left, as it stands.
+    fn with(&self, exchange: &Exchange) -> Duration {
+        let is_listening = exchange.request.method() == Method::GET && exchange.is_stream();
+        match is_listening {
+            true => (exchange.took + SILENCE).min(self.0),
+            false => self.0,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mcp_http::{Config, Error, Peer, Reason, Refused, Revision};
+use mcp_http::{Config, Error, FailureKind, Peer, Reason, Refused, Revision};
 
 use self::asker::Asker;
 use self::exchange::{Exchange, SESSION_ID};
@@ -96,6 +96,8 @@ fn is_of_every_revision(error: &Error) -> bool {
         Reason::Refused(refused) => {
             !matches!(refused, Refused::NotFound | Refused::Rpc | Refused::Status)
         }
+        // With one it reads another request.
+        Reason::Transport(failure) => failure.kind() == FailureKind::NotSent,
         _ => true,
     }
 }

@@ -45,6 +45,15 @@ impl Recording {
         }
     }
 
+    /// The same recording over a connection of its own: one that a server is about to give up, as
+    /// some do when they have refused a request, is nothing to learn from.
+    pub(crate) fn on_another_connection(&self) -> Self {
+        Self {
+            http: Http::new(),
+            ..self.clone()
+        }
+    }
+
     /// The exchanges from this one on, in the order in which they began.
     pub(crate) fn since(&self, index: usize) -> Vec<Exchange> {
         let entries = lock(&self.entries);
@@ -67,34 +76,13 @@ impl Recording {
             index: entries.len() - 1,
         }
     }
-
-    pub(crate) fn send_from(
-        &self,
-        place: &Place,
-        abort: &Abort,
-    ) -> Result<Response<Recorded>, Failure> {
-        let sent = self.http.send(place.exchange().request, abort);
-        place.keep(|exchange| match &sent {
-            Ok(response) => {
-                exchange.head = Some((response.status(), response.headers().clone()));
-            }
-            Err(_) if abort.is_aborted() => exchange.end = End::Left,
-            Err(failure) => exchange.end = End::Failed(failure.clone()),
-        });
-        let response = sent?;
-        Ok(response.map(|body| Recorded {
-            body,
-            place: place.clone(),
-            abort: abort.clone(),
-        }))
-    }
 }
 
 impl Transport for Recording {
     type Body = Recorded;
 
     fn send(&self, request: Request<Bytes>, abort: &Abort) -> Result<Response<Recorded>, Failure> {
-        self.send_from(&self.begin(&request), abort)
+        self.begin(&request).send(abort)
     }
 }
 
@@ -109,6 +97,23 @@ impl Entry {
 }
 
 impl Place {
+    pub(crate) fn send(&self, abort: &Abort) -> Result<Response<Recorded>, Failure> {
+        let sent = self.recording.http.send(self.exchange().request, abort);
+        self.keep(|exchange| match &sent {
+            Ok(response) => {
+                exchange.head = Some((response.status(), response.headers().clone()));
+            }
+            Err(_) if abort.is_aborted() => exchange.end = End::Left,
+            Err(failure) => exchange.end = End::Failed(failure.clone()),
+        });
+        let response = sent?;
+        Ok(response.map(|body| Recorded {
+            body,
+            place: self.clone(),
+            abort: abort.clone(),
+        }))
+    }
+
     pub(crate) fn exchange(&self) -> Exchange {
         let entries = lock(&self.recording.entries);
         let entry = entries.get(self.index).map(Entry::by_now);

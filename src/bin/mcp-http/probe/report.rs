@@ -99,7 +99,8 @@ impl Report {
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.search.iter().all(Exchange::is_unreached) {
+        let is_unreached = self.search.iter().all(Exchange::is_unreached);
+        if is_unreached && self.examined.is_empty() {
             Outcome::Unreachable
         } else if self.failure.is_some() || self.count(Verdict::Breaks) > 0 {
             Outcome::Findings

@@ -32,7 +32,7 @@ pub(crate) struct Found {
 /// `wants` says whether to ask more of what was found.
 pub(crate) fn visit(asker: &Asker, config: Config, wants: impl FnOnce(&Found) -> bool) -> Visit {
     let began = asker.recording.len();
-    let client = Client::new(bounded(config), asker.recording.clone());
+    let client = Client::new(bounded(config), asker.recording.on_another_connection());
     let events = client.events();
     let made = within(asker, HANDSHAKE, || client.ready(), || client.close());
     let handshake = asker.recording.since(began);
