@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 
+use crate::breakage::Breakage;
 use crate::error::{Error, Mistake, Misuse};
 use crate::wire::headers;
 use crate::{Binding, RawJson, Retries, Revision};
@@ -42,6 +43,8 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     pub(crate) retries: Retries,
+    #[cfg(feature = "harness")]
+    pub(crate) broken: Option<Breakage>,
 }
 
 impl Config {
@@ -68,6 +71,8 @@ impl Config {
             limits: Limits::default(),
             budget: Budget::default(),
             retries: Retries::default(),
+            #[cfg(feature = "harness")]
+            broken: None,
         })
     }
 
@@ -231,6 +236,30 @@ impl Config {
     pub fn retries(mut self, retries: Retries) -> Self {
         self.retries = retries.bounded();
         self
+    }
+}
+
+impl Config {
+    /// Breaks the machine, for those who look for faults.
+    #[cfg(feature = "harness")]
+    pub(crate) fn broken(mut self, how: Breakage) -> Self {
+        self.broken = Some(how);
+        self
+    }
+
+    /// Whether the machine is broken like this; never outside of the harness.
+    #[cfg_attr(
+        not(feature = "harness"),
+        expect(clippy::unused_self, reason = "see above")
+    )]
+    pub(crate) fn is_broken(&self, how: Breakage) -> bool {
+        #[cfg(feature = "harness")]
+        return self.broken == Some(how);
+        #[cfg(not(feature = "harness"))]
+        {
+            let _ = how;
+            false
+        }
     }
 }
 

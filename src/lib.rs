@@ -129,6 +129,7 @@ mod adapter;
 pub mod asynchronous;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+mod breakage;
 mod config;
 mod connection;
 mod error;

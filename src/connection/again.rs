@@ -9,6 +9,7 @@ use super::Connection;
 use super::call::State;
 use super::phase::Phase;
 use super::timers::Timer;
+use crate::breakage::Breakage;
 use crate::error::{Answer, Delivery, Error, Lost, Reason};
 use crate::wire::response::Refusal;
 use crate::{CallId, Recovery, Resend, Time};
@@ -17,7 +18,7 @@ impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
     /// session's successor, or after its own 404 in an older one.
     pub(super) fn send_again(&mut self, id: CallId) {
-        if !self.count_loss(id) {
+        if !self.count_loss(id) || self.config.is_broken(Breakage::LostCall) {
             return;
         }
         match (self.phase, self.refusal()) {
@@ -164,7 +165,8 @@ impl Connection {
 
     /// A connection that broke while the server may have been at work.
     pub(super) fn broken(&mut self, id: CallId, error: Error) {
-        let allowed = self.calls.get(&id).is_some_and(|call| call.idempotent);
+        let allowed = self.calls.get(&id).is_some_and(|call| call.idempotent)
+            || self.config.is_broken(Breakage::DoubledCall);
         self.try_later(id, error, None, allowed);
     }
 
@@ -181,7 +183,7 @@ impl Connection {
             .is_none_or(|end| self.now + delay < end);
         let again = allowed
             && call.resend == Resend::Allowed
-            && resends < retries.resends
+            && (resends < retries.resends || self.config.is_broken(Breakage::UnboundedRetry))
             && delay <= retries.ceiling
             && fits;
         if !again {

@@ -8,6 +8,7 @@ use super::rounds::Rounds;
 use super::route::Route;
 use super::stream::Stream;
 use super::timers::Timer;
+use crate::breakage::Breakage;
 use crate::error::{Delivery, Error};
 use crate::event::Reply;
 use crate::wire::jsonrpc::ProgressToken;
@@ -183,6 +184,10 @@ impl Connection {
                 let lives = self.is_current(ended.generation);
                 self.restoring
                     .remember(&ended.method, ended.params.as_ref(), lives);
+            }
+            if self.config.is_broken(Breakage::SecondReply) {
+                let reply = reply.clone();
+                self.events.push(Event::Reply { call, reply });
             }
             self.events.push(Event::Reply { call, reply });
         }

@@ -13,6 +13,7 @@ use super::phase::{Input, Phase, Step};
 use super::route::Route;
 use super::suspicion::Finding;
 use super::timers::Timer;
+use crate::breakage::Breakage;
 use crate::error::{Delivery, Error, Reason, Refused};
 use crate::wire::binding::Binding;
 use crate::wire::response::{Refusal, Verdict};
@@ -181,6 +182,7 @@ impl Connection {
         let next = self.handshake.attempts.next(budget, &mut self.jitter, now);
         let spaced = match next {
             Ok(spaced) => spaced,
+            Err(_) if self.config.is_broken(Breakage::UnboundedHandshakes) => now,
             Err(until) => {
                 let error = self.unrecoverable(until);
                 return self.give_handshake_up(error);

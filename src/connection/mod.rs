@@ -37,6 +37,8 @@ mod rounds;
 mod route;
 mod session;
 mod silence;
+#[cfg(feature = "harness")]
+mod state;
 mod stream;
 mod subscription;
 mod suspicion;

@@ -5,6 +5,7 @@ use super::control::Farewell;
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
 use super::suspicion::Finding;
+use crate::breakage::Breakage;
 use crate::error::{Delivery, Error, Lost};
 use crate::event::{LossCause, Withdrawal};
 use crate::wire::binding::Binding;
@@ -53,7 +54,8 @@ impl Phase {
 impl Connection {
     /// Whether this generation's session lives, as far as is known.
     pub(super) fn is_current(&self, generation: u64) -> bool {
-        self.phase.has_session() && generation == self.session.generation
+        let is_last = generation == self.session.generation;
+        self.phase.has_session() && (is_last || self.config.is_broken(Breakage::SecondHandshake))
     }
 
     /// The revision whose rules hold: negotiated, or else asked for.
@@ -70,7 +72,9 @@ impl Connection {
             return;
         }
         let generation = self.session.generation;
-        self.session.id = None;
+        if !self.config.is_broken(Breakage::DeadId) {
+            self.session.id = None;
+        }
         self.events.push(Event::Reinitialize { generation, cause });
         self.withdraw_asks(Withdrawal::SessionLost, |ask| ask.is_of(generation));
         self.stop_listening();

@@ -18,6 +18,7 @@
 )]
 
 mod application;
+pub mod explorer;
 mod model;
 mod network;
 mod operation;
@@ -28,6 +29,7 @@ mod sse;
 mod story;
 mod tools;
 
+pub use crate::breakage::Breakage;
 pub use run::run;
 pub use sse::decode;
 pub use story::{Story, Violation};

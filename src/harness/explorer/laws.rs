@@ -1,0 +1,365 @@
+//! What an observer knows, and the laws that he holds against it.
+
+use std::collections::BTreeSet;
+
+use super::letter::Act;
+use super::wire::Carries;
+use super::world::Open;
+use crate::{
+    Budget, CallId, Clocks, Delivery, Event, ExchangeId, Phase, Retries, Status, Subject, Ticket,
+    Time,
+};
+
+/// The law that was seen broken, if one was.
+pub(super) type Seen = Result<(), String>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    calls: Vec<Call>,
+    closed: bool,
+    deleted: bool,
+    /// Whether a session, or what stands for one, is known to the application.
+    ready: bool,
+    /// The ids that answers to `initialize` brought, and the addresses that streams named, of
+    /// sessions that are not lost.
+    given: BTreeSet<String>,
+    /// The session, or the address, of the last request.
+    current: Option<String>,
+    handshakes: Vec<Time>,
+    /// The event stream of an HTTP+SSE server.
+    pub(super) channel: Option<ExchangeId>,
+    /// The one thing that happened since all was read.
+    cause: Cause,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    id: CallId,
+    idempotent: bool,
+    ended: bool,
+    cancelled: bool,
+    /// How often it left.
+    left: usize,
+    rounds: usize,
+    /// Whether the server may have executed it, as it left last.
+    doubtful: bool,
+    /// Whether it has at all.
+    begun: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Cause {
+    #[default]
+    Nothing,
+    One,
+    Came(Carries, Act),
+    Several,
+}
+
+impl Call {
+    fn new(id: CallId, idempotent: bool) -> Self {
+        Self {
+            id,
+            idempotent,
+            ended: false,
+            cancelled: false,
+            left: 0,
+            rounds: 0,
+            doubtful: false,
+            begun: false,
+        }
+    }
+}
+
+impl Facts {
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn has_ended(&self, call: usize) -> bool {
+        self.calls
+            .get(call)
+            .is_none_or(|call| call.ended || call.cancelled)
+    }
+
+    pub(super) fn all_ended(&self) -> bool {
+        self.calls.iter().all(|call| call.ended)
+    }
+
+    pub(super) fn forget_calls(&mut self) {
+        self.calls.clear();
+    }
+
+    pub(super) fn called(&mut self, id: CallId, idempotent: bool) {
+        self.calls.push(Call::new(id, idempotent));
+    }
+
+    pub(super) fn cancelled(&mut self, call: usize) {
+        self.calls[call].cancelled = true;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn given(&mut self, session: &str) {
+        self.given.insert(session.to_owned());
+    }
+
+    /// Something happens.
+    pub(super) fn turn(&mut self) {
+        self.cause = match self.cause {
+            Cause::Nothing => Cause::One,
+            _ => Cause::Several,
+        };
+    }
+
+    /// Something came of an exchange.
+    pub(super) fn came(&mut self, before: &Self, open: &Open, act: Act) {
+        self.cause = match before.cause {
+            Cause::One if before.channel.is_none() && !open.opens_channel() => {
+                Cause::Came(open.carries, act)
+            }
+            _ => Cause::Several,
+        };
+        if open.carries.is_handshake() && act == Act::NotSent {
+            self.handshakes.pop();
+        }
+        let Carries::Call(call) = open.carries else {
+            return;
+        };
+        match act {
+            Act::Accepted | Act::Broken | Act::Stream | Act::Unavailable => self.doubt(call),
+            Act::RequiresInput => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    (call.begun, call.doubtful) = (true, false);
+                    call.rounds += 1;
+                }
+            }
+            Act::Reply | Act::LastReply => self.replied(open.carries),
+            _ => {}
+        }
+    }
+
+    fn doubt(&mut self, call: usize) {
+        if let Some(call) = self.calls.get_mut(call) {
+            call.doubtful = true;
+        }
+    }
+
+    pub(super) fn replied(&mut self, carries: Carries) {
+        if let Carries::Call(call) = carries {
+            self.doubt(call);
+        }
+    }
+
+    pub(super) fn aborted(&mut self, carries: Carries) {
+        self.replied(carries);
+    }
+
+    /// A request leaves.
+    pub(super) fn sent(&mut self, open: &Open, to: String, now: Time, others: &[Open]) -> Seen {
+        let is_delete = open.carries == Carries::Delete;
+        if self.closed && (!is_delete || self.deleted) {
+            return Err(format!("law 12: {:?} leaves after `close`", open.carries));
+        }
+        self.deleted |= self.closed;
+        let name = open.session.clone().or((to != "/mcp").then_some(to));
+        if name.as_ref().is_some_and(|name| !self.given.contains(name)) {
+            return Err(format!(
+                "law 6: {:?} carries the id of no session that lives",
+                open.carries
+            ));
+        }
+        if open.carries.is_handshake() {
+            self.handshake(now, others)?;
+        } else if !is_delete && name.is_some() {
+            self.current = name;
+        }
+        match open.carries {
+            Carries::Call(number) => self.call_left(number),
+            _ => Ok(()),
+        }
+    }
+
+    /// Laws 3 and 4.
+    fn handshake(&mut self, now: Time, others: &[Open]) -> Seen {
+        // One that has had its time is given up.
+        let patience = Clocks::default().probe;
+        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience;
+        if others
+            .iter()
+            .any(|other| other.carries.is_handshake() && waits(other))
+        {
+            return Err("law 3: a handshake beside another".to_owned());
+        }
+        if self.ready {
+            return Err("law 3: a handshake although a session lives".to_owned());
+        }
+        let budget = Budget::default();
+        self.handshakes.retain(|at| now.since(*at) < budget.window);
+        self.handshakes.push(now);
+        // A search asks by `server/discover`, by `initialize`, and by it again for an HTTP+SSE
+        // server, or for a revision that the server named.
+        let most = budget.handshakes * 4;
+        if self.handshakes.len() > most {
+            return Err(format!(
+                "law 4: more than {most} handshakes in {:?}",
+                budget.window
+            ));
+        }
+        Ok(())
+    }
+
+    /// Laws 4 and 5.
+    fn call_left(&mut self, number: usize) -> Seen {
+        let Some(call) = self.calls.get_mut(number) else {
+            return Ok(());
+        };
+        if call.ended || call.cancelled {
+            return Err(format!(
+                "law 2: call {} is sent although it is over",
+                number + 1
+            ));
+        }
+        if call.doubtful && !call.idempotent {
+            return Err(format!("law 5: call {} may be executed twice", number + 1));
+        }
+        call.left += 1;
+        let resends = Retries::default().resends as usize + Budget::default().resends;
+        let most = (1 + resends) * (1 + call.rounds);
+        if call.left > most {
+            return Err(format!(
+                "law 4: call {} left more than {most} times",
+                number + 1
+            ));
+        }
+        Ok(())
+    }
+
+    /// The application is told something.
+    pub(super) fn event(&mut self, event: &Event, asks: &mut Vec<Ticket>) -> Seen {
+        match event {
+            Event::Reply { call, .. } => self.ends(*call, None),
+            Event::Fail {
+                subject: Subject::Call(call),
+                error,
+            } => {
+                self.blamed(*call)?;
+                self.ends(*call, Some(error.delivery()))
+            }
+            Event::Message(message) => message.call.map_or(Ok(()), |call| self.is_open(call)),
+            Event::Ask(ask) => {
+                asks.push(ask.ticket);
+                ask.call.map_or(Ok(()), |call| self.is_open(call))
+            }
+            Event::AskWithdrawn { ticket, .. } => {
+                asks.retain(|open| open != ticket);
+                Ok(())
+            }
+            Event::Reinitialize { .. } => {
+                self.ready = false;
+                if let Some(lost) = self.current.take() {
+                    self.given.remove(&lost);
+                }
+                Ok(())
+            }
+            Event::Ready(_) if self.ready => {
+                Err("law 3: a session is ready although another one lives".to_owned())
+            }
+            Event::Ready(_) => {
+                self.ready = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_open(&self, id: CallId) -> Seen {
+        let mut calls = self.calls.iter();
+        match calls.position(|call| call.id == id && call.ended) {
+            Some(at) => Err(format!("law 2: call {} is told of after its end", at + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Laws 2 and 5.
+    fn ends(&mut self, id: CallId, delivery: Option<Delivery>) -> Seen {
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
+            return Ok(());
+        };
+        let call = &mut self.calls[at];
+        let number = at + 1;
+        if call.ended {
+            return Err(format!("law 2: call {number} ends twice"));
+        }
+        let (touched, left) = (call.doubtful || call.begun, call.left);
+        // How it came to that makes no difference any more.
+        *call = Call {
+            ended: true,
+            ..Call::new(id, false)
+        };
+        match delivery {
+            Some(Delivery::NotSent | Delivery::Rejected) if touched => Err(format!(
+                "law 5: call {number} may have been executed, and the application is told {delivery:?}"
+            )),
+            Some(Delivery::Rejected | Delivery::Unknown) if left == 0 => Err(format!(
+                "law 5: call {number} never left, and the application is told {delivery:?}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Law 7: what befell one exchange ends no other call.
+    fn blamed(&self, id: CallId) -> Seen {
+        let Cause::Came(carries, act) = self.cause else {
+            return Ok(());
+        };
+        let own = match carries {
+            Carries::Call(own) => self.calls.get(own).map(|call| call.id),
+            Carries::Get => None,
+            _ => return Ok(()),
+        };
+        let alone = matches!(
+            act,
+            Act::Broken | Act::End | Act::NotSent | Act::Unavailable
+        );
+        if alone && own != Some(id) {
+            return Err(format!("law 7: {act:?} on {carries:?} ends another call"));
+        }
+        Ok(())
+    }
+
+    /// Everything was read.
+    pub(super) fn at_rest(&mut self, status: &Status) -> Seen {
+        self.cause = Cause::Nothing;
+        let open = self.calls.iter().filter(|call| !call.ended).count();
+        if status.open_calls != open {
+            let counted = status.open_calls;
+            return Err(format!(
+                "law 2: {open} calls have not ended, {counted} are open"
+            ));
+        }
+        if self.closed && open > 0 {
+            return Err("law 12: a call is open after `close`".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Nothing is under way any more.
+    pub(super) fn finished(&self, status: &Status) -> Seen {
+        if let Some(at) = self.calls.iter().position(|call| !call.ended) {
+            return Err(format!("law 2: call {} never ends", at + 1));
+        }
+        if status.exchanges > 0 || status.buffered > 0 {
+            let (exchanges, bytes) = (status.exchanges, status.buffered);
+            return Err(format!(
+                "law 8: {exchanges} exchanges and {bytes} bytes are kept"
+            ));
+        }
+        if self.closed && status.phase != Phase::Closed {
+            return Err(format!("law 12: it stays {:?}", status.phase));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! The alphabet: all that can happen next, in so many words.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What happens. Calls, asks and exchanges are named by where they stand: the first one is 1.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Letter {
+    /// The oldest ask is answered.
+    Answer,
+    Call,
+    Cancel(u8),
+    Close,
+    Idempotent,
+    NetworkChanged,
+    Notify,
+    /// Time passes until the next time-out.
+    TimeOut,
+    /// Something comes on an exchange that is under way.
+    Comes(u8, Act),
+}
+
+/// What comes of an exchange.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Act {
+    // Its head, and mostly its end.
+    Accepted,
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    /// With a JSON-RPC error.
+    NotFoundError,
+    /// The good answer.
+    Reply,
+    /// A question instead of a reply.
+    RequiresInput,
+    /// The head of an event stream, and what such a stream begins with.
+    Stream,
+    Unauthorized,
+    Unavailable,
+    // On an open stream.
+    Ask,
+    End,
+    /// The last of several replies that are owed.
+    LastReply,
+    Note,
+    // At any time.
+    Broken,
+    NotSent,
+}
+
+/// A letter, and whether both outlets are read after it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Move {
+    pub letter: Letter,
+    pub unread: bool,
+}
+
+const ACTS: &[(Act, &str)] = &[
+    (Act::Accepted, "202"),
+    (Act::BadRequest, "400"),
+    (Act::MethodNotAllowed, "405"),
+    (Act::NotFound, "404"),
+    (Act::NotFoundError, "404 error"),
+    (Act::Reply, "reply"),
+    (Act::RequiresInput, "requires input"),
+    (Act::Stream, "stream"),
+    (Act::Unauthorized, "401"),
+    (Act::Unavailable, "503"),
+    (Act::Ask, "ask"),
+    (Act::End, "end"),
+    (Act::LastReply, "last reply"),
+    (Act::Note, "note"),
+    (Act::Broken, "broken"),
+    (Act::NotSent, "not sent"),
+];
+
+const LETTERS: &[(Letter, &str)] = &[
+    (Letter::Answer, "answer"),
+    (Letter::Call, "call"),
+    (Letter::Close, "close"),
+    (Letter::Idempotent, "idempotent call"),
+    (Letter::NetworkChanged, "network changed"),
+    (Letter::Notify, "notify"),
+    (Letter::TimeOut, "time-out"),
+];
+
+const CANCEL: &str = "cancel ";
+const UNREAD: &str = "unread ";
+
+impl Act {
+    pub(super) fn name(self) -> &'static str {
+        name_of(ACTS, self)
+    }
+}
+
+impl Letter {
+    /// And both outlets are read after it.
+    pub(super) const fn read(self) -> Move {
+        Move {
+            letter: self,
+            unread: false,
+        }
+    }
+
+    /// And nobody looks.
+    pub(super) const fn unread(self) -> Move {
+        Move {
+            letter: self,
+            unread: true,
+        }
+    }
+
+    /// Whether something may happen before anybody looks: of what has most to say, so that
+    /// there are not twice as many letters.
+    pub(super) fn may_stay_unread(self) -> bool {
+        match self {
+            Self::Cancel(_) | Self::Close | Self::TimeOut => true,
+            Self::Comes(_, act) => matches!(act, Act::NotFound | Act::Broken | Act::Reply),
+            _ => false,
+        }
+    }
+
+    /// Without numbers.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cancel(_) => CANCEL.trim_end(),
+            Self::Comes(_, act) => act.name(),
+            other => name_of(LETTERS, other),
+        }
+    }
+}
+
+fn name_of<T: Copy + PartialEq>(names: &'static [(T, &'static str)], of: T) -> &'static str {
+    let found = names.iter().find(|(item, _)| *item == of);
+    found.map_or("", |(_, name)| name)
+}
+
+fn named<T: Copy>(names: &[(T, &str)], name: &str) -> Option<T> {
+    let found = names.iter().find(|(_, text)| *text == name);
+    found.map(|(item, _)| *item)
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.unread { UNREAD } else { "" })?;
+        match self.letter {
+            Letter::Cancel(call) => write!(f, "{CANCEL}{call}"),
+            Letter::Comes(exchange, act) => write!(f, "{exchange} {}", act.name()),
+            other => f.write_str(other.name()),
+        }
+    }
+}
+
+impl FromStr for Move {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (unread, rest) = match text.trim().strip_prefix(UNREAD) {
+            Some(rest) => (true, rest),
+            None => (false, text.trim()),
+        };
+        let number = |text: &str| text.parse().ok();
+        let comes = || {
+            let (exchange, act) = rest.split_once(' ')?;
+            Some(Letter::Comes(number(exchange)?, named(ACTS, act)?))
+        };
+        let cancel = || Some(Letter::Cancel(number(rest.strip_prefix(CANCEL)?)?));
+        let letter = named(LETTERS, rest).or_else(comes).or_else(cancel);
+        let letter = letter.ok_or_else(|| format!("`{text}` is no move"))?;
+        Ok(Self { letter, unread })
+    }
+}
+
+/// Moves, one after the other, as they are written down.
+pub(super) fn moves(text: &str) -> Result<Vec<Move>, String> {
+    let texts = text.split(';').map(str::trim);
+    let texts = texts.filter(|text| !text.is_empty());
+    texts.map(str::parse).collect()
+}
+
+pub(super) fn written(moves: &[Move]) -> String {
+    let moves: Vec<_> = moves.iter().map(Move::to_string).collect();
+    moves.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = "call; unread idempotent call; unread 1 404 error; cancel 2; 12 stream; \
+                    time-out; answer; notify; close; 1 not sent";
+        let read = moves(text).unwrap();
+        assert_eq!(read.len(), 10);
+        assert_eq!(written(&read), text.replace("                    ", ""));
+        assert!(moves("1 dance").is_err());
+    }
+}

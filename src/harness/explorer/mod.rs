@@ -1,0 +1,192 @@
+//! Model checking: all that can happen to a connection, in every order, to a depth. It drives
+//! the machine through its public API. Of states that differ in numbers and in the time of
+//! day alone, one is gone on from (what a state is, `Connection::state` says).
+
+mod alike;
+mod laws;
+mod letter;
+mod setting;
+mod wire;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub use self::letter::{Act, Letter, Move};
+pub use self::setting::{SETTINGS, Setting};
+
+use self::world::World;
+
+/// What was explored.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    pub setting: &'static str,
+    /// How many moves deep.
+    pub depth: usize,
+    /// Whether all that can happen to that depth did.
+    pub whole: bool,
+    pub states: usize,
+    pub moves: usize,
+    /// How often each letter was used.
+    pub letters: BTreeMap<&'static str, usize>,
+}
+
+/// A law was broken: which, and by which moves.
+#[derive(Clone, Debug)]
+pub struct Counterexample {
+    pub what: String,
+    pub setting: &'static str,
+    pub moves: Vec<Move>,
+}
+
+/// Where a path came from, and what was done there.
+type Steps = Vec<(usize, Move)>;
+
+/// Explores to this depth, but no more than so many states.
+///
+/// # Errors
+/// The shortest path on which a law is seen broken.
+pub fn explore(setting: &Setting, depth: usize, most: usize) -> Result<Explored, Counterexample> {
+    let found = |what, moves| Counterexample {
+        what,
+        setting: setting.name,
+        moves,
+    };
+    let root = World::new(setting).map_err(|what| found(what, Vec::new()))?;
+    let mut explored = Explored {
+        setting: setting.name,
+        depth: 0,
+        whole: true,
+        states: 1,
+        moves: 0,
+        letters: BTreeMap::new(),
+    };
+    let mut seen = BTreeSet::from([fingerprint(&root)]);
+    // Each state by the one before it: paths are short, and made again fast.
+    let mut steps: Steps = Vec::new();
+    let mut frontier = vec![usize::MAX];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for from in frontier {
+            let path = path(&steps, from);
+            let world = walk(&root, &path).map_err(|what| found(what, path.clone()))?;
+            for one in world.moves() {
+                let mut after = world.clone();
+                explored.moves += 1;
+                *explored.letters.entry(one.letter.name()).or_default() += 1;
+                let made = after.make(one).and_then(|()| {
+                    let is_new = seen.insert(fingerprint(&after));
+                    if is_new {
+                        after.finish().map(|()| true)
+                    } else {
+                        Ok(false)
+                    }
+                });
+                match made {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        explored.states += 1;
+                        steps.push((from, one));
+                        next.push(steps.len() - 1);
+                    }
+                    Err(what) => {
+                        let mut moves = path.clone();
+                        moves.push(one);
+                        return Err(found(what, moves));
+                    }
+                }
+            }
+            if explored.states >= most {
+                explored.whole = false;
+                return Ok(explored);
+            }
+        }
+        explored.depth += 1;
+        println!("{} {}", explored.depth, explored.states);
+        frontier = next;
+    }
+    Ok(explored)
+}
+
+/// Makes these moves, and then lets everything end.
+///
+/// # Errors
+/// The law that is seen broken.
+pub fn replay(setting: &str, moves: &str) -> Result<(), String> {
+    let named = SETTINGS.iter().find(|named| named.name == setting);
+    let named = named.ok_or_else(|| format!("there is no setting `{setting}`"))?;
+    let root = World::new(named)?;
+    walk(&root, &letter::moves(moves)?)?.finish()
+}
+
+pub fn state_after(setting: &str, moves: &str) -> String {
+    let named = SETTINGS.iter().find(|named| named.name == setting).unwrap();
+    let root = World::new(named).unwrap();
+    let world = walk(&root, &letter::moves(moves).unwrap()).unwrap();
+    alike::normalized(&world.state(), world.now)
+}
+
+fn walk(root: &World, moves: &[Move]) -> Result<World, String> {
+    let mut world = root.clone();
+    for one in moves {
+        if !world.moves().contains(one) {
+            return Err(format!("`{one}` cannot happen there"));
+        }
+        world.make(*one)?;
+    }
+    Ok(world)
+}
+
+fn path(steps: &Steps, mut at: usize) -> Vec<Move> {
+    let mut moves = Vec::new();
+    while let Some((before, one)) = steps.get(at) {
+        moves.push(*one);
+        at = *before;
+    }
+    moves.reverse();
+    moves
+}
+
+/// Two hashes (FNV-1a) of the state: that two states share both is not to be feared.
+fn fingerprint(world: &World) -> (u64, u64) {
+    let state = alike::normalized(&world.state(), world.now);
+    let hash = |start| {
+        state.bytes().fold(start, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        })
+    };
+    (hash(0xCBF2_9CE4_8422_2325), hash(0x9E37_79B9_7F4A_7C15))
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.whole { "" } else { "more than " };
+        let Self {
+            setting,
+            depth,
+            states,
+            moves,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "{setting}: {whole}{depth} deep, {states} states, {moves} moves"
+        )?;
+        for (letter, count) in &self.letters {
+            writeln!(f, "{count:>10}  {letter}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A test that shows it.
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moves = letter::written(&self.moves);
+        writeln!(f, "{}\n", self.what)?;
+        writeln!(f, "#[test]\nfn the_explorer_found_this() {{")?;
+        writeln!(f, "    holds(\"{}\", \"{moves}\");\n}}", self.setting)
+    }
+}
+
+impl std::error::Error for Counterexample {}
