@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_http::{
-    Authorize, CallId, CallOptions, Config, Error, Event, RawJson, asynchronous, blocking,
+    Authorize, CallId, CallOptions, Config, Error, Event, RawJson, Status, asynchronous, blocking,
 };
 use serde_json::Value;
 use tokio::task::spawn_blocking;
@@ -23,6 +23,21 @@ impl Adapter {
         match self {
             Self::Asynchronous => "asynchronous",
             Self::Blocking => "blocking",
+        }
+    }
+
+    /// A client of which nothing is said but where its server is.
+    pub(crate) async fn connect(self, url: &str) -> Result<Caller, Error> {
+        match self {
+            Self::Asynchronous => {
+                let client = asynchronous::Client::connect(url).await?;
+                Ok(Caller::Asynchronous(client))
+            }
+            Self::Blocking => {
+                let url = url.to_owned();
+                let client = on_a_thread(move || blocking::Client::connect(&url)).await?;
+                Ok(Caller::Blocking(client))
+            }
         }
     }
 
@@ -80,7 +95,15 @@ impl Caller {
         }
     }
 
-    /// Begins a call at once; the future waits for its end.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Asynchronous(client) => client.status(),
+            Self::Blocking(client) => client.status(),
+        }
+    }
+
+    /// Begins a call at once; the future waits for its end. Dropping it cancels the call;
+    /// with the blocking adapter, only as long as nobody has begun to wait.
     pub(crate) fn call(
         &self,
         method: &'static str,
@@ -173,6 +196,11 @@ impl Progress {
         }
     }
 
+    /// Waits until this many calls have reported some; gives up after a while.
+    pub(crate) async fn of_calls(&self, calls: usize) {
+        until(async || self.of_each_call().len() >= calls).await;
+    }
+
     pub(crate) fn of_each_call(&self) -> Vec<Vec<u64>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.values().cloned().collect()
@@ -182,6 +210,17 @@ impl Progress {
 enum Begun {
     Asynchronous(asynchronous::Call),
     Blocking(Result<blocking::Call, Error>),
+}
+
+/// Waits until this is so, and says whether it is; gives up after a while.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
+    for _ in 0..1000 {
+        if is_so().await {
+            return true;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    false
 }
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,19 +1,22 @@
 //! The main job, shown: a real MCP server forgets its sessions, goes away, refuses,
 //! takes no old token, and every call gets its answer or a sentence that says why not.
+//! And one application talks to a server of each revision.
 //!
 //! `cargo run --all-features --example demo`; with `-- serve` behind it the server
 //! alone is started, and its address printed.
 //!
 //! The server is the official Rust SDK's, in the same process, on a free loopback
-//! port. The story goes to stderr, one line of figures for each scene to stdout,
-//! counted on the server's side. The exit code is 0 only if every scene kept its
-//! promise.
+//! port. The story goes to stderr, one line of figures for each scene (for each
+//! server in that of the eras) to stdout, counted on the server's side. The exit code
+//! is 0 only if every scene kept its promise.
 
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod balancer;
 mod caller;
 mod cutter;
+mod eras;
+mod http_sse;
 mod server;
 
 use std::fmt;
@@ -25,7 +28,8 @@ use std::time::{Duration, Instant};
 use balancer::Balancer;
 use caller::{Adapter, Caller};
 use cutter::Cutter;
-use mcp_http::{Authorize, CallOptions, Config, Delivery, Error, Revision};
+use eras::eras;
+use mcp_http::{Authorize, Binding, CallOptions, Config, Delivery, Error, Revision};
 use serde_json::{Value, json};
 use server::{ProtocolVersion, Server, StreamableHttpServerConfig, Then};
 use tokio::task::JoinSet;
@@ -43,8 +47,18 @@ struct Figures {
     gets: Option<u64>,
     /// How often the client was asked for a credential.
     authorizations: Option<usize>,
+    era: Option<Era>,
     /// Whether it is what the scene promises.
     kept: bool,
+}
+
+/// What the client found out about a server, and heard from it.
+struct Era {
+    revision: Option<Revision>,
+    binding: Option<Binding>,
+    steps: usize,
+    /// Whether what was cancelled stopped there.
+    stopped: bool,
 }
 
 impl fmt::Display for Figures {
@@ -65,10 +79,17 @@ impl fmt::Display for Figures {
         if let Some(gets) = self.gets {
             write!(f, " gets={gets}")?;
         }
-        match self.authorizations {
-            Some(times) => write!(f, " authorizations={times}"),
-            None => Ok(()),
+        if let Some(times) = self.authorizations {
+            write!(f, " authorizations={times}")?;
         }
+        if let Some(era) = &self.era {
+            let cancelled = u8::from(era.stopped);
+            write!(f, " steps={} cancelled={cancelled}", era.steps)?;
+            if let (Some(revision), Some(binding)) = (era.revision, era.binding) {
+                write!(f, " revision={revision} binding={binding}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -113,6 +134,7 @@ async fn run() -> Result<bool, Error> {
         kept &= show(&cut(adapter).await?);
         kept &= show(&stateless(adapter).await?);
         kept &= show(&authorize(adapter).await?);
+        kept &= eras(adapter).await?;
     }
     Ok(kept)
 }
@@ -160,6 +182,7 @@ async fn hello(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: None,
         gets: None,
         authorizations: None,
+        era: None,
         kept: count.initialize == 1 && count.posts == 3,
     })
 }
@@ -188,6 +211,7 @@ async fn forget(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: Some(twice),
         gets: None,
         authorizations: None,
+        era: None,
         kept: answered == CALLS
             && executions.len() == CALLS
             && twice == 0
@@ -223,6 +247,7 @@ async fn refuse(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: None,
         gets: None,
         authorizations: None,
+        era: None,
         kept: errors.len() == 3
             && errors
                 .iter()
@@ -283,6 +308,7 @@ async fn come_back(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: Some(twice),
         gets: None,
         authorizations: None,
+        era: None,
         kept: impatient.iter().all(unsent)
             && impatient.len() == CALLS
             && answered == 2 * CALLS
@@ -344,6 +370,7 @@ async fn cut(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: Some(twice),
         gets: Some(count.gets),
         authorizations: None,
+        era: None,
         kept: answered == CALLS
             && whole == CALLS
             && twice == 0
@@ -400,6 +427,7 @@ async fn stateless(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: Some(all.iter().filter(|times| **times > 1).count()),
         gets: Some(counts[0].gets + counts[1].gets),
         authorizations: None,
+        era: None,
         // One discovery, the calls, and two requests for the one that asks.
         kept: answered == CALLS
             && crossed
@@ -456,6 +484,7 @@ async fn authorize(adapter: Adapter) -> Result<Figures, Error> {
         executed_twice: Some(twice),
         gets: None,
         authorizations: Some(asked),
+        era: None,
         kept: answered == CALLS
             && executions.len() == CALLS
             && twice == 0

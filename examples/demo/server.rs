@@ -418,7 +418,7 @@ impl Layer {
     }
 }
 
-fn json_rpc_method(body: &[u8]) -> Option<String> {
+pub(crate) fn json_rpc_method(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Message {
         method: String,
@@ -479,7 +479,7 @@ async fn forget(sessions: &LocalSessionManager) {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -492,15 +492,33 @@ struct Tools {
     name: String,
 }
 
+/// What the tool `work` is called with.
 #[derive(Deserialize)]
-struct Work {
-    key: String,
+pub(crate) struct Work {
+    pub(crate) key: String,
     #[serde(default)]
-    ms: u64,
+    pub(crate) ms: u64,
     #[serde(default)]
-    steps: u32,
+    pub(crate) steps: u32,
     #[serde(default)]
-    rest: u64,
+    pub(crate) rest: u64,
+}
+
+impl Work {
+    pub(crate) const DESCRIPTION: &str = "Takes ms milliseconds, reports progress in steps, rests as long as it is told, answers `done <key>`.";
+
+    pub(crate) fn schema() -> JsonObject {
+        object(json!({
+            "type": "object",
+            "properties": {
+                "key": { "type": "string", "description": "names this execution" },
+                "ms": { "type": "integer", "minimum": 0, "default": 0 },
+                "steps": { "type": "integer", "minimum": 0, "default": 0 },
+                "rest": { "type": "integer", "minimum": 0, "default": 0 },
+            },
+            "required": ["key"],
+        }))
+    }
 }
 
 #[derive(Deserialize)]
@@ -557,23 +575,9 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let work = json!({
-            "type": "object",
-            "properties": {
-                "key": { "type": "string", "description": "names this execution" },
-                "ms": { "type": "integer", "minimum": 0, "default": 0 },
-                "steps": { "type": "integer", "minimum": 0, "default": 0 },
-                "rest": { "type": "integer", "minimum": 0, "default": 0 },
-            },
-            "required": ["key"],
-        });
         let ask = json!({ "type": "object", "properties": {} });
         Ok(ListToolsResult::with_all_items(vec![
-            Tool::new(
-                "work",
-                "Takes ms milliseconds, reports progress in steps, rests as long as it is told, answers `done <key>`.",
-                object(work),
-            ),
+            Tool::new("work", Work::DESCRIPTION, Work::schema()),
             Tool::new(
                 "ask",
                 "Asks the user for a name and answers `hello <name>`; without sessions, with the \
