@@ -158,6 +158,9 @@ impl Connection {
     /// in vain. What has not been taken yet may still be refused, but not for long.
     pub(super) fn lose_channel(&mut self, generation: u64) {
         self.close_channel();
+        if self.binding().answers_on_one_stream() {
+            self.forget_redirects();
+        }
         let on_it = |exchange: &Exchange| {
             exchange.generation == generation && exchange.rules.binding.answers_on_one_stream()
         };
@@ -178,6 +181,15 @@ impl Connection {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Where the address of a session led is as dead as that (law 6).
+    fn forget_redirects(&mut self) {
+        let calls = self.calls.values_mut().map(|call| &mut call.route);
+        let notices = self.notices.iter_mut().map(|notice| &mut notice.route);
+        for route in calls.chain(notices) {
+            route.restart();
         }
     }
 

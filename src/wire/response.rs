@@ -177,6 +177,8 @@ impl Refusal {
             delivery,
         };
         match (self.status.as_u16(), carried) {
+            // Where the address of a session that is over leads is as dead as that (law 6).
+            (307 | 308, Carried::OlderAddress) => Verdict::Older,
             (301 | 302, _) => fail(self.redirected(), Delivery::Rejected),
             (303, _) => fail(self.redirected(), Delivery::Unknown),
             (307 | 308, _) => match &self.redirect {

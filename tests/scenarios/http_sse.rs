@@ -1,6 +1,7 @@
 //! HTTP+SSE servers (2024-11-05): one event stream for all that they say, and an address
 //! that they name there for all that is said to them.
 
+use http::{HeaderMap, StatusCode};
 use mcp_http::{
     Binding, CallOptions, Clock, Delivery, Event, Listening, LossCause, Lost, Peer, Phase, Reason,
     Recovery, Refused, Resend, Revision, Subject, SubscriptionFilter,
@@ -867,5 +868,42 @@ fn every_cut_of_the_stream_is_read_alike() {
             .unwrap();
         w.drive();
         assert_eq!(uri(&w.take("tools/call")), "https://example.com/m");
+    }
+}
+
+/// The address of a session is its id: what it leads to is not asked in the next one.
+#[test]
+fn where_the_address_of_a_lost_session_redirects_to_nothing_is_sent() {
+    let address = "https://example.com/messages?session=s2";
+    for redirected_first in [false, true] {
+        let (mut w, get) = ready();
+        let call = w.call("tools/call");
+        w.notify("notifications/roots/list_changed");
+        let methods = ["tools/call", "notifications/roots/list_changed"];
+        for sent in methods.map(|method| w.take(method)) {
+            if !redirected_first {
+                w.end(&get);
+            }
+            let location = HeaderMap::from_iter([(
+                http::header::LOCATION,
+                "/relay?session=s1".parse().unwrap(),
+            )]);
+            let moved = StatusCode::TEMPORARY_REDIRECT;
+            // Nothing is polled before the stream ends.
+            let connection = &mut w.connection;
+            connection
+                .handle_head(sent.exchange, moved, &location, w.now)
+                .unwrap();
+            connection.handle_end(sent.exchange, w.now).unwrap();
+        }
+        w.end(&get);
+        let again = w.wait_for("GET");
+        w.open.push(again);
+        let get = w.open_channel("s2", OLD);
+        let sent = w.reply_on(&get, "tools/call", json!({}));
+        assert_eq!(uri(&sent), address, "law 6");
+        w.result(call);
+        let sent = w.take("notifications/roots/list_changed");
+        assert_eq!(uri(&sent), address, "law 6");
     }
 }
