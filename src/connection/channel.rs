@@ -63,11 +63,10 @@ impl Connection {
         };
         let shown = match headers::resolve(&exchange.target, reference) {
             Redirect::Same(address) => {
-                let first = self.channel.address.replace(address).is_none();
-                if first {
-                    self.channel_opened(id);
-                }
-                return;
+                return match self.channel.address.replace(address) {
+                    None => self.channel_opened(id),
+                    Some(former) => self.address_changed(&former),
+                };
             }
             Redirect::Other { to, .. } => to,
             // What comes after that may be the session's.
@@ -83,6 +82,17 @@ impl Connection {
             let source = self.source(id);
             let _ = self.unreadable(source, why);
         }
+    }
+
+    /// What an address says that is named no more says nothing of the session.
+    fn address_changed(&mut self, former: &Uri) {
+        if self.channel.address() == Some(former) {
+            return;
+        }
+        for exchange in self.exchanges.values_mut() {
+            exchange.is_overtaken = true;
+        }
+        self.forget_redirects();
     }
 
     /// The stream begins with something else.
@@ -184,7 +194,7 @@ impl Connection {
         }
     }
 
-    /// Where the address of a session led is as dead as that (law 6).
+    /// Where an address led that is no more is as dead as that (law 6).
     fn forget_redirects(&mut self) {
         let calls = self.calls.values_mut().map(|call| &mut call.route);
         let notices = self.notices.iter_mut().map(|notice| &mut notice.route);

@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     pub(super) credential: u64,
     /// Whether it carries that session's id, or goes to its address.
     carries_id: bool,
+    /// Whether the server has named another address since.
+    pub(super) is_overtaken: bool,
     pub(super) target: Uri,
     pub(super) reading: Reading,
     /// Bytes that it holds in buffers.
@@ -177,7 +179,9 @@ impl Connection {
         let is_current = self.is_current(exchange.generation);
         match (exchange.carries_id, exchange.rules.binding) {
             (false, _) => Carried::Nothing,
-            (true, Binding::HttpSse) if is_current => Carried::CurrentAddress,
+            (true, Binding::HttpSse) if is_current && !exchange.is_overtaken => {
+                Carried::CurrentAddress
+            }
             (true, Binding::HttpSse) => Carried::OlderAddress,
             (true, _) if is_current => Carried::Current,
             (true, _) => Carried::Older,
@@ -218,6 +222,7 @@ impl Connection {
                 rules,
                 credential: self.authorization.version,
                 carries_id: in_session && (by_address || self.session.id.is_some()),
+                is_overtaken: false,
                 target,
                 reading: Reading::Head,
                 held: 0,

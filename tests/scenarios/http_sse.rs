@@ -256,6 +256,62 @@ fn a_later_address_takes_the_place_of_the_first() {
 }
 
 #[test]
+fn what_a_former_address_refuses_goes_to_the_later_one() {
+    for (status, location) in [(404, ""), (307, "/relay?session=s1")] {
+        let (mut w, get) = ready();
+        let (call, sent) = w.begin("tools/call");
+        w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+        w.answer(&sent, status).header("location", location).empty();
+        assert!(w.losses().is_empty(), "the session lives");
+        let sent = w.reply_on(&get, "tools/call", json!({}));
+        assert_eq!(uri(&sent), "https://example.com/other?session=s1");
+        w.result(call);
+        // The same once more is no other.
+        let (_, sent) = w.begin("tools/call");
+        w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+        w.answer(&sent, 404).empty();
+        assert_eq!(w.losses(), [LossCause::NotFound]);
+    }
+}
+
+#[test]
+fn nothing_hangs_that_a_former_address_refuses() {
+    for status in [404, 307] {
+        let other = "event: endpoint\ndata: /other?session=s1\n\n";
+        let mut w = opening();
+        let get = w.name_address("/messages?session=s1");
+        w.reply_on(&get, "initialize", initialized(OLD));
+        let confirmed = w.take("notifications/initialized");
+        w.chunk(&get, other);
+        w.answer(&confirmed, status)
+            .header("location", "/relay")
+            .empty();
+        assert_eq!(w.losses(), [LossCause::NotFound]);
+        w.wait_for("GET");
+
+        let (mut w, get) = ready();
+        let filter = SubscriptionFilter::new().resource("echo:");
+        w.connection.listen(filter, w.now).unwrap();
+        w.notify("notifications/roots/list_changed");
+        w.drive();
+        let subscribe = w.take("resources/subscribe");
+        let notice = w.take("notifications/roots/list_changed");
+        w.chunk(&get, other);
+        w.answer(&subscribe, status)
+            .header("location", "/relay")
+            .empty();
+        let told = |event: &Event| matches!(event, Event::NotRestored { .. });
+        assert!(w.events.iter().any(told), "{status}");
+        w.answer(&notice, status)
+            .header("location", "/relay")
+            .empty();
+        let again = w.take("notifications/roots/list_changed");
+        assert_eq!(uri(&again), "https://example.com/other?session=s1");
+        assert!(w.losses().is_empty());
+    }
+}
+
+#[test]
 fn redirects_of_the_stream_are_followed_at_home_and_references_start_there() {
     let mut w = opening();
     let get = w.take("GET");
