@@ -57,6 +57,12 @@ impl Exchange {
         self.heard = now;
         self.doubted = false;
     }
+
+    /// Whether its head may bring the id of a session, which is to be ended then.
+    pub(super) fn may_bring_id(&self) -> bool {
+        let is_to_come = matches!(self.reading, Reading::Head);
+        is_to_come && !self.rules.binding.answers_on_one_stream()
+    }
 }
 
 /// What an exchange is for.
@@ -343,7 +349,7 @@ impl Connection {
             (Purpose::Ping, Reading::Stream(_) | Reading::Whole(..)) => {
                 self.settle(Finding::Alive);
             }
-            (Purpose::Initialize(_), Reading::Head) => {
+            (Purpose::Initialize(_), Reading::Head) if exchange.may_bring_id() => {
                 exchange.purpose = Purpose::Abandoned;
                 let clock = self.config.clocks.head;
                 self.timers.set_within(Timer::Exchange(id), self.now, clock);

@@ -826,6 +826,27 @@ fn closing_ends_the_stream_and_deletes_nothing() {
 }
 
 #[test]
+fn an_initialize_that_was_given_up_brings_nothing_to_be_ended() {
+    let mut w = opening();
+    w.name_address("/messages");
+    let initialize = w.take("initialize");
+    w.close();
+    assert!(w.aborted.contains(&initialize.exchange));
+    assert!(w.connection.is_closed(), "nothing is waited for");
+
+    let mut w = opening();
+    w.name_address("/messages");
+    let initialize = w.take("initialize");
+    w.advance(secs(30));
+    assert!(w.aborted.contains(&initialize.exchange));
+    w.answer(&initialize, 202)
+        .header("mcp-session-id", "late")
+        .empty();
+    w.advance(secs(60));
+    assert_eq!(w.count("DELETE"), 0);
+}
+
+#[test]
 fn a_refused_credential_waits_for_another_one() {
     let mut w = World::new(config().remember(Binding::HttpSse).authorize(true));
     w.connect();
