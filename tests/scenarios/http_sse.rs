@@ -363,6 +363,25 @@ fn batches_are_taken_apart_where_the_revision_has_them() {
 }
 
 #[test]
+fn a_batch_may_follow_the_reply_that_agrees_on_batches() {
+    for together in [false, true] {
+        let mut w = opening();
+        let get = w.name_address("/messages");
+        let initialize = w.take("initialize");
+        w.answer(&initialize, 202).empty();
+        let reply = event(&result(initialize.rpc_id(), initialized("2025-03-26")));
+        let batch = event(&json!([log("one"), log("two")]));
+        if together {
+            w.chunk(&get, reply + &batch);
+        } else {
+            w.chunk(&get, reply);
+            w.chunk(&get, batch);
+        }
+        assert_eq!(w.logs(), ["one", "two"], "together: {together}");
+    }
+}
+
+#[test]
 fn progress_and_messages_come_on_the_stream() {
     let (mut w, get) = ready();
     let (call, sent) = accepted(&mut w, CallOptions::new().progress());
