@@ -221,7 +221,8 @@ impl Connection {
         };
         let handshake = matches!(exchange.purpose, Purpose::Initialize(_));
         if handshake || self.is_current(exchange.generation) {
-            self.read(id, Reading::Accepted { over: false });
+            let (over, dropped) = (false, 0);
+            self.read(id, Reading::Accepted { over, dropped });
         } else if let Some(exchange) = self.drop_exchange(id) {
             self.unheard(exchange);
         }

@@ -160,9 +160,10 @@ pub(super) enum Reading {
     /// Its head has not.
     Head,
     /// The server has taken the request, and replies on the one stream that there is for
-    /// that. Whether the exchange itself is over.
+    /// that. Whether the exchange itself is over, and how many bytes of it were dropped.
     Accepted {
         over: bool,
+        dropped: usize,
     },
     /// A body that means something only as a whole.
     Whole(Whole, Body),
@@ -268,7 +269,7 @@ impl Connection {
     /// Takes an exchange out, and has the adapter end it, if it is still under way.
     pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
         let exchange = self.end_exchange(id)?;
-        if !matches!(exchange.reading, Reading::Accepted { over: true }) {
+        if !matches!(exchange.reading, Reading::Accepted { over: true, .. }) {
             self.aborts.push_back(id);
         }
         Some(exchange)

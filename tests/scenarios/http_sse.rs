@@ -112,6 +112,26 @@ fn an_accepted_request_whose_answer_breaks_off_is_accepted_all_the_same() {
 }
 
 #[test]
+fn an_acceptance_that_has_no_end_is_not_read_for_ever() {
+    let (mut w, get) = ready();
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 202).head();
+    let kilobyte = [b'x'; 1024];
+    for _ in 0..64 {
+        w.chunk(&sent, kilobyte.to_vec());
+    }
+    assert!(w.aborted.is_empty());
+    for _ in 0..2 {
+        w.chunk(&sent, kilobyte.to_vec());
+        assert_eq!(w.aborted, [sent.exchange]);
+    }
+    w.end(&sent);
+    w.event(&get, &result(sent.rpc_id(), json!({})));
+    w.result(call);
+    assert_eq!(w.connection.status().exchanges, 1);
+}
+
+#[test]
 fn replies_go_to_their_calls_in_any_order() {
     let (mut w, get) = ready();
     let calls: Vec<_> = (0..3)
