@@ -3,8 +3,8 @@
 
 use http::{HeaderMap, StatusCode};
 use mcp_http::{
-    Binding, CallOptions, Clock, Delivery, Event, Listening, LossCause, Lost, Peer, Phase, Reason,
-    Recovery, Refused, Resend, Revision, Subject, SubscriptionFilter,
+    Binding, CallOptions, Clock, Contact, Delivery, Event, Listening, LossCause, Lost, Peer, Phase,
+    Reason, Recovery, Refused, Resend, Revision, Subject, SubscriptionFilter,
 };
 use serde_json::{Value, json};
 
@@ -731,6 +731,26 @@ fn the_stream_ends_in_the_middle_of_the_handshake() {
     w.end(&get);
     w.error_of(Subject::Connection);
     assert_eq!(w.phase(), Phase::Idle);
+    // Before `initialize` leaves.
+    let mut w = opening();
+    let get = w.take("GET");
+    w.answer(&get, 200).stream(&[]);
+    let address = "event: endpoint\ndata: /messages\n\n";
+    w.connection
+        .handle_body(get.exchange, address.into(), w.now)
+        .unwrap();
+    w.connection.handle_end(get.exchange, w.now).unwrap();
+    w.drive();
+    let error = w.error_of(Subject::Connection);
+    let [opened, ended] = error.search().steps() else {
+        panic!("{:?}", error.search());
+    };
+    assert_eq!(
+        (opened.contact, &opened.failure),
+        (Contact::EventStream, &None)
+    );
+    assert_eq!(ended.contact, Contact::Initialize);
+    assert!(ended.failure.is_some() && !w.has("initialize"));
     // Before `initialize` is answered.
     let mut w = opening();
     let get = w.name_address("/messages");
