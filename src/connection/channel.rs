@@ -207,7 +207,10 @@ impl Connection {
     pub(super) fn unheard(&mut self, exchange: Exchange) {
         let error = Error::new(Lost::Stream, Delivery::Unknown);
         match exchange.purpose {
-            Purpose::Call(call) => self.broken(call, error),
+            Purpose::Call(call) => {
+                self.lost_with_session(call);
+                self.broken(call, error);
+            }
             // The doubt is settled, or the new session is asked anew.
             Purpose::Ping | Purpose::Restore(_) | Purpose::Cancelled => {}
             purpose => self.exchange_failed(purpose, error),

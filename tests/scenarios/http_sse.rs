@@ -723,6 +723,30 @@ fn recovery_is_the_applications_to_choose_here_too() {
 }
 
 #[test]
+fn what_was_lost_with_its_session_waits_for_its_state_to_be_restored() {
+    let mut w = World::new(config().remember(Binding::HttpSse).recovery(Recovery::Hold));
+    w.connect();
+    let get = w.open_channel("s1", OLD);
+    let (taken, _) = accepted(&mut w, CallOptions::new().idempotent());
+    let late = w.call_with("tools/list", CallOptions::new().idempotent());
+    let sent = w.take("tools/list");
+    w.end(&get);
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    w.open.push(get);
+    let get = w.open_channel("s2", OLD);
+    w.advance(secs(10));
+    assert_eq!(w.phase(), Phase::Held);
+    assert!(w.open.is_empty(), "{:?}", w.open_methods());
+    w.connection.resume(w.now).unwrap();
+    w.drive();
+    w.reply_on(&get, "tools/call", json!({}));
+    w.result(taken);
+    w.reply_on(&get, "tools/list", json!({}));
+    w.result(late);
+}
+
+#[test]
 fn the_stream_ends_in_the_middle_of_the_handshake() {
     // Before the address.
     let mut w = opening();
