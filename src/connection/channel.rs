@@ -71,8 +71,10 @@ impl Connection {
             Redirect::Other { to, .. } => to,
             // What comes after that may be the session's.
             Redirect::Unreadable => {
-                let path = reference.split(|byte| *byte == b'?').next();
-                headers::excerpt(path.unwrap_or_default())
+                let path = reference.split(|byte| b"?#".contains(byte)).next();
+                // Nor is what may be a password shown.
+                let place = path.and_then(|path| path.rsplit(|byte| *byte == b'@').next());
+                headers::excerpt(place.unwrap_or_default())
             }
         };
         let why = Peer::Endpoint(shown);

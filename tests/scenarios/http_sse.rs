@@ -167,6 +167,7 @@ fn references_are_resolved_and_stay_at_home() {
         "file:///etc/passwd",
         "",
         "%00\u{0}?key=7",
+        "https://user:pass@example.com/%00\u{0}#key=7",
     ] {
         let mut w = World::new(
             config()
