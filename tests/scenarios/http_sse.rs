@@ -296,6 +296,24 @@ fn what_a_former_address_refuses_goes_to_the_later_one() {
 }
 
 #[test]
+fn where_a_former_address_redirected_to_nothing_is_sent() {
+    let (mut w, get) = ready();
+    let (call, sent) = w.begin("tools/call");
+    let location = http::HeaderValue::from_static("/relay?session=s1");
+    let location = HeaderMap::from_iter([(http::header::LOCATION, location)]);
+    let moved = StatusCode::TEMPORARY_REDIRECT;
+    // Nothing is polled before the address is replaced.
+    w.connection
+        .handle_head(sent.exchange, moved, &location, w.now)
+        .unwrap();
+    w.connection.handle_end(sent.exchange, w.now).unwrap();
+    w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+    let sent = w.reply_on(&get, "tools/call", json!({}));
+    assert_eq!(uri(&sent), "https://example.com/other?session=s1");
+    w.result(call);
+}
+
+#[test]
 fn nothing_hangs_that_a_former_address_refuses() {
     for status in [404, 307] {
         let other = "event: endpoint\ndata: /other?session=s1\n\n";
@@ -953,9 +971,14 @@ fn a_refused_credential_waits_for_another_one() {
     let call = w.call("tools/call");
     w.end(&get);
     w.error(call);
+    // Whoever calls now waits for nobody: its clock runs.
+    let call = w.call_with("tools/call", CallOptions::new().time_out(secs(2)));
+    w.advance(secs(2));
+    assert_eq!(*w.error(call).reason(), Clock::Call(secs(2)).into());
+    let asked = w.count("initialize");
     w.authorize("Bearer newer");
     w.advance(secs(60));
-    assert!(w.open.is_empty(), "{:?}", w.open_methods());
+    assert_eq!(w.count("initialize"), asked);
 }
 
 #[test]
