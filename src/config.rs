@@ -334,8 +334,9 @@ pub enum Recovery {
     /// A new session is made and the refused calls are sent again in it.
     #[default]
     Automatic,
-    /// A new session is made; after `Ready` the refused calls wait until the
-    /// application has restored its own state (its own new calls pass) and says
+    /// A new session is made; after `Ready` the refused calls, and idempotent ones that
+    /// were lost with the old one, wait until the application has restored its own state
+    /// (its own new calls pass) and says
     /// [`resume`](crate::Connection::resume).
     Hold,
     /// Nothing happens but the event `Reinitialize`, until the application says

@@ -165,9 +165,21 @@ impl Connection {
 
     /// A connection that broke while the server may have been at work.
     pub(super) fn broken(&mut self, id: CallId, error: Error) {
+        let generation = self.calls.get(&id).map(|call| call.generation);
+        if !generation.is_some_and(|generation| self.is_current(generation)) {
+            self.lost_with_session(id);
+        }
         let allowed = self.calls.get(&id).is_some_and(|call| call.idempotent)
             || self.config.is_broken(Breakage::DoubledCall);
         self.try_later(id, error, None, allowed);
+    }
+
+    /// The state in which a call was made is gone with its session: it goes out again
+    /// when that is restored.
+    pub(super) fn lost_with_session(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.refused = !call.restores;
+        }
     }
 
     fn try_later(&mut self, id: CallId, error: Error, wait: Option<Duration>, allowed: bool) {
@@ -250,7 +262,7 @@ impl Connection {
     pub(super) fn delay_over(&mut self, id: CallId) {
         match self.calls.get(&id).map(|call| &call.state) {
             Some(State::Cut) => drop(self.resumes.insert(id)),
-            _ => self.queue(id),
+            _ => self.queue_or_hold(id),
         }
     }
 }

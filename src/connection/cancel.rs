@@ -91,7 +91,7 @@ impl Connection {
         };
         let over = match &exchange.reading {
             Reading::Stream(feed) => feed.has_ended(),
-            Reading::Accepted { over } => *over,
+            Reading::Accepted { over, .. } => *over,
             _ => false,
         };
         if over {

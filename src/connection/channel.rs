@@ -63,17 +63,18 @@ impl Connection {
         };
         let shown = match headers::resolve(&exchange.target, reference) {
             Redirect::Same(address) => {
-                let first = self.channel.address.replace(address).is_none();
-                if first {
-                    self.channel_opened(id);
-                }
-                return;
+                return match self.channel.address.replace(address) {
+                    None => self.channel_opened(id),
+                    Some(former) => self.address_changed(&former),
+                };
             }
             Redirect::Other { to, .. } => to,
             // What comes after that may be the session's.
             Redirect::Unreadable => {
-                let path = reference.split(|byte| *byte == b'?').next();
-                headers::excerpt(path.unwrap_or_default())
+                let path = reference.split(|byte| b"?#".contains(byte)).next();
+                // Nor is what may be a password shown.
+                let place = path.and_then(|path| path.rsplit(|byte| *byte == b'@').next());
+                headers::excerpt(place.unwrap_or_default())
             }
         };
         let why = Peer::Endpoint(shown);
@@ -83,6 +84,17 @@ impl Connection {
             let source = self.source(id);
             let _ = self.unreadable(source, why);
         }
+    }
+
+    /// What an address says that is named no more says nothing of the session.
+    fn address_changed(&mut self, former: &Uri) {
+        if self.channel.address() == Some(former) {
+            return;
+        }
+        for exchange in self.exchanges.values_mut() {
+            exchange.is_overtaken = true;
+        }
+        self.forget_redirects();
     }
 
     /// The stream begins with something else.
@@ -158,6 +170,9 @@ impl Connection {
     /// in vain. What has not been taken yet may still be refused, but not for long.
     pub(super) fn lose_channel(&mut self, generation: u64) {
         self.close_channel();
+        if self.binding().answers_on_one_stream() {
+            self.forget_redirects();
+        }
         let on_it = |exchange: &Exchange| {
             exchange.generation == generation && exchange.rules.binding.answers_on_one_stream()
         };
@@ -181,11 +196,23 @@ impl Connection {
         }
     }
 
+    /// Where an address led that is no more is as dead as that (law 6).
+    fn forget_redirects(&mut self) {
+        let calls = self.calls.values_mut().map(|call| &mut call.route);
+        let notices = self.notices.iter_mut().map(|notice| &mut notice.route);
+        for route in calls.chain(notices) {
+            route.restart();
+        }
+    }
+
     /// A request was accepted, and its answer can come no more.
     pub(super) fn unheard(&mut self, exchange: Exchange) {
         let error = Error::new(Lost::Stream, Delivery::Unknown);
         match exchange.purpose {
-            Purpose::Call(call) => self.broken(call, error),
+            Purpose::Call(call) => {
+                self.lost_with_session(call);
+                self.broken(call, error);
+            }
             // The doubt is settled, or the new session is asked anew.
             Purpose::Ping | Purpose::Restore(_) | Purpose::Cancelled => {}
             purpose => self.exchange_failed(purpose, error),
@@ -199,7 +226,8 @@ impl Connection {
         };
         let handshake = matches!(exchange.purpose, Purpose::Initialize(_));
         if handshake || self.is_current(exchange.generation) {
-            self.read(id, Reading::Accepted { over: false });
+            let (over, dropped) = (false, 0);
+            self.read(id, Reading::Accepted { over, dropped });
         } else if let Some(exchange) = self.drop_exchange(id) {
             self.unheard(exchange);
         }

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::call::State;
 use super::control::Prompt;
-use super::exchange::{Purpose, Reading};
+use super::exchange::Purpose;
 use super::phase::{Input, Phase};
 use super::timers::Timer;
 use crate::error::{Delivery, Error, Reason};
@@ -62,7 +62,7 @@ impl Connection {
         };
         match &exchange.purpose {
             Purpose::Abandoned | Purpose::Delete => {}
-            Purpose::Initialize(None) if matches!(exchange.reading, Reading::Head) => {
+            Purpose::Initialize(None) if exchange.may_bring_id() => {
                 exchange.purpose = Purpose::Abandoned;
             }
             Purpose::Initialize(Some(session)) => {

@@ -125,6 +125,11 @@ impl Connection {
                 self.control_lost(purpose);
             }
             (Verdict::Suspect, Purpose::Initialized) => self.lose_session(LossCause::BadRequest),
+            // Those of older sessions are dropped with them: it went to an older address.
+            (Verdict::Older, Purpose::Initialized) => self.lose_session(LossCause::NotFound),
+            (Verdict::Older, purpose @ Purpose::Restore(_)) => {
+                self.control_failed(&purpose, failed(Refused::Status.into(), Delivery::Rejected));
+            }
             (Verdict::Older, purpose) => self.control_lost(purpose),
             (Verdict::Suspect, purpose) => {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);

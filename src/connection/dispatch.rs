@@ -143,7 +143,7 @@ impl Connection {
     pub(super) fn finish_or_close(&mut self, id: ExchangeId) -> Option<Purpose> {
         let over = match &self.exchanges.get(&id)?.reading {
             Reading::Stream(feed) => feed.has_ended(),
-            Reading::Accepted { over } => *over,
+            Reading::Accepted { over, .. } => *over,
             _ => false,
         };
         if over {

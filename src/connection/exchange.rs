@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     pub(super) credential: u64,
     /// Whether it carries that session's id, or goes to its address.
     carries_id: bool,
+    /// Whether the server has named another address since.
+    pub(super) is_overtaken: bool,
     pub(super) target: Uri,
     pub(super) reading: Reading,
     /// Bytes that it holds in buffers.
@@ -54,6 +56,12 @@ impl Exchange {
     pub(super) fn heard(&mut self, now: Time) {
         self.heard = now;
         self.doubted = false;
+    }
+
+    /// Whether its head may bring the id of a session, which is to be ended then.
+    pub(super) fn may_bring_id(&self) -> bool {
+        let is_to_come = matches!(self.reading, Reading::Head);
+        is_to_come && !self.rules.binding.answers_on_one_stream()
     }
 }
 
@@ -152,9 +160,10 @@ pub(super) enum Reading {
     /// Its head has not.
     Head,
     /// The server has taken the request, and replies on the one stream that there is for
-    /// that. Whether the exchange itself is over.
+    /// that. Whether the exchange itself is over, and how many bytes of it were dropped.
     Accepted {
         over: bool,
+        dropped: usize,
     },
     /// A body that means something only as a whole.
     Whole(Whole, Body),
@@ -177,7 +186,9 @@ impl Connection {
         let is_current = self.is_current(exchange.generation);
         match (exchange.carries_id, exchange.rules.binding) {
             (false, _) => Carried::Nothing,
-            (true, Binding::HttpSse) if is_current => Carried::CurrentAddress,
+            (true, Binding::HttpSse) if is_current && !exchange.is_overtaken => {
+                Carried::CurrentAddress
+            }
             (true, Binding::HttpSse) => Carried::OlderAddress,
             (true, _) if is_current => Carried::Current,
             (true, _) => Carried::Older,
@@ -218,6 +229,7 @@ impl Connection {
                 rules,
                 credential: self.authorization.version,
                 carries_id: in_session && (by_address || self.session.id.is_some()),
+                is_overtaken: false,
                 target,
                 reading: Reading::Head,
                 held: 0,
@@ -257,7 +269,7 @@ impl Connection {
     /// Takes an exchange out, and has the adapter end it, if it is still under way.
     pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
         let exchange = self.end_exchange(id)?;
-        if !matches!(exchange.reading, Reading::Accepted { over: true }) {
+        if !matches!(exchange.reading, Reading::Accepted { over: true, .. }) {
             self.aborts.push_back(id);
         }
         Some(exchange)
@@ -338,7 +350,7 @@ impl Connection {
             (Purpose::Ping, Reading::Stream(_) | Reading::Whole(..)) => {
                 self.settle(Finding::Alive);
             }
-            (Purpose::Initialize(_), Reading::Head) => {
+            (Purpose::Initialize(_), Reading::Head) if exchange.may_bring_id() => {
                 exchange.purpose = Purpose::Abandoned;
                 let clock = self.config.clocks.head;
                 self.timers.set_within(Timer::Exchange(id), self.now, clock);

@@ -329,9 +329,10 @@ impl Connection {
     pub(super) fn handshake_failed(&mut self, error: Error) {
         let error = error.for_method(self.ladder.contact.method());
         let error = error.for_many(self.config.limits.error_body);
+        // What is due is the next step of a search: it can no longer be taken.
         let searches = matches!(
             self.phase,
-            Phase::Discovering | Phase::Opening | Phase::Initializing
+            Phase::Due | Phase::Discovering | Phase::Opening | Phase::Initializing
         );
         if searches && self.ladder.failed(&error, self.config.pinned).is_some() {
             return self.go_on();

@@ -17,16 +17,18 @@ use crate::{ExchangeId, Revision};
 impl Connection {
     /// Gives out the messages of a stream for as long as there is room.
     pub(super) fn pump(&mut self, id: ExchangeId) {
-        let exchange = self.exchanges.get(&id);
-        let revision = exchange.map(|exchange| exchange.rules.revision);
-        let batches = revision.is_some_and(Revision::receives_batches);
         let own = self.request_on(id);
         let limit = self.config.limits.batch;
         if self.stalled.remove(&id) {
             // Whoever makes room by polling an event does not say what time it is.
             self.read_on.insert(id);
         }
-        while let Some(feed) = self.feed_of(id) {
+        loop {
+            // What came just now may have agreed on it.
+            let batches = self.receives_batches(id);
+            let Some(feed) = self.feed_of(id) else {
+                break;
+            };
             let text = match feed.next() {
                 Some(Next::Data(text)) if batches && jsonrpc::is_array(&text) => {
                     match elements(&text, own, limit) {
@@ -78,6 +80,12 @@ impl Connection {
             self.passed(id, told, repeated);
         }
         self.account(id);
+    }
+
+    fn receives_batches(&self, id: ExchangeId) -> bool {
+        let exchange = self.exchanges.get(&id);
+        let revision = exchange.map(|exchange| exchange.rules.revision);
+        revision.is_some_and(Revision::receives_batches)
     }
 
     pub(super) fn feed_of(&mut self, id: ExchangeId) -> Option<&mut Feed> {

@@ -61,7 +61,7 @@ impl Connection {
         match exchange.reading {
             Reading::Head => exchange.heard(self.now),
             Reading::Ignored(_) => return Ok(()),
-            Reading::Accepted { over: true } => return Ok(()),
+            Reading::Accepted { over: true, .. } => return Ok(()),
             Reading::Stream(ref stream) if stream.has_ended() => return Ok(()),
             Reading::Accepted { .. } | Reading::Whole(..) | Reading::Stream(_) => {
                 return Err(Mistake::HeadTwice);
@@ -205,7 +205,13 @@ impl Connection {
         }
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
-            Reading::Accepted { .. } => {}
+            Reading::Accepted { over, dropped } => {
+                *dropped = dropped.saturating_add(chunk.len());
+                // It says no more than that it was accepted, and is not to say so for ever.
+                if *dropped > limits.error_body && !std::mem::replace(over, true) {
+                    self.aborts.push_back(id);
+                }
+            }
             Reading::Ignored(bytes) => {
                 *bytes = bytes.saturating_add(chunk.len());
                 if *bytes > limits.error_body {
@@ -253,7 +259,7 @@ impl Connection {
         };
         match &mut exchange.reading {
             Reading::Head => return Err(Mistake::BodyBeforeHead),
-            Reading::Accepted { over } => *over = true,
+            Reading::Accepted { over, .. } => *over = true,
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {
@@ -271,7 +277,7 @@ impl Connection {
         };
         match &mut exchange.reading {
             // The request was taken all the same.
-            Reading::Accepted { over } => *over = true,
+            Reading::Accepted { over, .. } => *over = true,
             Reading::Ignored(_) => drop(self.end_exchange(id)),
             Reading::Stream(stream) if stream.has_ended() => {}
             Reading::Stream(stream) => {

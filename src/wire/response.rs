@@ -65,7 +65,8 @@ pub(crate) enum Carried {
     Nothing,
     /// That of a session that is over.
     Older,
-    /// None, but it went to the address of a session that is over.
+    /// None, but it went to the address of a session that is over, or to one that the
+    /// server has replaced since.
     OlderAddress,
 }
 
@@ -89,7 +90,8 @@ pub(crate) enum Verdict {
     Follow(Uri),
     /// The session whose id it carried is gone.
     Lost,
-    /// It carried the id of an older session: it belongs into the current one.
+    /// It carried the id of an older session, or went to an older address: it belongs
+    /// into the current one.
     Older,
     /// The error is its reply. `exact`: it names the request's own id.
     Reply { error: RpcError, exact: bool },
@@ -177,6 +179,8 @@ impl Refusal {
             delivery,
         };
         match (self.status.as_u16(), carried) {
+            // Where an address leads that is no more is as dead as that (law 6).
+            (307 | 308, Carried::OlderAddress) => Verdict::Older,
             (301 | 302, _) => fail(self.redirected(), Delivery::Rejected),
             (303, _) => fail(self.redirected(), Delivery::Unknown),
             (307 | 308, _) => match &self.redirect {

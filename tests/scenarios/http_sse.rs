@@ -1,9 +1,10 @@
 //! HTTP+SSE servers (2024-11-05): one event stream for all that they say, and an address
 //! that they name there for all that is said to them.
 
+use http::{HeaderMap, StatusCode};
 use mcp_http::{
-    Binding, CallOptions, Clock, Delivery, Event, Listening, LossCause, Lost, Peer, Phase, Reason,
-    Recovery, Refused, Resend, Revision, Subject, SubscriptionFilter,
+    Binding, CallOptions, Clock, Contact, Delivery, Event, Listening, LossCause, Lost, Peer, Phase,
+    Reason, Recovery, Refused, Resend, Revision, Subject, SubscriptionFilter,
 };
 use serde_json::{Value, json};
 
@@ -111,6 +112,26 @@ fn an_accepted_request_whose_answer_breaks_off_is_accepted_all_the_same() {
 }
 
 #[test]
+fn an_acceptance_that_has_no_end_is_not_read_for_ever() {
+    let (mut w, get) = ready();
+    let (call, sent) = w.begin("tools/call");
+    w.answer(&sent, 202).head();
+    let kilobyte = [b'x'; 1024];
+    for _ in 0..64 {
+        w.chunk(&sent, kilobyte.to_vec());
+    }
+    assert!(w.aborted.is_empty());
+    for _ in 0..2 {
+        w.chunk(&sent, kilobyte.to_vec());
+        assert_eq!(w.aborted, [sent.exchange]);
+    }
+    w.end(&sent);
+    w.event(&get, &result(sent.rpc_id(), json!({})));
+    w.result(call);
+    assert_eq!(w.connection.status().exchanges, 1);
+}
+
+#[test]
 fn replies_go_to_their_calls_in_any_order() {
     let (mut w, get) = ready();
     let calls: Vec<_> = (0..3)
@@ -146,6 +167,7 @@ fn references_are_resolved_and_stay_at_home() {
         "file:///etc/passwd",
         "",
         "%00\u{0}?key=7",
+        "https://user:pass@example.com/%00\u{0}#key=7",
     ] {
         let mut w = World::new(
             config()
@@ -255,6 +277,80 @@ fn a_later_address_takes_the_place_of_the_first() {
 }
 
 #[test]
+fn what_a_former_address_refuses_goes_to_the_later_one() {
+    for (status, location) in [(404, ""), (307, "/relay?session=s1")] {
+        let (mut w, get) = ready();
+        let (call, sent) = w.begin("tools/call");
+        w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+        w.answer(&sent, status).header("location", location).empty();
+        assert!(w.losses().is_empty(), "the session lives");
+        let sent = w.reply_on(&get, "tools/call", json!({}));
+        assert_eq!(uri(&sent), "https://example.com/other?session=s1");
+        w.result(call);
+        // The same once more is no other.
+        let (_, sent) = w.begin("tools/call");
+        w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+        w.answer(&sent, 404).empty();
+        assert_eq!(w.losses(), [LossCause::NotFound]);
+    }
+}
+
+#[test]
+fn where_a_former_address_redirected_to_nothing_is_sent() {
+    let (mut w, get) = ready();
+    let (call, sent) = w.begin("tools/call");
+    let location = http::HeaderValue::from_static("/relay?session=s1");
+    let location = HeaderMap::from_iter([(http::header::LOCATION, location)]);
+    let moved = StatusCode::TEMPORARY_REDIRECT;
+    // Nothing is polled before the address is replaced.
+    w.connection
+        .handle_head(sent.exchange, moved, &location, w.now)
+        .unwrap();
+    w.connection.handle_end(sent.exchange, w.now).unwrap();
+    w.chunk(&get, "event: endpoint\ndata: /other?session=s1\n\n");
+    let sent = w.reply_on(&get, "tools/call", json!({}));
+    assert_eq!(uri(&sent), "https://example.com/other?session=s1");
+    w.result(call);
+}
+
+#[test]
+fn nothing_hangs_that_a_former_address_refuses() {
+    for status in [404, 307] {
+        let other = "event: endpoint\ndata: /other?session=s1\n\n";
+        let mut w = opening();
+        let get = w.name_address("/messages?session=s1");
+        w.reply_on(&get, "initialize", initialized(OLD));
+        let confirmed = w.take("notifications/initialized");
+        w.chunk(&get, other);
+        w.answer(&confirmed, status)
+            .header("location", "/relay")
+            .empty();
+        assert_eq!(w.losses(), [LossCause::NotFound]);
+        w.wait_for("GET");
+
+        let (mut w, get) = ready();
+        let filter = SubscriptionFilter::new().resource("echo:");
+        w.connection.listen(filter, w.now).unwrap();
+        w.notify("notifications/roots/list_changed");
+        w.drive();
+        let subscribe = w.take("resources/subscribe");
+        let notice = w.take("notifications/roots/list_changed");
+        w.chunk(&get, other);
+        w.answer(&subscribe, status)
+            .header("location", "/relay")
+            .empty();
+        let told = |event: &Event| matches!(event, Event::NotRestored { .. });
+        assert!(w.events.iter().any(told), "{status}");
+        w.answer(&notice, status)
+            .header("location", "/relay")
+            .empty();
+        let again = w.take("notifications/roots/list_changed");
+        assert_eq!(uri(&again), "https://example.com/other?session=s1");
+        assert!(w.losses().is_empty());
+    }
+}
+
+#[test]
 fn redirects_of_the_stream_are_followed_at_home_and_references_start_there() {
     let mut w = opening();
     let get = w.take("GET");
@@ -303,6 +399,25 @@ fn batches_are_taken_apart_where_the_revision_has_them() {
     w.event(&get, &batch);
     w.result(call);
     assert_eq!(w.logs(), ["one", "two"]);
+}
+
+#[test]
+fn a_batch_may_follow_the_reply_that_agrees_on_batches() {
+    for together in [false, true] {
+        let mut w = opening();
+        let get = w.name_address("/messages");
+        let initialize = w.take("initialize");
+        w.answer(&initialize, 202).empty();
+        let reply = event(&result(initialize.rpc_id(), initialized("2025-03-26")));
+        let batch = event(&json!([log("one"), log("two")]));
+        if together {
+            w.chunk(&get, reply + &batch);
+        } else {
+            w.chunk(&get, reply);
+            w.chunk(&get, batch);
+        }
+        assert_eq!(w.logs(), ["one", "two"], "together: {together}");
+    }
 }
 
 #[test]
@@ -627,6 +742,30 @@ fn recovery_is_the_applications_to_choose_here_too() {
 }
 
 #[test]
+fn what_was_lost_with_its_session_waits_for_its_state_to_be_restored() {
+    let mut w = World::new(config().remember(Binding::HttpSse).recovery(Recovery::Hold));
+    w.connect();
+    let get = w.open_channel("s1", OLD);
+    let (taken, _) = accepted(&mut w, CallOptions::new().idempotent());
+    let late = w.call_with("tools/list", CallOptions::new().idempotent());
+    let sent = w.take("tools/list");
+    w.end(&get);
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    w.open.push(get);
+    let get = w.open_channel("s2", OLD);
+    w.advance(secs(10));
+    assert_eq!(w.phase(), Phase::Held);
+    assert!(w.open.is_empty(), "{:?}", w.open_methods());
+    w.connection.resume(w.now).unwrap();
+    w.drive();
+    w.reply_on(&get, "tools/call", json!({}));
+    w.result(taken);
+    w.reply_on(&get, "tools/list", json!({}));
+    w.result(late);
+}
+
+#[test]
 fn the_stream_ends_in_the_middle_of_the_handshake() {
     // Before the address.
     let mut w = opening();
@@ -635,6 +774,26 @@ fn the_stream_ends_in_the_middle_of_the_handshake() {
     w.end(&get);
     w.error_of(Subject::Connection);
     assert_eq!(w.phase(), Phase::Idle);
+    // Before `initialize` leaves.
+    let mut w = opening();
+    let get = w.take("GET");
+    w.answer(&get, 200).stream(&[]);
+    let address = "event: endpoint\ndata: /messages\n\n";
+    w.connection
+        .handle_body(get.exchange, address.into(), w.now)
+        .unwrap();
+    w.connection.handle_end(get.exchange, w.now).unwrap();
+    w.drive();
+    let error = w.error_of(Subject::Connection);
+    let [opened, ended] = error.search().steps() else {
+        panic!("{:?}", error.search());
+    };
+    assert_eq!(
+        (opened.contact, &opened.failure),
+        (Contact::EventStream, &None)
+    );
+    assert_eq!(ended.contact, Contact::Initialize);
+    assert!(ended.failure.is_some() && !w.has("initialize"));
     // Before `initialize` is answered.
     let mut w = opening();
     let get = w.name_address("/messages");
@@ -769,6 +928,27 @@ fn closing_ends_the_stream_and_deletes_nothing() {
 }
 
 #[test]
+fn an_initialize_that_was_given_up_brings_nothing_to_be_ended() {
+    let mut w = opening();
+    w.name_address("/messages");
+    let initialize = w.take("initialize");
+    w.close();
+    assert!(w.aborted.contains(&initialize.exchange));
+    assert!(w.connection.is_closed(), "nothing is waited for");
+
+    let mut w = opening();
+    w.name_address("/messages");
+    let initialize = w.take("initialize");
+    w.advance(secs(30));
+    assert!(w.aborted.contains(&initialize.exchange));
+    w.answer(&initialize, 202)
+        .header("mcp-session-id", "late")
+        .empty();
+    w.advance(secs(60));
+    assert_eq!(w.count("DELETE"), 0);
+}
+
+#[test]
 fn a_refused_credential_waits_for_another_one() {
     let mut w = World::new(config().remember(Binding::HttpSse).authorize(true));
     w.connect();
@@ -791,9 +971,14 @@ fn a_refused_credential_waits_for_another_one() {
     let call = w.call("tools/call");
     w.end(&get);
     w.error(call);
+    // Whoever calls now waits for nobody: its clock runs.
+    let call = w.call_with("tools/call", CallOptions::new().time_out(secs(2)));
+    w.advance(secs(2));
+    assert_eq!(*w.error(call).reason(), Clock::Call(secs(2)).into());
+    let asked = w.count("initialize");
     w.authorize("Bearer newer");
     w.advance(secs(60));
-    assert!(w.open.is_empty(), "{:?}", w.open_methods());
+    assert_eq!(w.count("initialize"), asked);
 }
 
 #[test]
@@ -867,5 +1052,42 @@ fn every_cut_of_the_stream_is_read_alike() {
             .unwrap();
         w.drive();
         assert_eq!(uri(&w.take("tools/call")), "https://example.com/m");
+    }
+}
+
+/// The address of a session is its id: what it leads to is not asked in the next one.
+#[test]
+fn where_the_address_of_a_lost_session_redirects_to_nothing_is_sent() {
+    let address = "https://example.com/messages?session=s2";
+    for redirected_first in [false, true] {
+        let (mut w, get) = ready();
+        let call = w.call("tools/call");
+        w.notify("notifications/roots/list_changed");
+        let methods = ["tools/call", "notifications/roots/list_changed"];
+        for sent in methods.map(|method| w.take(method)) {
+            if !redirected_first {
+                w.end(&get);
+            }
+            let location = HeaderMap::from_iter([(
+                http::header::LOCATION,
+                "/relay?session=s1".parse().unwrap(),
+            )]);
+            let moved = StatusCode::TEMPORARY_REDIRECT;
+            // Nothing is polled before the stream ends.
+            let connection = &mut w.connection;
+            connection
+                .handle_head(sent.exchange, moved, &location, w.now)
+                .unwrap();
+            connection.handle_end(sent.exchange, w.now).unwrap();
+        }
+        w.end(&get);
+        let again = w.wait_for("GET");
+        w.open.push(again);
+        let get = w.open_channel("s2", OLD);
+        let sent = w.reply_on(&get, "tools/call", json!({}));
+        assert_eq!(uri(&sent), address, "law 6");
+        w.result(call);
+        let sent = w.take("notifications/roots/list_changed");
+        assert_eq!(uri(&sent), address, "law 6");
     }
 }
