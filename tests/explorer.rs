@@ -1,23 +1,43 @@
 //! All that can happen, in every order, to a depth (`src/harness/explorer`).
+//!
+//! `DEPTH=9 UNREAD=1 cargo test --release --features harness --test explorer -- --nocapture`
+//! goes deeper, and says how many states there were and how often each letter was used.
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test")]
 
 use std::time::Instant;
 
 use mcp_http::harness::Breakage;
-use mcp_http::harness::explorer::{SETTINGS, explore, replay};
+use mcp_http::harness::explorer::{Explored, Reach, SETTINGS, Setting, explore, replay};
 
-/// How deep, and how many states at most: `DEPTH=9 STATES=3000000 cargo test …`.
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// As far as a build without optimization gets in some seconds, or as the environment says.
+fn reach() -> Reach {
+    Reach {
+        depth: number("DEPTH").unwrap_or(5),
+        unread: number("UNREAD").unwrap_or(0),
+        states: number("STATES").unwrap_or(usize::MAX),
+    }
+}
+
+fn explored(setting: &Setting, reach: Reach) -> Explored {
+    explore(setting, reach).unwrap_or_else(|found| panic!("{found}"))
+}
+
 fn setting(name: &str) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let depth = number("DEPTH").unwrap_or(8);
-    let most = number("STATES").unwrap_or(20_000);
-    let began = Instant::now();
     let setting = SETTINGS.iter().find(|setting| setting.name == name);
     let setting = setting.unwrap_or_else(|| panic!("there is no {name}"));
-    match explore(setting, depth, most) {
-        Ok(explored) => println!("{explored}{:>10.1?}  in all", began.elapsed()),
-        Err(found) => panic!("{found}"),
-    }
+    let began = Instant::now();
+    let explored = explored(setting, reach());
+    println!("{explored}{:>10.1?}  in all", began.elapsed());
+    let unused = setting.letters();
+    let unused = unused
+        .iter()
+        .filter(|it| !explored.letters.contains_key(*it));
+    let unused: Vec<_> = unused.collect();
+    assert!(unused.is_empty(), "never used: {unused:?}");
 }
 
 #[test]
@@ -51,37 +71,54 @@ fn found() {
 }
 
 #[test]
+fn nobody_looks_after_a_move() {
+    let unread = Reach {
+        depth: 3,
+        unread: 2,
+        states: usize::MAX,
+    };
+    for setting in &SETTINGS {
+        explored(setting, unread);
+    }
+}
+
+/// What looks for faults has to find these.
+#[test]
 fn a_broken_machine_is_found_out() {
     for how in Breakage::ALL {
-        let found = SETTINGS.iter().find_map(|setting| {
-            let setting = setting.broken(how);
-            explore(&setting, 9, 20_000).err()
-        });
-        match found {
-            Some(found) => println!("{how:?}: {found}"),
-            None => panic!("{how:?} is not found out"),
+        let reach = Reach {
+            depth: 6,
+            unread: 0,
+            states: usize::MAX,
+        };
+        match explore(&SETTINGS[0].broken(how), reach) {
+            Err(found) => println!("{how:?}: {found}"),
+            Ok(explored) => panic!("{how:?} is not found out: {explored}"),
         }
     }
 }
 
-/// What was found once.
+#[test]
+fn a_counterexample_is_a_test_to_be_pasted() {
+    let setting = SETTINGS[0].broken(Breakage::DoubledCall);
+    let reach = Reach {
+        depth: 3,
+        unread: 0,
+        states: usize::MAX,
+    };
+    let found = explore(&setting, reach).expect_err("it is broken");
+    assert_eq!(
+        found.to_string(),
+        "law 5: call 1 may be executed twice\n\n#[test]\nfn the_explorer_found_this() {\n    \
+         holds(\"sessions\", \"call\");\n}\n"
+    );
+    // Whose machine is whole does not do it.
+    holds("sessions", "call");
+    assert!(replay("sessions", "2 reply").is_err());
+}
+
 fn holds(setting: &str, moves: &str) {
     if let Err(what) = replay(setting, moves) {
         panic!("{what}");
-    }
-}
-
-#[test]
-fn show() {
-    for moves in [
-        "",
-        "call; 1 reply",
-        "call; 1 404; 1 reply; 1 202; 1 reply",
-        "call; call; 1 reply; 1 reply",
-    ] {
-        println!(
-            "{}\n",
-            mcp_http::harness::explorer::state_after("sessions", moves)
-        );
     }
 }

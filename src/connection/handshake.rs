@@ -82,6 +82,18 @@ impl Handshake {
         self.asked.is_empty() || self.asked.contains(&contact)
     }
 
+    /// As it is, but for the words of the failures.
+    #[cfg(feature = "harness")]
+    pub(super) fn without_reasons(&self) -> Self {
+        let failed = || Error::new(Refused::NotFound, Delivery::NotSent);
+        let mut known = self.clone();
+        known.last_cause = known.last_cause.map(|_| failed());
+        known.refusal = known.refusal.map(|(_, at)| (failed(), at));
+        known.told = known.told.map(|_| failed());
+        known.unreached = known.unreached.map(|(at, _)| (at, failed()));
+        known
+    }
+
     fn begin_anew(&mut self) {
         self.retries = 0;
         self.renegotiated = false;

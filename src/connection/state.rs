@@ -54,8 +54,10 @@ impl Connection {
             last_notification: _,
             last_ticket: _,
         } = self;
+        // Why it failed is for people.
+        let handshake = handshake.without_reasons();
         let flags = (initialized_due, room, woken, held, control_exchanges);
-        let server = (phase, handshake, ladder, channel, session, authorization);
+        let server = (phase, &handshake, ladder, channel, session, authorization);
         let asked = (calls, waiting, behind, tokens, asks, asks_of, cut, resumes);
         let streams = (listening, stalled, read_on, restoring, tools);
         let outlets = (aborts, answers, notices, farewells, events, exchanges);

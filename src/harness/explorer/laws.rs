@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::letter::Act;
+use super::setting;
 use super::wire::Carries;
 use super::world::Open;
 use crate::{
-    Budget, CallId, Clocks, Delivery, Event, ExchangeId, Phase, Retries, Status, Subject, Ticket,
+    CallId, Clock, Clocks, Delivery, Event, ExchangeId, Phase, Reason, Status, Subject, Ticket,
     Time,
 };
 
@@ -16,8 +17,11 @@ pub(super) type Seen = Result<(), String>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     calls: Vec<Call>,
+    /// Whether how the server is reached is to be found.
+    searches: bool,
     closed: bool,
-    deleted: bool,
+    /// Sessions whose DELETE left.
+    deleted: BTreeSet<String>,
     /// Whether a session, or what stands for one, is known to the application.
     ready: bool,
     /// The ids that answers to `initialize` brought, and the addresses that streams named, of
@@ -25,9 +29,13 @@ pub(super) struct Facts {
     given: BTreeSet<String>,
     /// The session, or the address, of the last request.
     current: Option<String>,
+    /// Whether the session was refused since it is ready.
+    refused: bool,
     handshakes: Vec<Time>,
     /// The event stream of an HTTP+SSE server.
     pub(super) channel: Option<ExchangeId>,
+    /// Whether whatever is under way is broken off before time goes on.
+    pub(super) abandoned: bool,
     /// The one thing that happened since all was read.
     cause: Cause,
 }
@@ -40,6 +48,8 @@ struct Call {
     cancelled: bool,
     /// How often it left.
     left: usize,
+    /// How often it was refused with its session.
+    losses: usize,
     rounds: usize,
     /// Whether the server may have executed it, as it left last.
     doubtful: bool,
@@ -64,6 +74,7 @@ impl Call {
             ended: false,
             cancelled: false,
             left: 0,
+            losses: 0,
             rounds: 0,
             doubtful: false,
             begun: false,
@@ -72,6 +83,13 @@ impl Call {
 }
 
 impl Facts {
+    pub(super) fn new(searches: bool) -> Self {
+        Self {
+            searches,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -125,10 +143,17 @@ impl Facts {
         if open.carries.is_handshake() && act == Act::NotSent {
             self.handshakes.pop();
         }
+        let refuses = matches!(act, Act::BadRequest | Act::NotFound | Act::NotFoundError);
+        self.refused |= refuses && open.session.is_some() && open.session == self.current;
         let Carries::Call(call) = open.carries else {
             return;
         };
         match act {
+            Act::BadRequest | Act::NotFound | Act::NotFoundError => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.losses += 1;
+                }
+            }
             Act::Accepted | Act::Broken | Act::Stream | Act::Unavailable => self.doubt(call),
             Act::RequiresInput => {
                 if let Some(call) = self.calls.get_mut(call) {
@@ -160,10 +185,16 @@ impl Facts {
     /// A request leaves.
     pub(super) fn sent(&mut self, open: &Open, to: String, now: Time, others: &[Open]) -> Seen {
         let is_delete = open.carries == Carries::Delete;
-        if self.closed && (!is_delete || self.deleted) {
-            return Err(format!("law 12: {:?} leaves after `close`", open.carries));
+        let again = is_delete
+            && !self
+                .deleted
+                .insert(open.session.clone().unwrap_or_default());
+        if again || self.closed && !is_delete {
+            return Err(format!(
+                "law 12: {:?} leaves although all is over",
+                open.carries
+            ));
         }
-        self.deleted |= self.closed;
         let name = open.session.clone().or((to != "/mcp").then_some(to));
         if name.as_ref().is_some_and(|name| !self.given.contains(name)) {
             return Err(format!(
@@ -196,12 +227,11 @@ impl Facts {
         if self.ready {
             return Err("law 3: a handshake although a session lives".to_owned());
         }
-        let budget = Budget::default();
+        let budget = setting::budget();
         self.handshakes.retain(|at| now.since(*at) < budget.window);
         self.handshakes.push(now);
-        // A search asks by `server/discover`, by `initialize`, and by it again for an HTTP+SSE
-        // server, or for a revision that the server named.
-        let most = budget.handshakes * 4;
+        // A search asks by `server/discover` first, by `initialize`, and by that again.
+        let most = budget.handshakes * if self.searches { 3 } else { 1 };
         if self.handshakes.len() > most {
             return Err(format!(
                 "law 4: more than {most} handshakes in {:?}",
@@ -226,8 +256,9 @@ impl Facts {
             return Err(format!("law 5: call {} may be executed twice", number + 1));
         }
         call.left += 1;
-        let resends = Retries::default().resends as usize + Budget::default().resends;
-        let most = (1 + resends) * (1 + call.rounds);
+        let resends = setting::retries().resends as usize;
+        let losses = call.losses.min(setting::budget().resends);
+        let most = (1 + resends) * (1 + call.rounds) + losses;
         if call.left > most {
             return Err(format!(
                 "law 4: call {} left more than {most} times",
@@ -246,6 +277,11 @@ impl Facts {
                 error,
             } => {
                 self.blamed(*call)?;
+                if self.abandoned && matches!(error.reason(), Reason::Timeout(Clock::Call(_))) {
+                    return Err(
+                        "law 2: a call that nothing is done about waits for its clock".to_owned(),
+                    );
+                }
                 self.ends(*call, Some(error.delivery()))
             }
             Event::Message(message) => message.call.map_or(Ok(()), |call| self.is_open(call)),
@@ -257,8 +293,11 @@ impl Facts {
                 asks.retain(|open| open != ticket);
                 Ok(())
             }
+            Event::Reinitialize { .. } if self.has_session() && !self.refused => {
+                Err("law 3: a session is given up that nobody has refused".to_owned())
+            }
             Event::Reinitialize { .. } => {
-                self.ready = false;
+                (self.ready, self.refused) = (false, false);
                 if let Some(lost) = self.current.take() {
                     self.given.remove(&lost);
                 }
@@ -273,6 +312,11 @@ impl Facts {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the id is a session's, not an address.
+    fn has_session(&self) -> bool {
+        self.current.as_ref().is_some_and(|id| !id.starts_with('/'))
     }
 
     fn is_open(&self, id: CallId) -> Seen {

@@ -111,16 +111,6 @@ impl Letter {
         }
     }
 
-    /// Whether something may happen before anybody looks: of what has most to say, so that
-    /// there are not twice as many letters.
-    pub(super) fn may_stay_unread(self) -> bool {
-        match self {
-            Self::Cancel(_) | Self::Close | Self::TimeOut => true,
-            Self::Comes(_, act) => matches!(act, Act::NotFound | Act::Broken | Act::Reply),
-            _ => false,
-        }
-    }
-
     /// Without numbers.
     pub(super) fn name(self) -> &'static str {
         match self {

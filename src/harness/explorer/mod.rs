@@ -42,17 +42,28 @@ pub struct Counterexample {
 /// Where a path came from, and what was done there.
 type Steps = Vec<(usize, Move)>;
 
-/// Explores to this depth, but no more than so many states.
+/// How far to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// How many moves deep.
+    pub depth: usize,
+    /// After how many of them nobody looks what the machine says, before the next one.
+    pub unread: usize,
+    /// No more states than about so many.
+    pub states: usize,
+}
+
+/// Explores a setting.
 ///
 /// # Errors
 /// The shortest path on which a law is seen broken.
-pub fn explore(setting: &Setting, depth: usize, most: usize) -> Result<Explored, Counterexample> {
+pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexample> {
     let found = |what, moves| Counterexample {
         what,
         setting: setting.name,
         moves,
     };
-    let root = World::new(setting).map_err(|what| found(what, Vec::new()))?;
+    let root = World::new(setting, reach.unread).map_err(|what| found(what, Vec::new()))?;
     let mut explored = Explored {
         setting: setting.name,
         depth: 0,
@@ -65,7 +76,7 @@ pub fn explore(setting: &Setting, depth: usize, most: usize) -> Result<Explored,
     // Each state by the one before it: paths are short, and made again fast.
     let mut steps: Steps = Vec::new();
     let mut frontier = vec![usize::MAX];
-    for _ in 0..depth {
+    for _ in 0..reach.depth {
         let mut next = Vec::new();
         for from in frontier {
             let path = path(&steps, from);
@@ -96,13 +107,12 @@ pub fn explore(setting: &Setting, depth: usize, most: usize) -> Result<Explored,
                     }
                 }
             }
-            if explored.states >= most {
+            if explored.states >= reach.states {
                 explored.whole = false;
                 return Ok(explored);
             }
         }
         explored.depth += 1;
-        println!("{} {}", explored.depth, explored.states);
         frontier = next;
     }
     Ok(explored)
@@ -115,15 +125,8 @@ pub fn explore(setting: &Setting, depth: usize, most: usize) -> Result<Explored,
 pub fn replay(setting: &str, moves: &str) -> Result<(), String> {
     let named = SETTINGS.iter().find(|named| named.name == setting);
     let named = named.ok_or_else(|| format!("there is no setting `{setting}`"))?;
-    let root = World::new(named)?;
+    let root = World::new(named, usize::MAX)?;
     walk(&root, &letter::moves(moves)?)?.finish()
-}
-
-pub fn state_after(setting: &str, moves: &str) -> String {
-    let named = SETTINGS.iter().find(|named| named.name == setting).unwrap();
-    let root = World::new(named).unwrap();
-    let world = walk(&root, &letter::moves(moves).unwrap()).unwrap();
-    alike::normalized(&world.state(), world.now)
 }
 
 fn walk(root: &World, moves: &[Move]) -> Result<World, String> {

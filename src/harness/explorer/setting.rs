@@ -13,7 +13,7 @@ pub struct Setting {
     pub name: &'static str,
     binding: Binding,
     /// None where it has to be found.
-    pinned: Option<Revision>,
+    pub(super) pinned: Option<Revision>,
     pub(super) listens: bool,
     /// What happened before.
     pub(super) before: &'static str,
@@ -65,6 +65,34 @@ impl Setting {
         self
     }
 
+    /// The letters that are to be used there.
+    pub fn letters(&self) -> Vec<&'static str> {
+        let letters = [
+            "202",
+            "400",
+            "404",
+            "404 error",
+            "503",
+            "answer",
+            "broken",
+            "call",
+            "cancel",
+            "close",
+            "end",
+            "idempotent call",
+            "not sent",
+            "reply",
+            "stream",
+            "time-out",
+        ];
+        let asks = match self.binding {
+            Binding::Stateless => "requires input",
+            _ => "ask",
+        };
+        let more = (self.binding == Binding::HttpSse).then_some("last reply");
+        letters.into_iter().chain([asks]).chain(more).collect()
+    }
+
     /// The same, with a machine that is broken.
     #[must_use]
     pub const fn broken(mut self, how: Breakage) -> Self {
@@ -72,20 +100,14 @@ impl Setting {
         self
     }
 
-    /// Without jitter: what differs in that alone is the same.
     pub(super) fn config(&self) -> Config {
-        let second = Duration::from_secs(1);
-        let mut budget = Budget::default();
-        budget.delay = Duration::ZERO;
-        let mut retries = Retries::default();
-        (retries.floor, retries.first, retries.longest) = (second, second, second);
         let config = Config::new("https://example.com/mcp").expect("a URL");
         let config = config
             .capabilities(&json!({ "elicitation": {} }))
             .expect("an object")
             .listen(self.listens)
-            .budget(budget)
-            .retries(retries);
+            .budget(budget())
+            .retries(retries());
         let config = match self.pinned {
             Some(revision) => config.pin(revision).remember(self.binding),
             None => config,
@@ -95,4 +117,21 @@ impl Setting {
             None => config,
         }
     }
+}
+
+/// Small, so that it is soon spent, and without jitter: what differs in that alone is the same.
+pub(super) fn budget() -> Budget {
+    let mut budget = Budget::default();
+    budget.delay = Duration::ZERO;
+    (budget.handshakes, budget.resends) = (2, 1);
+    budget
+}
+
+/// Likewise.
+pub(super) fn retries() -> Retries {
+    let second = Duration::from_secs(1);
+    let mut retries = Retries::default();
+    (retries.floor, retries.first, retries.longest) = (second, second, second);
+    (retries.resends, retries.failures) = (1, 2);
+    retries
 }

@@ -31,10 +31,20 @@ pub(super) struct World {
     notified: bool,
     pub(super) asks: Vec<Ticket>,
     /// What was asked by POST and is to be answered on an HTTP+SSE server's stream.
-    owed: VecDeque<(Carries, Value)>,
+    owed: VecDeque<Owed>,
     /// Sessions, questions and events, so that all of them differ.
     made: u32,
     listens: bool,
+    /// How many moves may still be made that nobody looks after.
+    unread: usize,
+}
+
+/// A reply that is to come on an HTTP+SSE server's stream.
+#[derive(Clone, Debug)]
+struct Owed {
+    carries: Carries,
+    rpc: Value,
+    version: String,
 }
 
 /// An exchange that is under way.
@@ -62,11 +72,11 @@ impl Open {
 }
 
 impl World {
-    pub(super) fn new(setting: &Setting) -> Result<Self, String> {
+    pub(super) fn new(setting: &Setting, unread: usize) -> Result<Self, String> {
         let mut world = Self {
             machine: Connection::new(setting.config()),
             now: Time::ZERO,
-            facts: Facts::default(),
+            facts: Facts::new(setting.pinned.is_none()),
             open: Vec::new(),
             calls: Vec::new(),
             notified: false,
@@ -74,6 +84,7 @@ impl World {
             owed: VecDeque::new(),
             made: 0,
             listens: setting.listens,
+            unread: usize::MAX,
         };
         for one in super::letter::moves(setting.before)? {
             world.make(one)?;
@@ -81,6 +92,7 @@ impl World {
         // What was called before is over, and does not count.
         world.calls.clear();
         world.facts.forget_calls();
+        world.unread = unread;
         Ok(world)
     }
 
@@ -102,8 +114,8 @@ impl World {
             let acts = self.acts(open);
             letters.extend(acts.into_iter().map(|act| Letter::Comes(number(at), act)));
         }
-        let unread = letters.iter().filter(|letter| letter.may_stay_unread());
-        let unread: Vec<_> = unread.map(|letter| letter.unread()).collect();
+        let unread = letters.clone().into_iter().filter(|_| self.unread > 0);
+        let unread: Vec<_> = unread.map(Letter::unread).collect();
         letters
             .into_iter()
             .map(Letter::read)
@@ -123,6 +135,9 @@ impl World {
             let asks = self.asks.is_empty() && !self.is_stateless();
             acts.extend(asks.then_some(Act::Ask));
             return acts;
+        }
+        if open.replied {
+            return vec![Act::Accepted, Act::Broken];
         }
         let mut acts = vec![Act::Broken, Act::NotSent, Act::NotFound, Act::Unavailable];
         match open.carries {
@@ -192,10 +207,11 @@ impl World {
                 }
             }
         }
-        if !one.unread {
-            self.read()?;
+        if one.unread {
+            self.unread -= 1;
+            return Ok(());
         }
-        Ok(())
+        self.read()
     }
 
     fn call(&mut self, idempotent: bool) -> Seen {
@@ -290,7 +306,11 @@ impl World {
         self.facts
             .sent(&open, address.unwrap_or_default(), self.now, &self.open)?;
         if self.facts.channel.is_some() && carries.has_reply() {
-            self.owed.push_back((carries, message["id"].clone()));
+            self.owed.push_back(Owed {
+                carries,
+                rpc: open.rpc.clone(),
+                version: open.version.clone(),
+            });
         }
         self.open.push(open);
         Ok(())
@@ -307,7 +327,7 @@ impl World {
         let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::Reply);
         if over && is_refused {
             // Nothing comes of it by another way.
-            self.owed.retain(|(_, rpc)| *rpc != open.rpc);
+            self.owed.retain(|owed| owed.rpc != open.rpc);
         }
         if over {
             self.open.retain(|other| other.id != open.id);
@@ -425,9 +445,16 @@ impl World {
                     Act::Reply => self.owed.pop_front(),
                     _ => self.owed.pop_back(),
                 };
-                let (carries, rpc) = owed.ok_or("nothing is owed")?;
+                let Owed {
+                    carries,
+                    rpc,
+                    version,
+                } = owed.ok_or("nothing is owed")?;
                 self.facts.replied(carries);
-                let result = wire::result(carries, "2024-11-05");
+                let result = wire::result(carries, &version);
+                for open in self.open.iter_mut().filter(|open| open.rpc == rpc) {
+                    open.replied = true;
+                }
                 json!({ "jsonrpc": "2.0", "id": rpc, "result": result })
             }
             Act::Reply => {
@@ -446,6 +473,8 @@ impl World {
 
     /// Everything fails, and time goes on: then nothing may be left.
     pub(super) fn finish(mut self) -> Seen {
+        self.read()?;
+        self.facts.abandoned = true;
         for _ in 0..ROUNDS {
             self.read()?;
             while !self.asks.is_empty() {
@@ -479,8 +508,9 @@ impl World {
             owed,
             made: _,
             listens: _,
+            unread,
         } = self;
-        let rest = (facts, open, calls, notified, asks, owed);
+        let rest = (facts, open, calls, notified, asks, owed, unread);
         format!("{} {rest:?}", machine.state())
     }
 }
