@@ -9,6 +9,9 @@ use std::time::Instant;
 use mcp_http::harness::Breakage;
 use mcp_http::harness::explorer::{Explored, Reach, SETTINGS, Setting, explore, replay};
 
+/// By then every letter was used.
+const DEEP: usize = 6;
+
 fn number(name: &str) -> Option<usize> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -16,7 +19,7 @@ fn number(name: &str) -> Option<usize> {
 /// As far as a build without optimization gets in some seconds, or as the environment says.
 fn reach() -> Reach {
     Reach {
-        depth: number("DEPTH").unwrap_or(5),
+        depth: number("DEPTH").unwrap_or(4),
         unread: number("UNREAD").unwrap_or(0),
         states: number("STATES").unwrap_or(usize::MAX),
     }
@@ -32,6 +35,9 @@ fn setting(name: &str) {
     let began = Instant::now();
     let explored = explored(setting, reach());
     println!("{explored}{:>10.1?}  in all", began.elapsed());
+    if explored.depth < DEEP {
+        return;
+    }
     let unused = setting.letters();
     let unused = unused
         .iter()

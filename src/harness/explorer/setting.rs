@@ -121,17 +121,23 @@ impl Setting {
 
 /// Small, so that it is soon spent, and without jitter: what differs in that alone is the same.
 pub(super) fn budget() -> Budget {
-    let mut budget = Budget::default();
-    budget.delay = Duration::ZERO;
-    (budget.handshakes, budget.resends) = (2, 1);
-    budget
+    Budget {
+        handshakes: 2,
+        delay: Duration::ZERO,
+        resends: 1,
+        ..Budget::default()
+    }
 }
 
 /// Likewise.
 pub(super) fn retries() -> Retries {
     let second = Duration::from_secs(1);
-    let mut retries = Retries::default();
-    (retries.floor, retries.first, retries.longest) = (second, second, second);
-    (retries.resends, retries.failures) = (1, 2);
-    retries
+    Retries {
+        floor: second,
+        first: second,
+        longest: second,
+        resends: 1,
+        failures: 2,
+        ..Retries::default()
+    }
 }
