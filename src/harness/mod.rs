@@ -29,6 +29,7 @@ mod story;
 mod tools;
 
 pub use run::run;
+pub use setup::first_bytes;
 pub use sse::decode;
 pub use story::{Story, Violation};
 pub use tools::tools;

@@ -1,6 +1,7 @@
 //! A server, as inventive as servers and proxies are.
 
 mod eras;
+mod stateless;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 
 use self::streams::Live;
 use super::operation::Source;
+use super::setup::Setup;
+use crate::Binding;
 
 /// An answer that is about to come.
 #[derive(Clone)]
@@ -71,6 +74,7 @@ struct Asked {
 /// The server: what it was asked, and counters that make all it says unique.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
+    binding: Binding,
     requests: BTreeMap<u64, Asked>,
     /// The sessions that it has forgotten.
     forgotten: BTreeSet<String>,
@@ -95,11 +99,12 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(revision: &'static str, honest: bool, offers: bool) -> Self {
+    pub(super) fn new(setup: &Setup, revision: &'static str, offers: bool) -> Self {
         Self {
+            binding: setup.binding,
             requests: BTreeMap::new(),
             revision,
-            honest,
+            honest: setup.honest,
             offers,
             store: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -121,7 +126,7 @@ impl Peer {
         };
         let session = header("mcp-session-id");
         let cursor = header("last-event-id");
-        let redirected = sent.uri().path() != "/mcp";
+        let redirected = sent.uri().path() == "/mcp2";
         self.requests.insert(
             exchange,
             Asked {
@@ -175,6 +180,12 @@ impl Peer {
             && source.chance(if self.honest { 170 } else { 60 });
         let mut answer = match &request {
             request if moody => self.any(source, exchange, request, self.mood),
+            Request::Discover if self.stands_alone() && source.chance(220) => {
+                self.discovered(source, exchange)
+            }
+            Request::Initialize if self.stands_alone() && source.chance(200) => {
+                self.not_initialized(source, exchange)
+            }
             Request::Discover if source.chance(230) => self.not_discovered(source, exchange),
             Request::Open if source.chance(230) => self.opened(source, exchange),
             Request::Initialize if !good && source.chance(110) => {

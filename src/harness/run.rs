@@ -84,7 +84,7 @@ impl World {
         Self {
             model: Model::new(setup.clone(), machine.status()),
             machine,
-            peer: Peer::new(revision, setup.honest, offers),
+            peer: Peer::new(setup, revision, offers),
             story,
             bodies: BTreeMap::new(),
             calls: BTreeMap::new(),

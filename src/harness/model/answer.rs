@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::exchange::{Carries, Exchange, Outcome, Over};
-use crate::{Contact, Limits};
+use crate::{Binding, Contact, Limits};
 
 /// A reply: its result, or the code of its error.
 pub(super) type Reply = Result<Value, i64>;
@@ -102,7 +102,15 @@ impl Exchange {
         messages.iter().find(own).cloned()
     }
 
+    /// A stream ended before the reply. Where it cannot be taken up again, the call may
+    /// be made anew at most.
     fn cut(&self) -> Outcome {
+        if self.binding != Binding::Session {
+            return Outcome::Doubt {
+                again: true,
+                after: None,
+            };
+        }
         Outcome::Cut {
             clean: self.over == Some(Over::Ended),
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::sse::{Found, naive};
 use super::answer::Reply;
 use super::{Came, Model, Seen};
-use crate::{Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
+use crate::{Binding, Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
 use std::time::Duration;
 
 /// What a request carries.
@@ -113,6 +113,8 @@ pub(in super::super) struct Exchange {
     pub(super) known: Vec<String>,
     pub(super) session: Option<String>,
     pub(super) generation: u64,
+    /// By whose rules the answer is read.
+    pub(super) binding: Binding,
     /// Whether the revision by which it is read has batches.
     pub(super) batches: bool,
     pub(super) sent: Time,
@@ -217,7 +219,7 @@ impl Exchange {
     }
 
     /// When its clock runs out (section 8, head; and the bodies of refusals).
-    pub(super) fn clock_ends(&self, clocks: &Clocks) -> Option<Time> {
+    pub(super) fn clock_ends(&self, clocks: &Clocks, searches: bool) -> Option<Time> {
         if self.over.is_some() || self.outcome != Outcome::Pending || self.deserted {
             return None;
         }
@@ -231,7 +233,7 @@ impl Exchange {
             }
             (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_)) => None,
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
-            (_, Carries::Handshake(Contact::Discover)) => {
+            (_, Carries::Handshake(Contact::Discover)) if searches => {
                 Some(self.sent + clocks.probe.unwrap_or(Duration::MAX))
             }
             _ => Some(self.sent + head),

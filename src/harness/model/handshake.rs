@@ -34,7 +34,7 @@ impl Model {
                 || format!("law 3: a handshake while exchange {} is one", last.exchange),
             )?;
         }
-        let unknown = self.search.next == Next::Unknown;
+        let vague = self.search.is_vague();
         let counts = if elsewhere {
             must(self.is_redirected(contact), || {
                 format!("{contact:?} goes where nothing leads")
@@ -60,7 +60,7 @@ impl Model {
             contact,
             at: now,
             counts,
-            may_count: counts || unknown,
+            may_count: counts || vague,
             redirected: elsewhere,
         });
         Ok(())

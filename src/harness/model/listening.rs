@@ -309,7 +309,7 @@ impl Model {
         self.all_was_told()?;
         let open = matches!(self.status.phase, Phase::Ready | Phase::Held);
         let is = self.status.listening;
-        if !open || !self.setup.listen {
+        if !open || !self.setup.listen || self.stands_alone() {
             return must(is == Listening::Off, || format!("it is {is:?}"));
         }
         if listener.refused.contains(&generation) {

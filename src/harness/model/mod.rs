@@ -3,6 +3,7 @@
 //! right: everything seen has to have a cause that it knows.
 
 mod answer;
+mod beginning;
 mod call;
 mod exchange;
 mod handshake;
@@ -14,6 +15,7 @@ mod search;
 mod session;
 mod silence;
 mod sorting;
+mod stateless;
 mod stream;
 mod told;
 mod wire;
@@ -288,11 +290,11 @@ impl Model {
         self.timed = Some(self.now);
         self.heed_network(paused);
         self.silence(paused);
-        let clocks = self.setup.clocks;
+        let (clocks, searches) = (self.setup.clocks, self.searches());
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             if exchange
-                .clock_ends(&clocks)
+                .clock_ends(&clocks, searches)
                 .is_some_and(|end| end <= self.now)
             {
                 self.conclude(number, Some(Over::TimedOut));
@@ -308,6 +310,7 @@ impl Model {
             }
         }
         self.sessions_settled()?;
+        self.closings_settled()?;
         if self.has_control_under_way() {
             return Ok(());
         }

@@ -41,6 +41,8 @@ pub(super) struct Search {
     /// Whether this connection has found it, and nothing has spoken against it.
     proven: bool,
     pub(super) next: Next,
+    /// Whether it is not known for sure with what this handshake began.
+    vague: bool,
     asked: Vec<Contact>,
     /// Whether it went back to `server/discover`.
     returned: bool,
@@ -72,6 +74,7 @@ impl Search {
             known,
             proven: false,
             next: Next::Anew,
+            vague: false,
             asked: Vec::new(),
             returned: false,
             works: false,
@@ -86,6 +89,12 @@ impl Search {
         self.known = Some(binding);
         self.proven = true;
         self.next = Next::Anew;
+        self.vague = false;
+    }
+
+    /// Whether what it has asked, and what it offers, cannot be told for sure.
+    pub(super) fn is_vague(&self) -> bool {
+        self.next != Next::Anew && (self.vague || self.next == Next::Unknown)
     }
 
     /// Whether what leaves now counts: the first request of a handshake does, and what is
@@ -133,6 +142,7 @@ impl Model {
             format!("the handshake asks {contact:?}, and next is {next:?} (known: {known:?})")
         })?;
         let search = &mut self.search;
+        search.vague = search.is_vague();
         let begins = match next {
             Next::Anew => true,
             Next::On(_) | Next::Later => false,
@@ -166,23 +176,29 @@ impl Model {
         }
         let exchange = &self.exchanges[&number];
         let unclear = exchange.strained;
+        let (spent, may_be_spent) = (self.is_budget_spent(), self.may_be_spent());
         self.search.next = match exchange.outcome.clone() {
             _ if unclear => Next::Unknown,
             Outcome::Redirected => Next::Redirected,
             Outcome::Later(told) => {
                 let far = told.is_some_and(|told: Duration| told > CEILING);
-                match far || self.search.later >= RESENDS || self.is_budget_spent() {
+                match far || self.search.later >= RESENDS || spent {
                     true => Next::Anew,
+                    false if self.search.vague || may_be_spent => Next::Unknown,
                     false => Next::Later,
                 }
             }
             _ => {
                 let says = self.says(contact, exchange);
-                let pinned = self.setup.pinned;
+                let (pinned, vague) = (self.setup.pinned, self.search.vague);
+                let vague = vague && !matches!(says, Says::Nothing);
                 let next = self.goes_on(contact, says).filter(|it| fits(pinned, *it));
-                match next.filter(|it| !self.search.counts(*it) || !self.is_budget_spent()) {
-                    Some(next) => Next::On(next),
+                match next.map(|next| (next, self.search.counts(next))) {
+                    _ if vague => Next::Unknown,
                     None => Next::Anew,
+                    Some((_, true)) if spent => Next::Anew,
+                    Some((_, true)) if may_be_spent => Next::Unknown,
+                    Some((next, _)) => Next::On(next),
                 }
             }
         };
@@ -255,6 +271,8 @@ impl Model {
             _ => {}
         }
         match contact {
+            // This is how it is reached, although it tells nothing of itself.
+            Contact::Discover if self.discovered(exchange).is_some() => Says::Nothing,
             Contact::Discover => self.says_to_discover(exchange, status),
             Contact::Initialize if matches!(status, 400 | 404 | 405) => Says::Other,
             Contact::EventStream if matches!(status, 400..=499) => Says::Other,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::answer::reply;
-use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
+use super::exchange::{Carries, Exchange, Outcome, Quiet};
 use super::{Model, Seen, must};
 use crate::{Binding, Contact, Phase, Recovery, Revision, Status, Time};
 
@@ -28,10 +28,12 @@ pub(super) struct Sessions {
     suspicions: BTreeSet<(u64, Option<i64>)>,
     /// In which turn something made a ping necessary last, and one left last; and
     /// whether one has to.
-    doubted: Option<u64>,
+    pub(super) doubted: Option<u64>,
     pinged: Option<u64>,
     pub(super) owes_ping: bool,
     pub(super) failed_handshakes: u64,
+    /// Whether a server was reached for which each request stands on its own.
+    pub(super) stood_alone: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,7 @@ pub(super) struct Given {
 
 #[derive(Clone, Debug)]
 pub(super) struct Current {
+    pub(super) binding: Binding,
     pub(super) id: Option<String>,
     pub(super) revision: Revision,
     pub(super) generation: u64,
@@ -215,7 +218,7 @@ impl Model {
         };
         self.exchanges
             .values()
-            .filter(|it| it.carries == Carries::Handshake(Contact::Initialize))
+            .filter(|it| matches!(it.carries, Carries::Handshake(_)))
             .filter(lacks)
             .count()
     }
@@ -254,39 +257,7 @@ impl Model {
             must(status.generation == before.generation + 1, || {
                 "a generation is left out".to_owned()
             })?;
-            must(status.phase == Phase::Confirming, || {
-                format!("a session in {:?}", status.phase)
-            })?;
-            let attempt = *self
-                .sessions
-                .attempts
-                .last()
-                .ok_or("a session out of nothing")?;
-            let exchange = &self.exchanges[&attempt.exchange];
-            let revision = self.initialize_result(exchange).ok_or_else(|| {
-                format!(
-                    "law 6: a session without a successful result ({:?})",
-                    exchange.outcome
-                )
-            })?;
-            must(exchange.over != Some(Over::TimedOut), || {
-                "a handshake given up".to_owned()
-            })?;
-            let given = self
-                .sessions
-                .given
-                .iter()
-                .find(|given| given.exchange == attempt.exchange);
-            self.sessions.current = Some(Current {
-                id: given.map(|given| given.id.clone()),
-                revision,
-                generation: status.generation,
-                established: false,
-                since: self.turn,
-            });
-            self.search.found(Binding::Session);
-            self.sessions.doubted = None;
-            self.sessions.owes_ping = false;
+            self.begins(status)?;
         }
         if let Some(current) = self.sessions.current.clone() {
             if has_session(status.phase) {
@@ -363,20 +334,5 @@ impl Model {
             })?,
         }
         Ok(())
-    }
-
-    /// The revision, if this is a successful answer to `initialize`.
-    fn initialize_result(&self, exchange: &Exchange) -> Option<Revision> {
-        let Outcome::Replied(Ok(result)) = &exchange.outcome else {
-            return None;
-        };
-        let version = result.get("protocolVersion").and_then(Value::as_str)?;
-        let revision = Revision::from_date(version)?;
-        let wanted = self.setup.pinned.is_none_or(|pinned| pinned == revision);
-        let visible = match exchange.head.as_ref()?.1.get("mcp-session-id") {
-            Some(id) => !id.is_empty() && id.as_bytes().iter().all(u8::is_ascii_graphic),
-            None => true,
-        };
-        (wanted && visible && result.get("capabilities")?.is_object()).then_some(revision)
     }
 }

@@ -15,8 +15,12 @@ impl Model {
         let (limits, clocks) = (self.setup.limits, self.setup.clocks);
         let now = self.now;
         let current = self.sessions.current.as_ref().map(|it| it.generation);
-        let open = self.is_open();
-        let ends = |it: &Exchange| it.clock_ends(&clocks).is_some_and(|end| end <= now);
+        let (open, pings) = (self.is_open(), !self.stands_alone());
+        let searches = self.searches();
+        let ends = |it: &Exchange| {
+            it.clock_ends(&clocks, searches)
+                .is_some_and(|end| end <= now)
+        };
         let leaps = self.exchanges.values().any(ends);
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
@@ -57,7 +61,7 @@ impl Model {
                     self.listener.may_have_failed();
                 }
             }
-            if !listens && lives {
+            if !listens && lives && pings {
                 let quiet = if sure && !lively && open {
                     Quiet::Yes
                 } else {
@@ -73,6 +77,10 @@ impl Model {
     /// The network changed: whether the server of open calls is there is asked, anew if
     /// it was asked before.
     pub(super) fn check_calls(&mut self, paused: &[u64], newest: u64) {
+        if self.stands_alone() {
+            // There are no pings.
+            return;
+        }
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
         let asks = |it: &Exchange| {

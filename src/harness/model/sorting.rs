@@ -96,7 +96,8 @@ impl Model {
             })?;
             let offered = message.pointer("/params/protocolVersion");
             let right = self.revision_offered().as_str();
-            return must(offered.is_none_or(|it| it == right), || {
+            let vague = self.search.is_vague();
+            return must(vague || offered.is_none_or(|it| it == right), || {
                 format!("{offered:?} is offered, not {right}")
             });
         }
@@ -119,6 +120,7 @@ impl Model {
         must(revision == expected, || {
             format!("the revision is {revision:?}, not {expected:?}")
         })?;
+        self.check_alone(carries, message, current)?;
         match carries {
             Carries::Initialized => must(!current.established, || "`initialized` twice".to_owned()),
             Carries::Call(_) | Carries::Notification(_) | Carries::Restored(..) => {

@@ -1,9 +1,10 @@
 //! What the application is told: with a cause, once, and the truth.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::{Reply, reply};
 use super::exchange::{Exchange, Outcome};
+use super::restoring::LEVEL;
 use super::{Asked, Model, Seen, must};
 use crate::{Clock, Delivery, Error, Event, Lost, Reason, Refused, Subject};
 
@@ -117,9 +118,12 @@ impl Model {
                 })
             })
         };
-        must(own || foreign(), || {
-            format!("call {number} gets a reply that nobody gave: {outcome:?}")
-        })?;
+        // A log level is only noted where it travels with each request.
+        let noted = call.plan.method == LEVEL && *outcome == Ok(json!({}));
+        must(
+            own || foreign() || noted && self.sessions.stood_alone,
+            || format!("call {number} gets a reply that nobody gave: {outcome:?}"),
+        )?;
         self.all_was_read(number)?;
         if outcome.is_ok() {
             self.granted(number);
@@ -238,9 +242,9 @@ impl Model {
                 }
             }
             Reason::Misuse(misuse) => {
-                must(self.sessions_without(call.plan.method) > 0, || {
-                    format!("call {number} failed by {misuse}")
-                })?;
+                let method = call.plan.method;
+                let lacks = self.sessions_without(method) > 0 || self.lacks_method(method);
+                must(lacks, || format!("call {number} failed by {misuse}"))?;
             }
             Reason::Timeout(Clock::Silence(_)) => {
                 let silence = self.setup.clocks.silence.unwrap_or_default();

@@ -118,6 +118,7 @@ impl Model {
                 .current
                 .as_ref()
                 .map_or(0, |current| current.generation),
+            binding: self.binding_of(&carries),
             batches: self.revision_of(&carries, &message).receives_batches(),
             sent: self.now,
             head: None,
