@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::peer::{Answer, Peer};
 use super::setup::CallPlan;
-use crate::{ExchangeId, Phase, Ticket};
+use crate::{ExchangeId, Phase, SubscriptionFilter, Ticket};
 
 /// The bytes of an input, one by one; zeroes once they are used up.
 pub(super) struct Source<'a>(pub(super) &'a [u8]);
@@ -150,6 +150,8 @@ pub(super) enum Operation {
         exchange: u64,
         cut: Cut,
     },
+    /// The application wants to hear about this.
+    Listen(SubscriptionFilter),
     NetworkChanged,
     Notify,
     Reinitialize,
@@ -176,6 +178,7 @@ pub(super) enum Operation {
 pub(super) struct View {
     pub(super) phase: Option<Phase>,
     pub(super) closed: bool,
+    pub(super) stands_alone: bool,
     pub(super) calls: Vec<u64>,
     pub(super) open_tickets: Vec<Ticket>,
     pub(super) void_tickets: Vec<Ticket>,
@@ -197,6 +200,7 @@ enum Kind {
     Event,
     Events,
     Fail,
+    Listen,
     More,
     NetworkChanged,
     Notify,
@@ -225,6 +229,7 @@ impl Operation {
             (3, Kind::Event),
             (12, Kind::Events),
             (when(under_way, 3), Kind::Fail),
+            (when(view.stands_alone, 5), Kind::Listen),
             (when(!view.begun.is_empty(), 16), Kind::More),
             (1, Kind::NetworkChanged),
             (4, Kind::Notify),
@@ -261,6 +266,14 @@ impl Operation {
                     exchange: *source.pick(&all),
                     sent: source.chance(128),
                 }
+            }
+            Kind::Listen => {
+                let filter = SubscriptionFilter::new();
+                Self::Listen(match source.below(6) {
+                    0 | 1 => filter,
+                    2 => filter.tools_list_changed().prompts_list_changed(),
+                    _ => filter.tools_list_changed(),
+                })
             }
             Kind::More => Self::More {
                 exchange: *source.pick(&view.begun),

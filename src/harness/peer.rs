@@ -52,6 +52,10 @@ pub(super) enum Request {
     Ping,
     /// A call's stream is to go on.
     Resume,
+    /// `subscriptions/listen`.
+    Subscribe,
+    /// `tools/list`, asked by the machine itself.
+    Tools,
 }
 
 impl Request {
@@ -172,6 +176,7 @@ impl Peer {
         let good = !moody
             && source.chance(match request {
                 Request::Call { .. } => 110,
+                Request::Subscribe | Request::Tools => 0,
                 Request::Control | Request::Ping => 180,
                 Request::Initialize => 210,
                 Request::Discover | Request::Listen | Request::Open | Request::Resume => 0,
@@ -187,6 +192,11 @@ impl Peer {
                 self.not_initialized(source, exchange)
             }
             Request::Discover if source.chance(230) => self.not_discovered(source, exchange),
+            Request::Call { .. } if self.stands_alone() && source.chance(80) => {
+                self.no_reply_yet(source, exchange)
+            }
+            Request::Subscribe if source.chance(220) => self.subscribed(source, exchange),
+            Request::Tools if source.chance(200) => self.tools(source, exchange),
             Request::Open if source.chance(230) => self.opened(source, exchange),
             Request::Initialize if !good && source.chance(110) => {
                 self.turned_away(source, exchange)
@@ -389,6 +399,9 @@ impl Peer {
     pub(super) fn later(&mut self, id: u64) -> Option<Bytes> {
         if self.asking.remove(&id) {
             return Some(Bytes::from(event(&reply(id, self.next()))));
+        }
+        if self.listens(id) {
+            return Some(Bytes::from(self.list_changed(id)));
         }
         self.goes_on(id)
     }

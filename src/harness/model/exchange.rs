@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::sse::{Found, naive};
 use super::answer::Reply;
+use super::rounds::Round;
 use super::{Came, Model, Seen};
 use crate::{Binding, Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
 use std::time::Duration;
@@ -22,12 +23,16 @@ pub(in super::super) enum Carries {
     Listen,
     Notification(u64),
     Ping,
+    /// `tools/list`, because a server said that headers and body differ.
+    Refresh,
     /// What a session that was lost had is asked for anew: method, and what for.
     Restored(String, String),
     /// The GET that takes up a call's stream.
     Resume(u64),
     /// The answer to the question with this id.
     Response(String),
+    /// `subscriptions/listen`.
+    Subscribe,
 }
 
 /// Whether an exchange is among those about which a ping asks.
@@ -54,6 +59,8 @@ pub(in super::super) enum Over {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
     Accepted,
+    /// A reply, unless the call goes out once more.
+    Contested(Reply),
     /// A stream that ended before what it was there for.
     Cut {
         clean: bool,
@@ -76,6 +83,8 @@ pub(super) enum Outcome {
     /// Certainly not executed.
     Refused,
     Replied(Reply),
+    /// The server asks something before it goes on.
+    Round(Round),
     /// A 400 that may mean that the session is lost.
     Suspicious {
         code: Option<i64>,
@@ -87,7 +96,8 @@ impl Outcome {
     pub(super) fn delivery(&self) -> Delivery {
         match self {
             Self::NotSent => Delivery::NotSent,
-            Self::Later(_)
+            Self::Contested(_)
+            | Self::Later(_)
             | Self::Lost
             | Self::Redirected
             | Self::Refused
@@ -97,7 +107,8 @@ impl Outcome {
             | Self::Cut { .. }
             | Self::Doubt { .. }
             | Self::Pending
-            | Self::Replied(_) => Delivery::Unknown,
+            | Self::Replied(_)
+            | Self::Round(_) => Delivery::Unknown,
         }
     }
 }
@@ -171,7 +182,9 @@ impl Exchange {
             Carries::Call(_)
                 | Carries::Handshake(Contact::Discover | Contact::Initialize)
                 | Carries::Ping
+                | Carries::Refresh
                 | Carries::Restored(..)
+                | Carries::Subscribe
         )
     }
 
@@ -231,7 +244,10 @@ impl Exchange {
             {
                 Some(*at + head)
             }
-            (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_)) => None,
+            (Some((.., at)), Carries::Subscribe) if !self.is_stream() => Some(*at + head),
+            (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_) | Carries::Subscribe) => {
+                None
+            }
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
             (_, Carries::Handshake(Contact::Discover)) if searches => {
                 Some(self.sent + clocks.probe.unwrap_or(Duration::MAX))
@@ -305,7 +321,7 @@ impl Model {
         if strains {
             exchange.silent.get_or_insert(self.now);
         }
-        if strains && exchange.carries == Carries::Listen {
+        if strains && matches!(exchange.carries, Carries::Listen | Carries::Subscribe) {
             self.listener.may_have_failed();
         }
         exchange.hears(self.now);
@@ -350,6 +366,8 @@ impl Model {
                     .get(&number)
                     .is_some_and(Exchange::is_request)
             });
+            exchange.outcome = self.in_rounds(&exchange, exchange.outcome.clone());
+            exchange.outcome = self.in_subscription(&exchange, exchange.outcome.clone());
             exchange.concluded = (turn, now);
         }
         let concluded = pending && exchange.outcome != Outcome::Pending;

@@ -92,6 +92,12 @@ impl Search {
         self.vague = false;
     }
 
+    /// What is known is so no more.
+    pub(super) fn forget(&mut self) {
+        self.known = None;
+        self.proven = false;
+    }
+
     /// Whether what it has asked, and what it offers, cannot be told for sure.
     pub(super) fn is_vague(&self) -> bool {
         self.next != Next::Anew && (self.vague || self.next == Next::Unknown)

@@ -141,6 +141,12 @@ impl Model {
                 sessions.failed_handshakes += 1;
                 sessions.excuse = excuse(false, live);
             }
+            // It may speak sessions alone by now.
+            (Carries::Call(_), Outcome::Contested(_))
+                if exchange.generation == current.generation =>
+            {
+                sessions.excuse = excuse(true, false);
+            }
             (_, Outcome::Lost) if carries_current => sessions.excuse = excuse(true, live),
             (Carries::Ping, Outcome::Suspicious { code, .. }) if carries_current => {
                 let same = (current.generation, *code);
@@ -245,7 +251,9 @@ impl Model {
             Carries::Call(call) | Carries::Resume(call) => {
                 self.calls[&call].may_be_over(self.timed) || answered()
             }
-            Carries::Ping | Carries::Restored(..) => exchange.over.is_some() || answered(),
+            Carries::Ping | Carries::Refresh | Carries::Restored(..) | Carries::Subscribe => {
+                exchange.over.is_some() || answered()
+            }
             _ => exchange.over.is_some(),
         }
     }
@@ -323,6 +331,9 @@ impl Model {
                 forgotten: true, ..
             }) => {
                 sessions.lost.insert(current.generation);
+                if current.binding == Binding::Stateless {
+                    self.search.forget();
+                }
                 sessions.reinitialize_due = self.setup.recovery == Recovery::Manual;
                 for given in &mut sessions.given {
                     given.dead |= Some(&given.id) == current.id.as_ref();

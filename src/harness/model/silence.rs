@@ -27,7 +27,7 @@ impl Model {
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
             let call = match exchange.carries {
                 Carries::Call(call) | Carries::Resume(call) => Some(call),
-                Carries::Listen => None,
+                Carries::Listen | Carries::Subscribe => None,
                 _ => continue,
             };
             let resumes = matches!(exchange.carries, Carries::Resume(_));

@@ -49,6 +49,8 @@ impl Model {
                 Carries::Cancelled(self.cancellation_sent(message)?)
             }
             ("ping", Some(_), None) => Carries::Ping,
+            ("subscriptions/listen", Some(_), _) => self.subscribe_sent(message)?,
+            ("tools/list", Some(_), None) if self.stands_alone() => self.refresh_sent()?,
             (_, Some(_), Some(mark)) => {
                 let call = self.calls.iter().find(|(_, call)| call.mark == mark);
                 let (number, call) = call.ok_or("a call that nobody made")?;

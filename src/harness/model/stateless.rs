@@ -51,7 +51,10 @@ impl Model {
                 format!("{carries:?} stands on its own in a session")
             });
         }
-        let right = matches!(carries, Carries::Call(_) | Carries::Notification(_));
+        let right = matches!(
+            carries,
+            Carries::Call(_) | Carries::Notification(_) | Carries::Refresh | Carries::Subscribe
+        );
         must(right, || {
             format!("{carries:?}, although each request stands on its own")
         })?;

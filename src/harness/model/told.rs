@@ -6,7 +6,7 @@ use super::answer::{Reply, reply};
 use super::exchange::{Exchange, Outcome};
 use super::restoring::LEVEL;
 use super::{Asked, Model, Seen, must};
-use crate::{Clock, Delivery, Error, Event, Lost, Reason, Refused, Subject};
+use crate::{Binding, Clock, Delivery, Error, Event, Lost, Reason, Refused, Subject};
 
 impl Model {
     pub(in super::super) fn event(&mut self, event: &Event) -> Seen {
@@ -18,7 +18,8 @@ impl Model {
                 })?;
                 let call = ask.call.map(|call| call.number());
                 call.map_or(Ok(()), |call| self.about(call))?;
-                self.deliver(ask.params.as_ref())?;
+                let mark = self.deliver(ask.params.as_ref())?;
+                self.asked(mark, ask.ticket);
                 let before = self.tickets.insert(ask.ticket, Asked::Open { call });
                 must(before.is_none(), || format!("{:?} twice", ask.ticket))
             }
@@ -47,9 +48,8 @@ impl Model {
                 Ok(())
             }
             Event::NotRestored { method, params, .. } => self.not_restored(method, params),
-            Event::Listening { .. } | Event::StreamEnded | Event::ToolRejected(_) => {
-                Err("of a stream that nobody asked for".to_owned())
-            }
+            Event::Listening { .. } | Event::StreamEnded => self.subscription_event(event),
+            Event::ToolRejected(_) => Err("all tools keep the rules".to_owned()),
             Event::StreamNotOffered { .. } => self.told_not_offered(),
             Event::Ready(ready) => self.told_ready(ready),
             Event::Reinitialize { generation, cause } => self.told_lost(*generation, *cause),
@@ -102,9 +102,16 @@ impl Model {
             .iter()
             .any(|sending| match &self.exchanges[sending].outcome {
                 Outcome::Replied(reply) | Outcome::Maybe(reply, _) => reply == outcome,
+                Outcome::Contested(reply) => reply == outcome,
                 Outcome::Suspicious { own, .. } => own.as_ref() == Some(outcome),
                 _ => false,
             });
+        let asks = |result: &Value| result.get("resultType").is_some_and(|it| it != "complete");
+        let last = call.sendings.last().map(|it| self.exchanges[it].binding);
+        let alone = last == Some(Binding::Stateless);
+        must(!alone || !outcome.as_ref().is_ok_and(asks), || {
+            format!("call {number} gets a reply that is none: {outcome:?}")
+        })?;
         // A stream may carry the replies to other requests too.
         let foreign = || {
             let messages = self
@@ -223,9 +230,12 @@ impl Model {
             Reason::Lost(Lost::EachSession { .. }) => {
                 let outcomes = call.sendings.iter().map(|it| &self.exchanges[it].outcome);
                 let lost = outcomes
-                    .filter(|it| matches!(it, Outcome::Lost | Outcome::Suspicious { .. }))
+                    .filter(|it| {
+                        let lost = matches!(it, Outcome::Lost | Outcome::Suspicious { .. });
+                        lost || matches!(it, Outcome::Contested(_))
+                    })
                     .count();
-                must(lost == 4, || {
+                must(lost >= 4, || {
                     format!("call {number} failed after {lost} lost sessions")
                 })?;
             }

@@ -95,6 +95,8 @@ impl Model {
                 Carries::Handshake(Contact::Discover) => asked = peer::Request::Discover,
                 Carries::Handshake(_) => asked = peer::Request::Initialize,
                 Carries::Ping => asked = peer::Request::Ping,
+                Carries::Refresh => asked = peer::Request::Tools,
+                Carries::Subscribe => asked = peer::Request::Subscribe,
                 _ => {}
             }
             self.check_headers(&carries, &message, session.as_deref(), revision.as_deref())?;
@@ -102,7 +104,11 @@ impl Model {
         };
         let awaited = match carries {
             Carries::Resume(call) => self.calls[&call].sendings.last().copied(),
-            Carries::Call(_) | Carries::Ping | Carries::Restored(..) => Some(number),
+            Carries::Call(_)
+            | Carries::Ping
+            | Carries::Refresh
+            | Carries::Restored(..)
+            | Carries::Subscribe => Some(number),
             Carries::Handshake(Contact::Discover | Contact::Initialize) => Some(number),
             _ => None,
         };
@@ -143,7 +149,10 @@ impl Model {
             Carries::Handshake(contact) => {
                 self.handshake_sent(number, contact, uri.path() != "/mcp")?;
             }
-            Carries::Call(call) => self.call_sent(call, number, token.as_ref())?,
+            Carries::Call(call) => {
+                self.check_carried(call, &message)?;
+                self.call_sent(call, number, token.as_ref())?;
+            }
             Carries::Resume(call) => {
                 let call = self.calls.get_mut(&call);
                 call.ok_or("a GET for nobody")?.gets.push(number);
@@ -205,9 +214,9 @@ impl Model {
             Carries::Call(_) | Carries::Resume(_) => {
                 self.is_given_up(exchange) || exchange.silent.is_some()
             }
-            Carries::Listen => {
+            Carries::Listen | Carries::Subscribe => {
                 let lost = Some(exchange.generation) != current;
-                lost || exchange.deserted || exchange.silent.is_some()
+                lost || exchange.deserted || exchange.silent.is_some() || self.is_answered(exchange)
             }
             _ => true,
         };
