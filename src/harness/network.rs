@@ -26,7 +26,7 @@ impl World {
         self.model.head(exchange, answer.status, &answer.headers);
         self.look()?;
         let body = Bytes::from(answer.body.clone());
-        let asks = answer.name == "stream that asks";
+        let asks = matches!(answer.name, "stream that asks" | "channel");
         self.bodies
             .insert(exchange, (cut.apart(body), cut.ends && !asks));
         self.feed(exchange, cut.pieces)

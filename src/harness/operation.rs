@@ -194,6 +194,7 @@ enum Kind {
     Blunder,
     Call,
     Cancel,
+    Channel,
     Close,
     Connect,
     End,
@@ -216,6 +217,8 @@ enum Kind {
 impl Operation {
     pub(super) fn decode(source: &mut Source<'_>, view: &View, peer: &mut Peer) -> Self {
         let when = |condition: bool, weight: u32| if condition { weight } else { 0 };
+        // What an HTTP+SSE server says comes on one exchange of them all.
+        let channel = peer.open_channel().filter(|it| view.begun.contains(it));
         let under_way = !view.fresh.is_empty() || !view.begun.is_empty();
         let kind = source.weighted(&[
             (24, Kind::Transmits),
@@ -231,6 +234,7 @@ impl Operation {
             (when(under_way, 3), Kind::Fail),
             (when(view.stands_alone, 5), Kind::Listen),
             (when(!view.begun.is_empty(), 16), Kind::More),
+            (when(channel.is_some(), 30), Kind::Channel),
             (1, Kind::NetworkChanged),
             (4, Kind::Notify),
             (
@@ -254,6 +258,13 @@ impl Operation {
             Kind::Blunder => Self::Blunder(Blunder::decode(source, view)),
             Kind::Call => Self::Call(CallPlan::decode(source)),
             Kind::Cancel => Self::Cancel(*source.pick(&view.calls)),
+            Kind::Channel => Self::More {
+                exchange: channel.unwrap_or_default(),
+                cut: Cut {
+                    pieces: 1 + source.below(4),
+                    ..Cut::WHOLE
+                },
+            },
             Kind::Close => Self::Close,
             Kind::Connect => Self::Connect,
             Kind::End => Self::End(*source.pick(&view.begun)),

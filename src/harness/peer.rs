@@ -1,10 +1,11 @@
 //! A server, as inventive as servers and proxies are.
 
+mod channel;
 mod eras;
 mod stateless;
 mod streams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use bytes::Bytes;
@@ -73,6 +74,7 @@ struct Asked {
     session: Option<String>,
     cursor: Option<String>,
     redirected: bool,
+    to_address: bool,
 }
 
 /// The server: what it was asked, and counters that make all it says unique.
@@ -98,6 +100,9 @@ pub(super) struct Peer {
     /// The kind of answer that it gave last, and likes to give again: refusals come
     /// in rows.
     mood: Option<usize>,
+    /// The event stream of an HTTP+SSE server, and what it has to say there.
+    channel: Option<u64>,
+    to_say: VecDeque<String>,
     /// Streams that have asked, and wait to be answered before they reply.
     asking: BTreeSet<u64>,
 }
@@ -117,6 +122,8 @@ impl Peer {
             said: 0,
             mood: None,
             forgotten: BTreeSet::new(),
+            channel: None,
+            to_say: VecDeque::new(),
             asking: BTreeSet::new(),
         }
     }
@@ -131,6 +138,7 @@ impl Peer {
         let session = header("mcp-session-id");
         let cursor = header("last-event-id");
         let redirected = sent.uri().path() == "/mcp2";
+        let to_address = sent.uri().path().starts_with("/messages");
         self.requests.insert(
             exchange,
             Asked {
@@ -138,6 +146,7 @@ impl Peer {
                 session,
                 cursor,
                 redirected,
+                to_address,
             },
         );
     }
@@ -154,6 +163,7 @@ impl Peer {
             session,
             cursor,
             redirected,
+            to_address,
         } = asked.unwrap_or_default();
         let unknown = session
             .as_ref()
@@ -190,6 +200,13 @@ impl Peer {
             }
             Request::Initialize if self.stands_alone() && source.chance(200) => {
                 self.not_initialized(source, exchange)
+            }
+            Request::Open if self.has_channel() && source.chance(240) => {
+                self.channel(source, exchange)
+            }
+            request if to_address && source.chance(200) => self.posted(source, exchange, request),
+            Request::Initialize if self.has_channel() && !to_address && source.chance(220) => {
+                answer("not found", *source.pick(&[404, 405, 404, 400]), "")
             }
             Request::Discover if source.chance(230) => self.not_discovered(source, exchange),
             Request::Call { .. } if self.stands_alone() && source.chance(80) => {
@@ -399,6 +416,9 @@ impl Peer {
     pub(super) fn later(&mut self, id: u64) -> Option<Bytes> {
         if self.asking.remove(&id) {
             return Some(Bytes::from(event(&reply(id, self.next()))));
+        }
+        if let Some(said) = self.says(id) {
+            return Some(said);
         }
         if self.listens(id) {
             return Some(Bytes::from(self.list_changed(id)));

@@ -155,7 +155,8 @@ fn server(byte: u8) -> (Binding, Option<Binding>) {
     match byte {
         0..=63 => (Binding::Session, Some(Binding::Session)),
         64..=95 => (Binding::Session, None),
-        96..=255 => (Binding::Stateless, remembered(Binding::Stateless)),
+        96..=175 => (Binding::Stateless, remembered(Binding::Stateless)),
+        176..=255 => (Binding::HttpSse, remembered(Binding::HttpSse)),
     }
 }
 

@@ -62,10 +62,14 @@ impl Model {
     }
 
     /// How the server is reached with this request.
-    pub(super) fn binding_of(&self, carries: &Carries) -> Binding {
+    pub(super) fn binding_of(&self, carries: &Carries, path: &str) -> Binding {
+        let on_channel = self.channel.leads_to(path);
         match (carries, &self.sessions.current) {
             (Carries::Handshake(Contact::Discover), _) => Binding::Stateless,
             (Carries::Handshake(Contact::EventStream), _) => Binding::HttpSse,
+            (Carries::Handshake(Contact::Initialize), _) | (_, None) if on_channel => {
+                Binding::HttpSse
+            }
             (Carries::Handshake(Contact::Initialize), _) | (_, None) => Binding::Session,
             (_, Some(current)) => current.binding,
         }
@@ -88,7 +92,11 @@ impl Model {
         let version = result.get("protocolVersion").and_then(Value::as_str)?;
         let revision = Revision::from_date(version)?;
         let wanted = revision.has_handshake() && self.speaks(revision);
-        let visible = match exchange.head.as_ref()?.1.get("mcp-session-id") {
+        let head = exchange
+            .head
+            .as_ref()
+            .filter(|_| exchange.binding == Binding::Session);
+        let visible = match head.and_then(|it| it.1.get("mcp-session-id")) {
             Some(id) => !id.is_empty() && id.as_bytes().iter().all(u8::is_ascii_graphic),
             None => true,
         };

@@ -158,6 +158,11 @@ pub(in super::super) struct Exchange {
     pub(super) counts: Option<usize>,
     /// When the machine may have taken it for dead.
     pub(super) silent: Option<Time>,
+    /// The reply that came on the channel; whether none can come there any more, and since
+    /// when its session is lost.
+    pub(super) heard_reply: Option<Reply>,
+    pub(super) unheard: bool,
+    pub(super) lost_at: Option<Time>,
     /// Whether the call goes on after it: known once it has ended.
     pub(super) resumes: Option<bool>,
 }
@@ -228,15 +233,25 @@ impl Exchange {
 
     pub(super) fn is_stream(&self) -> bool {
         let for_messages = self.is_request() || self.is_get();
+        let for_messages = for_messages && !self.goes_to_address();
         self.status() == Some(200) && for_messages && self.media_type() == "text/event-stream"
     }
 
     /// When its clock runs out (section 8, head; and the bodies of refusals).
     pub(super) fn clock_ends(&self, clocks: &Clocks, searches: bool) -> Option<Time> {
-        if self.over.is_some() || self.outcome != Outcome::Pending || self.deserted {
+        let over = self.over.is_some() && !self.is_accepted();
+        if over || self.outcome != Outcome::Pending || self.deserted {
             return None;
         }
         let head = clocks.head.unwrap_or(Duration::MAX);
+        match &self.carries {
+            Carries::Call(_) if self.is_accepted() => return None,
+            Carries::Call(_) if self.goes_to_address() && self.head.is_none() => {
+                return self.lost_at.map(|lost| lost + head);
+            }
+            _ if self.is_accepted() => return Some(self.sent + head),
+            _ => {}
+        }
         match (&self.head, &self.carries) {
             (Some((status, _, at)), _) if !status.is_success() => Some(*at + head),
             (Some((.., at)), _)
@@ -265,7 +280,9 @@ impl Exchange {
     pub(super) fn messages(&self, limits: &Limits, batches: bool) -> (Vec<Value>, bool) {
         let mut texts = Vec::new();
         let mut exceeded = false;
-        if self.is_stream() {
+        if self.goes_to_address() {
+            // What it says is said elsewhere.
+        } else if self.is_stream() {
             let limits = sse::Limits {
                 line: limits.line,
                 event: limits.event,
@@ -303,6 +320,11 @@ impl Model {
         exchange.hears(now);
         // A stream that opens has a clock of its own.
         exchange.unwatched &= !exchange.is_stream();
+        let exchange = &self.exchanges[&number];
+        let waits = exchange.is_accepted() && exchange.is_request();
+        if waits && exchange.lost_at.is_some() {
+            self.exchanges.get_mut(&number).unwrap().unheard = true;
+        }
         self.session_given(number);
         self.listening_opened(number);
         self.conclude(number, None);
@@ -376,5 +398,6 @@ impl Model {
             self.session_effects(number);
             self.stream_effects(number);
         }
+        self.channel_moved(number);
     }
 }

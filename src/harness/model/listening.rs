@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::pace::{CEILING, FLOOR, Pace};
 use super::{Model, Seen, must};
-use crate::{Event, Listening, Phase};
+use crate::{Binding, Event, Listening, Phase};
 
 /// How long it is left alone once its budget is spent.
 const ALONE: Duration = Duration::from_secs(300);
@@ -92,6 +92,9 @@ impl Model {
             .current
             .as_ref()
             .ok_or("a GET without a session")?;
+        must(current.binding == Binding::Session, || {
+            "a GET for a stream that there is already".to_owned()
+        })?;
         must(current.established, || {
             "a GET before the handshake is over".to_owned()
         })?;
@@ -317,6 +320,9 @@ impl Model {
         self.all_was_told()?;
         let open = matches!(self.status.phase, Phase::Ready | Phase::Held);
         let is = self.status.listening;
+        if open && self.on_channel() {
+            return must(is == Listening::Open, || format!("it is {is:?}"));
+        }
         if open && self.stands_alone() {
             return self.subscription_settled();
         }

@@ -5,6 +5,7 @@
 mod answer;
 mod beginning;
 mod call;
+mod channel;
 mod exchange;
 mod handshake;
 mod listening;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 pub(super) use call::{Call, Note};
 pub(super) use exchange::{Exchange, Over};
 
+use channel::Channel;
 use exchange::Outcome;
 use listening::Listener;
 use restoring::Granted;
@@ -65,6 +67,7 @@ pub(super) struct Model {
     exchanges: BTreeMap<u64, Exchange>,
     sessions: Sessions,
     search: Search,
+    channel: Channel,
     listener: Listener,
     subscription: Subscription,
     granted: Granted,
@@ -121,6 +124,7 @@ impl Model {
             exchanges: BTreeMap::new(),
             sessions: Sessions::default(),
             search,
+            channel: Channel::default(),
             listener: Listener::default(),
             subscription: Subscription::default(),
             granted: Granted::default(),
@@ -223,8 +227,10 @@ impl Model {
         let over = self.is_closed() || exchange.is_over() || self.is_given_up(exchange);
         let current = self.sessions.current.as_ref();
         let stale = exchange.generation != current.map_or(0, |current| current.generation);
-        let doubtful =
-            exchange.deserted || exchange.silent.is_some() || exchange.quiet > exchange::Quiet::No;
+        let doubtful = exchange.strained
+            || exchange.deserted
+            || exchange.silent.is_some()
+            || exchange.quiet > exchange::Quiet::No;
         !over && !stale && !doubtful && exchange.outcome == Outcome::Pending
     }
 
@@ -308,6 +314,8 @@ impl Model {
                 .clock_ends(&clocks, searches)
                 .is_some_and(|end| end <= self.now)
             {
+                let exchange = self.exchanges.get_mut(&number).unwrap();
+                exchange.unheard |= exchange.is_accepted();
                 self.conclude(number, Some(Over::TimedOut));
             }
         }
@@ -347,10 +355,14 @@ impl Model {
         };
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = |exchange: &Exchange| open(exchange) && Some(exchange.generation) == current;
+        let channel = |number: u64, exchange: &Exchange| {
+            self.channel.is(number) && self.channel.is_open() && exchange.over.is_none()
+        };
         self.exchanges
             .iter()
-            .filter(|(_, exchange)| {
-                open(exchange) && !exchange.strained && exchange.silent.is_none()
+            .filter(|(number, exchange)| {
+                let open = open(exchange) || channel(**number, exchange);
+                open && !exchange.strained && exchange.silent.is_none()
             })
             .map(|(number, _)| *number)
             .collect()

@@ -41,6 +41,8 @@ pub(super) struct Search {
     /// Whether this connection has found it, and nothing has spoken against it.
     proven: bool,
     pub(super) next: Next,
+    /// Whether something unknown may have spoken against what was found.
+    doubted: bool,
     /// Whether it is not known for sure with what this handshake began.
     vague: bool,
     asked: Vec<Contact>,
@@ -74,6 +76,7 @@ impl Search {
             known,
             proven: false,
             next: Next::Anew,
+            doubted: false,
             vague: false,
             asked: Vec::new(),
             returned: false,
@@ -89,7 +92,13 @@ impl Search {
         self.known = Some(binding);
         self.proven = true;
         self.next = Next::Anew;
+        self.doubted = false;
         self.vague = false;
+    }
+
+    /// The handshake is over with the stream that it was made on, or may be.
+    pub(super) fn is_given_up(&mut self, certain: bool) {
+        self.next = if certain { Next::Anew } else { Next::Unknown };
     }
 
     /// What is known is so no more.
@@ -182,10 +191,21 @@ impl Model {
         }
         let exchange = &self.exchanges[&number];
         let unclear = exchange.strained;
+        self.search.doubted |= unclear;
         let (spent, may_be_spent) = (self.is_budget_spent(), self.may_be_spent());
         self.search.next = match exchange.outcome.clone() {
             _ if unclear => Next::Unknown,
             Outcome::Redirected => Next::Redirected,
+            Outcome::Accepted => {
+                self.search.works = true;
+                let next = Contact::Initialize;
+                match self.search.counts(next) {
+                    _ if self.search.vague => Next::Unknown,
+                    true if spent => Next::Anew,
+                    true if may_be_spent => Next::Unknown,
+                    _ => Next::On(next),
+                }
+            }
             Outcome::Later(told) => {
                 let far = told.is_some_and(|told: Duration| told > CEILING);
                 match far || self.search.later >= RESENDS || spent {
@@ -197,7 +217,8 @@ impl Model {
             _ => {
                 let says = self.says(contact, exchange);
                 let (pinned, vague) = (self.setup.pinned, self.search.vague);
-                let vague = vague && !matches!(says, Says::Nothing);
+                let doubted = self.search.doubted && matches!(says, Says::Other);
+                let vague = vague && !matches!(says, Says::Nothing) || doubted;
                 let next = self.goes_on(contact, says).filter(|it| fits(pinned, *it));
                 match next.map(|next| (next, self.search.counts(next))) {
                     _ if vague => Next::Unknown,
@@ -214,6 +235,9 @@ impl Model {
     fn goes_on(&mut self, contact: Contact, says: Says) -> Option<Contact> {
         let pinned = self.setup.pinned;
         let search = &mut self.search;
+        if search.works && !matches!(says, Says::These(_)) {
+            return None;
+        }
         let proven = search.proven;
         search.proven &= !matches!(says, Says::Modern(_) | Says::Other);
         let speaks = |revision: &Revision| pinned.is_none_or(|pinned| pinned == *revision);
@@ -282,7 +306,9 @@ impl Model {
             Contact::Discover => self.says_to_discover(exchange, status),
             Contact::Initialize if matches!(status, 400 | 404 | 405) => Says::Other,
             Contact::EventStream if matches!(status, 400..=499) => Says::Other,
-            Contact::EventStream if status / 100 == 2 && !exchange.is_stream() => Says::Other,
+            Contact::EventStream if status / 100 == 2 && exchange.outcome == Outcome::Refused => {
+                Says::Other
+            }
             Contact::Initialize | Contact::EventStream => Says::Nothing,
         }
     }

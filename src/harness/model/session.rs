@@ -21,6 +21,8 @@ pub(super) struct Sessions {
     /// Recovery is manual, and the application has not spoken.
     pub(super) reinitialize_due: bool,
     pub(super) lost: BTreeSet<u64>,
+    /// Those of which it is not known whether they were lost or given up.
+    pub(super) maybe_lost: BTreeSet<u64>,
     pub(super) told_lost: BTreeSet<u64>,
     pub(super) established: BTreeSet<u64>,
     pub(super) told_ready: BTreeSet<u64>,
@@ -73,9 +75,9 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Excuse {
     /// The server has forgotten the session; else it was given up.
-    forgotten: bool,
+    pub(super) forgotten: bool,
     /// It has to end, or else it only may.
-    certain: bool,
+    pub(super) certain: bool,
 }
 
 impl Sessions {
@@ -97,7 +99,8 @@ impl Model {
             .head
             .as_ref()
             .is_some_and(|(status, ..)| status.is_success());
-        if exchange.carries != Carries::Handshake(Contact::Initialize) || !success {
+        let of_channel = exchange.binding == Binding::HttpSse;
+        if exchange.carries != Carries::Handshake(Contact::Initialize) || !success || of_channel {
             return;
         }
         if let Some(id) = exchange.header("mcp-session-id") {
@@ -120,9 +123,9 @@ impl Model {
         let Some(current) = self.sessions.current.clone() else {
             return;
         };
-        let carries_current = exchange.session.is_some()
-            && exchange.session == current.id
-            && exchange.generation == current.generation;
+        let carries = exchange.session.is_some() && exchange.session == current.id
+            || exchange.goes_to_address();
+        let carries_current = carries && exchange.generation == current.generation;
         if exchange.deserted {
             return;
         }
@@ -230,7 +233,7 @@ impl Model {
     }
 
     pub(super) fn has_lost_sessions(&self) -> bool {
-        !self.sessions.lost.is_empty()
+        !self.sessions.lost.is_empty() || !self.sessions.maybe_lost.is_empty()
     }
 
     /// Whether there is a reply to the request of this exchange, on whatever stream.
@@ -271,7 +274,7 @@ impl Model {
             if has_session(status.phase) {
                 self.lives(&current, status)?;
             } else {
-                self.ends(&current)?;
+                self.ends(&current, status.phase)?;
             }
         } else {
             must(!has_session(status.phase), || {
@@ -311,8 +314,10 @@ impl Model {
         Ok(())
     }
 
-    fn ends(&mut self, current: &Current) -> Seen {
+    fn ends(&mut self, current: &Current, phase: Phase) -> Seen {
         let closed = self.is_closed();
+        let on_channel = current.binding == Binding::HttpSse;
+        let unclear = self.is_channel_doubted();
         let sessions = &mut self.sessions;
         sessions.current = None;
         sessions.owes_ping = false;
@@ -327,6 +332,10 @@ impl Model {
             }
         }
         match sessions.excuse {
+            _ if unclear => {
+                sessions.maybe_lost.insert(current.generation);
+                sessions.reinitialize_due = phase == Phase::Lost;
+            }
             Some(Excuse {
                 forgotten: true, ..
             }) => {
@@ -343,6 +352,9 @@ impl Model {
             None => must(closed, || {
                 "law 7: the session ended without a cause".to_owned()
             })?,
+        }
+        if on_channel {
+            self.channel_lost(current.generation);
         }
         Ok(())
     }

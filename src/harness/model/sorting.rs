@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::restoring::{LEVEL, SUBSCRIBE};
 use super::{Model, Seen, must};
-use crate::Contact;
+use crate::{Binding, Contact};
 
 impl Model {
     /// Whose stream a GET is for: the headers of its call tell.
@@ -143,7 +143,8 @@ impl Model {
                 .given
                 .iter()
                 .find(|it| it.exchange == exchange.id.number());
-            exchange.carries == Carries::Handshake(Contact::Initialize)
+            let asks = Carries::Handshake(Contact::Initialize);
+            (exchange.carries == asks || exchange.binding == Binding::HttpSse)
                 && given.map(|given| given.id.as_str()) == session
                 && exchange.messages(&limits, true).0.iter().any(|asked| {
                     asked.get("method").is_some() && asked.get("id") == message.get("id")

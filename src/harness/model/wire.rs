@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::peer;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
-use crate::{Contact, ExchangeId, Revision, Time};
+use crate::{Binding, Contact, ExchangeId, Revision, Time};
 
 impl Model {
     /// A request leaves. Gives what the server is to know of it.
@@ -124,7 +124,7 @@ impl Model {
                 .current
                 .as_ref()
                 .map_or(0, |current| current.generation),
-            binding: self.binding_of(&carries),
+            binding: self.binding_of(&carries, uri.path()),
             batches: self.revision_of(&carries, &message).receives_batches(),
             sent: self.now,
             head: None,
@@ -143,11 +143,23 @@ impl Model {
             deserted: false,
             counts: None,
             silent: None,
+            heard_reply: None,
+            unheard: false,
+            lost_at: None,
             resumes: None,
         };
+        if exchange.goes_to_address() {
+            self.check_address(uri.path())?;
+        } else {
+            let own = matches!(uri.path(), "/mcp" | "/mcp2");
+            must(own, || format!("law 6: {carries:?} goes to {}", uri.path()))?;
+        }
         match carries {
             Carries::Handshake(contact) => {
-                self.handshake_sent(number, contact, uri.path() != "/mcp")?;
+                self.handshake_sent(number, contact, uri.path() == "/mcp2")?;
+                if contact == Contact::EventStream {
+                    self.channel_sent(number);
+                }
             }
             Carries::Call(call) => {
                 self.check_carried(call, &message)?;
@@ -218,8 +230,14 @@ impl Model {
                 let lost = Some(exchange.generation) != current;
                 lost || exchange.deserted || exchange.silent.is_some() || self.is_answered(exchange)
             }
+            Carries::Handshake(Contact::EventStream) => {
+                !(self.on_channel() && self.channel.is(number))
+            }
             _ => true,
         };
+        let channel = exchange.binding == Binding::HttpSse && exchange.is_get();
+        let open = channel && exchange.outcome == Outcome::Accepted && exchange.over.is_none();
+        let lives = lives || open && !exchange.strained && !self.is_closed();
         must(!lives || due, || {
             format!("law 7: exchange {number} is aborted for nothing")
         })?;
