@@ -149,7 +149,7 @@ pub fn first_bytes(binding: Binding) -> RangeInclusive<u8> {
 fn server(byte: u8) -> (Binding, Option<Binding>) {
     let remembered = |own| match byte % 4 {
         0 => Some(Binding::Session),
-        1 => Some(own),
+        1 | 2 => Some(own),
         _ => None,
     };
     match byte {
