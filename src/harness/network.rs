@@ -155,6 +155,8 @@ impl World {
                     self.peer.asked(number, asked, &request);
                     let revision = self.machine.status().revision;
                     self.story.sent.push((request, revision));
+                    let kind = self.model.kind_of(number);
+                    self.story.count(format!("sends {kind}"));
                     let about = self.model.describe(number);
                     self.tell(format_args!("   ({about})"));
                 }

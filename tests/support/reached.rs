@@ -13,6 +13,23 @@ pub(crate) const EVERYTHING: &[(Binding, All)] = &[
 
 const SESSION: All = &[
     (
+        "sends",
+        &[
+            "Call",
+            "Cancelled",
+            "Delete",
+            "Discover",
+            "EventStream",
+            "Initialize",
+            "Initialized",
+            "Listen",
+            "Notification",
+            "Ping",
+            "Response",
+            "Resume",
+        ],
+    ),
+    (
         "phase",
         &[
             "Idle",
@@ -169,6 +186,25 @@ const SESSION: All = &[
 ];
 
 const STATELESS: All = &[
+    (
+        "sends",
+        &[
+            "Call",
+            "Cancelled",
+            "Delete",
+            "Discover",
+            "EventStream",
+            "Initialize",
+            "Initialized",
+            "Listen",
+            "Notification",
+            "Ping",
+            "Refresh",
+            "Response",
+            "Resume",
+            "Subscribe",
+        ],
+    ),
     (
         "answer",
         &[
@@ -332,6 +368,23 @@ const STATELESS: All = &[
 
 const HTTP_SSE: All = &[
     (
+        "sends",
+        &[
+            "Call",
+            "Cancelled",
+            "Delete",
+            "Discover",
+            "EventStream",
+            "Initialize",
+            "Initialized",
+            "Listen",
+            "Notification",
+            "Ping",
+            "Response",
+            "Resume",
+        ],
+    ),
+    (
         "answer",
         &[
             "a notification",
@@ -405,12 +458,10 @@ const HTTP_SSE: All = &[
         &[
             "Cancelled",
             "Closed",
-            "Limit LimitExceeded",
             "Lost Session",
             "Lost SessionUnrecoverable",
             "Lost Stream",
             "Misuse Misuse",
-            "Peer Batch",
             "Peer ContentType",
             "Peer Endpoint",
             "Peer Initialize",
@@ -420,7 +471,6 @@ const HTTP_SSE: All = &[
             "Peer Odd",
             "Peer Request",
             "Peer Revision",
-            "Peer SessionId",
             "Peer WrongReply",
             "Refused Forbidden",
             "Refused NotFound",

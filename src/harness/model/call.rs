@@ -344,6 +344,17 @@ impl Model {
         })
     }
 
+    /// What kind of request it carries: a word, and which contact it makes.
+    pub(in super::super) fn kind_of(&self, number: u64) -> String {
+        match &self.exchanges[&number].carries {
+            Carries::Handshake(contact) => format!("{contact:?}"),
+            carries => {
+                let name = format!("{carries:?}");
+                name.split('(').next().unwrap_or_default().to_owned()
+            }
+        }
+    }
+
     /// What the model knows of an exchange, for the story.
     pub(in super::super) fn describe(&self, number: u64) -> String {
         let exchange = &self.exchanges[&number];
