@@ -6,6 +6,7 @@ use super::control::Prompt;
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
 use super::timers::Timer;
+use super::tools::Tools;
 use crate::error::{Delivery, Error, Reason};
 use crate::event::Withdrawal;
 use crate::{CallId, ExchangeId};
@@ -37,6 +38,8 @@ impl Connection {
         for id in self.all_exchanges() {
             self.shut_exchange(id);
         }
+        // Nobody calls a tool any more.
+        self.tools = Tools::default();
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }

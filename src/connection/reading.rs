@@ -71,7 +71,8 @@ impl Connection {
         let on_one_stream = exchange.rules.binding.answers_on_one_stream();
         match &mut exchange.purpose {
             Purpose::Abandoned => {
-                if let (true, Ok(Some(session))) = (status.is_success(), session) {
+                let opens = status.is_success() && !on_one_stream;
+                if let (true, Ok(Some(session))) = (opens, session) {
                     self.say_farewell(session, None);
                 }
                 self.abort(id);

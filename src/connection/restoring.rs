@@ -202,11 +202,20 @@ fn uri(params: Option<&RawJson>) -> Option<String> {
 
 impl Connection {
     /// The next request that restores something, unless the new session does not
-    /// offer it.
+    /// offer it, or the revision spoken now has no such request.
     pub(super) fn build_restore(&mut self) -> Option<(Purpose, Request<Bytes>)> {
         let restore = self.restoring.next()?;
-        if let Some(capability) = self.missing_capability(restore.method) {
-            let mistake = Mistake::CapabilityMissing(capability);
+        if restore.method == SET_LEVEL && self.binding().stands_alone() {
+            // There it travels with each request.
+            self.stamp();
+            return None;
+        }
+        let missing = self.missing_capability(restore.method);
+        let mistake = match missing.map(Mistake::CapabilityMissing) {
+            Some(mistake) => Some(mistake),
+            None => self.check_method(restore.method).err(),
+        };
+        if let Some(mistake) = mistake {
             let misuse = Misuse::new(restore.method, Some(self.phase), mistake);
             self.not_restored(&restore, Error::new(misuse, Delivery::NotSent));
             return None;

@@ -29,6 +29,8 @@ impl Connection {
         error: Error,
     ) {
         match exchange.purpose {
+            // It is lost, and may only be made anew (2026-07-28, changelog).
+            Purpose::Call(call) if !exchange.rules.binding.resumes() => self.broken(call, error),
             Purpose::Call(call) | Purpose::Resume(call) => {
                 if let (Some(call), Some(_)) = (self.calls.get_mut(&call), retry) {
                     call.stream.told = retry;
@@ -49,10 +51,6 @@ impl Connection {
     /// fails.
     pub(super) fn call_cut(&mut self, id: CallId, generation: u64, ending: Ending, error: Error) {
         let now = self.now;
-        if !self.binding().resumes() {
-            // It is lost, and may only be made anew (2026-07-28, changelog).
-            return self.broken(id, error);
-        }
         let lives = self.is_current(generation) && self.phase.is_open();
         let resumes = self
             .stream_of(Source::Call(id))

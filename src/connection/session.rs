@@ -86,6 +86,7 @@ impl Connection {
             Recovery::Manual => Input::GoneManual,
         });
         self.settle(Finding::Lost);
+        self.drop_refresh();
         self.drop_initialized();
         self.parked_lost_session(generation);
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Connection;
 use super::call::State;
-use super::exchange::{Purpose, answered};
+use super::exchange::{Exchange, Purpose, answered};
 use super::route::Route;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Peer};
 use crate::event::{RejectedTool, Reply};
@@ -220,6 +220,13 @@ impl Connection {
             return self.reply(id, reply);
         }
         call.delivery = call.delivery.max(Delivery::Rejected);
+        let generation = call.generation;
+        if !self.is_current(generation) {
+            return self.send_again(id);
+        }
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         call.state = State::Mismatched(Box::new(reply));
         self.tools.refresh.get_or_insert_with(|| Refresh {
             due: true,
@@ -285,6 +292,20 @@ impl Connection {
             if let Some(State::Mismatched(reply)) = state {
                 self.reply(id, *reply);
             }
+        }
+    }
+
+    /// What the list was read from is gone: the calls that wait for it go out to what takes
+    /// its place.
+    pub(super) fn drop_refresh(&mut self) {
+        self.tools.refresh = None;
+        let refreshes = |exchange: &Exchange| matches!(exchange.purpose, Purpose::Refresh);
+        let stale = self.exchanges.iter().find(|(_, it)| refreshes(it));
+        if let Some(id) = stale.map(|(id, _)| *id) {
+            self.abort(id);
+        }
+        for id in self.mismatched() {
+            self.send_again(id);
         }
     }
 

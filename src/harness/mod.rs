@@ -31,6 +31,7 @@ mod tools;
 
 pub use crate::breakage::Breakage;
 pub use run::run;
+pub use setup::first_bytes;
 pub use sse::decode;
 pub use story::{Story, Violation};
 pub use tools::tools;

@@ -26,7 +26,7 @@ impl World {
         self.model.head(exchange, answer.status, &answer.headers);
         self.look()?;
         let body = Bytes::from(answer.body.clone());
-        let asks = answer.name == "stream that asks";
+        let asks = matches!(answer.name, "stream that asks" | "channel");
         self.bodies
             .insert(exchange, (cut.apart(body), cut.ends && !asks));
         self.feed(exchange, cut.pieces)
@@ -155,6 +155,8 @@ impl World {
                     self.peer.asked(number, asked, &request);
                     let revision = self.machine.status().revision;
                     self.story.sent.push((request, revision));
+                    let kind = self.model.kind_of(number);
+                    self.story.count(format!("sends {kind}"));
                     let about = self.model.describe(number);
                     self.tell(format_args!("   ({about})"));
                 }

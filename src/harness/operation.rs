@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::peer::{Answer, Peer};
 use super::setup::CallPlan;
-use crate::{ExchangeId, Phase, Ticket};
+use crate::{ExchangeId, Phase, SubscriptionFilter, Ticket};
 
 /// The bytes of an input, one by one; zeroes once they are used up.
 pub(super) struct Source<'a>(pub(super) &'a [u8]);
@@ -150,6 +150,8 @@ pub(super) enum Operation {
         exchange: u64,
         cut: Cut,
     },
+    /// The application wants to hear about this.
+    Listen(SubscriptionFilter),
     NetworkChanged,
     Notify,
     Reinitialize,
@@ -176,6 +178,7 @@ pub(super) enum Operation {
 pub(super) struct View {
     pub(super) phase: Option<Phase>,
     pub(super) closed: bool,
+    pub(super) stands_alone: bool,
     pub(super) calls: Vec<u64>,
     pub(super) open_tickets: Vec<Ticket>,
     pub(super) void_tickets: Vec<Ticket>,
@@ -191,12 +194,14 @@ enum Kind {
     Blunder,
     Call,
     Cancel,
+    Channel,
     Close,
     Connect,
     End,
     Event,
     Events,
     Fail,
+    Listen,
     More,
     NetworkChanged,
     Notify,
@@ -212,6 +217,8 @@ enum Kind {
 impl Operation {
     pub(super) fn decode(source: &mut Source<'_>, view: &View, peer: &mut Peer) -> Self {
         let when = |condition: bool, weight: u32| if condition { weight } else { 0 };
+        // What an HTTP+SSE server says comes on one exchange of them all.
+        let channel = peer.open_channel().filter(|it| view.begun.contains(it));
         let under_way = !view.fresh.is_empty() || !view.begun.is_empty();
         let kind = source.weighted(&[
             (24, Kind::Transmits),
@@ -225,7 +232,9 @@ impl Operation {
             (3, Kind::Event),
             (12, Kind::Events),
             (when(under_way, 3), Kind::Fail),
+            (when(view.stands_alone, 5), Kind::Listen),
             (when(!view.begun.is_empty(), 16), Kind::More),
+            (when(channel.is_some(), 30), Kind::Channel),
             (1, Kind::NetworkChanged),
             (4, Kind::Notify),
             (
@@ -249,6 +258,13 @@ impl Operation {
             Kind::Blunder => Self::Blunder(Blunder::decode(source, view)),
             Kind::Call => Self::Call(CallPlan::decode(source)),
             Kind::Cancel => Self::Cancel(*source.pick(&view.calls)),
+            Kind::Channel => Self::More {
+                exchange: channel.unwrap_or_default(),
+                cut: Cut {
+                    pieces: 1 + source.below(4),
+                    ..Cut::WHOLE
+                },
+            },
             Kind::Close => Self::Close,
             Kind::Connect => Self::Connect,
             Kind::End => Self::End(*source.pick(&view.begun)),
@@ -261,6 +277,14 @@ impl Operation {
                     exchange: *source.pick(&all),
                     sent: source.chance(128),
                 }
+            }
+            Kind::Listen => {
+                let filter = SubscriptionFilter::new();
+                Self::Listen(match source.below(6) {
+                    0 | 1 => filter,
+                    2 => filter.tools_list_changed().prompts_list_changed(),
+                    _ => filter.tools_list_changed(),
+                })
             }
             Kind::More => Self::More {
                 exchange: *source.pick(&view.begun),

@@ -1,18 +1,27 @@
 //! A server, as inventive as servers and proxies are.
 
+mod answers;
+mod any;
+mod channel;
 mod eras;
+mod stateless;
 mod streams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderMap;
 use serde_json::{Value, json};
 
+use self::answers::{
+    answer, error, event, header, json_answer, reply, stream, with_header, with_type,
+};
 use self::streams::Live;
 use super::operation::Source;
+use super::setup::Setup;
+use crate::Binding;
 
 /// An answer that is about to come.
 #[derive(Clone)]
@@ -49,6 +58,10 @@ pub(super) enum Request {
     Ping,
     /// A call's stream is to go on.
     Resume,
+    /// `subscriptions/listen`.
+    Subscribe,
+    /// `tools/list`, asked by the machine itself.
+    Tools,
 }
 
 impl Request {
@@ -66,11 +79,13 @@ struct Asked {
     session: Option<String>,
     cursor: Option<String>,
     redirected: bool,
+    to_address: bool,
 }
 
 /// The server: what it was asked, and counters that make all it says unique.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
+    binding: Binding,
     requests: BTreeMap<u64, Asked>,
     /// The sessions that it has forgotten.
     forgotten: BTreeSet<String>,
@@ -90,16 +105,20 @@ pub(super) struct Peer {
     /// The kind of answer that it gave last, and likes to give again: refusals come
     /// in rows.
     mood: Option<usize>,
+    /// The event stream of an HTTP+SSE server, and what it has to say there.
+    channel: Option<u64>,
+    to_say: VecDeque<String>,
     /// Streams that have asked, and wait to be answered before they reply.
     asking: BTreeSet<u64>,
 }
 
 impl Peer {
-    pub(super) fn new(revision: &'static str, honest: bool, offers: bool) -> Self {
+    pub(super) fn new(setup: &Setup, revision: &'static str, offers: bool) -> Self {
         Self {
+            binding: setup.binding,
             requests: BTreeMap::new(),
             revision,
-            honest,
+            honest: setup.honest,
             offers,
             store: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -108,6 +127,8 @@ impl Peer {
             said: 0,
             mood: None,
             forgotten: BTreeSet::new(),
+            channel: None,
+            to_say: VecDeque::new(),
             asking: BTreeSet::new(),
         }
     }
@@ -121,7 +142,8 @@ impl Peer {
         };
         let session = header("mcp-session-id");
         let cursor = header("last-event-id");
-        let redirected = sent.uri().path() != "/mcp";
+        let redirected = sent.uri().path() == "/mcp2";
+        let to_address = sent.uri().path().starts_with("/messages");
         self.requests.insert(
             exchange,
             Asked {
@@ -129,6 +151,7 @@ impl Peer {
                 session,
                 cursor,
                 redirected,
+                to_address,
             },
         );
     }
@@ -145,6 +168,7 @@ impl Peer {
             session,
             cursor,
             redirected,
+            to_address,
         } = asked.unwrap_or_default();
         let unknown = session
             .as_ref()
@@ -167,6 +191,7 @@ impl Peer {
         let good = !moody
             && source.chance(match request {
                 Request::Call { .. } => 110,
+                Request::Subscribe | Request::Tools => 0,
                 Request::Control | Request::Ping => 180,
                 Request::Initialize => 210,
                 Request::Discover | Request::Listen | Request::Open | Request::Resume => 0,
@@ -175,7 +200,25 @@ impl Peer {
             && source.chance(if self.honest { 170 } else { 60 });
         let mut answer = match &request {
             request if moody => self.any(source, exchange, request, self.mood),
+            Request::Discover if self.stands_alone() && source.chance(220) => {
+                self.discovered(source, exchange)
+            }
+            Request::Initialize if self.stands_alone() && source.chance(200) => {
+                self.not_initialized(source, exchange)
+            }
+            Request::Open if self.has_channel() && source.chance(240) => {
+                self.channel(source, exchange)
+            }
+            request if to_address && source.chance(200) => self.posted(source, exchange, request),
+            Request::Initialize if self.has_channel() && !to_address && source.chance(220) => {
+                answer("not found", *source.pick(&[404, 405, 404, 400]), "")
+            }
             Request::Discover if source.chance(230) => self.not_discovered(source, exchange),
+            Request::Call { .. } if self.stands_alone() && source.chance(80) => {
+                self.no_reply_yet(source, exchange)
+            }
+            Request::Subscribe if source.chance(220) => self.subscribed(source, exchange),
+            Request::Tools if source.chance(200) => self.tools(source, exchange),
             Request::Open if source.chance(230) => self.opened(source, exchange),
             Request::Initialize if !good && source.chance(110) => {
                 self.turned_away(source, exchange)
@@ -270,96 +313,6 @@ impl Peer {
         capabilities
     }
 
-    /// An answer of any kind.
-    fn any(
-        &mut self,
-        source: &mut Source<'_>,
-        id: u64,
-        request: &Request,
-        mood: Option<usize>,
-    ) -> Answer {
-        let n = self.next();
-        let choice = mood.unwrap_or_else(|| source.below(60));
-        self.mood = Some(choice);
-        match choice {
-            0 => json_answer("error reply", 200, &error(json!(id), -32602)),
-            1 => json_answer("wrong id", 200, &reply(id + 1000, n)),
-            2 => with_type("no JSON", "application/json", "<html>"),
-            3 => json_answer("array", 200, &json!([self.notification(), reply(id, n)])),
-            4 => with_type("nothing", "application/json", ""),
-            5 => json_answer("a notification", 200, &self.notification()),
-            40..=45 => self.asking(id),
-            6..=11 | 46..=55 => self.stream(source, id, request),
-            56.. => self.script(source, id, request),
-            12 => answer("accepted", 202, ""),
-            13 => answer("no content", 204, ""),
-            14 => with_type(
-                "another type",
-                "text/html; charset=utf-8",
-                "<h1>Welcome</h1>",
-            ),
-            15 => with_header(
-                answer("moved", 301, ""),
-                "location",
-                "https://example.com/mcp/",
-            ),
-            16 => with_header(answer("see other", 303, ""), "location", "/other"),
-            17 | 18 => with_header(
-                answer("redirect", *source.pick(&[307, 308]), ""),
-                "location",
-                "/mcp2",
-            ),
-            19 => with_header(
-                answer("redirect away", 307, ""),
-                "location",
-                "https://elsewhere.example/mcp",
-            ),
-            20 => answer("bad request", 400, "Bad Request"),
-            21 => json_answer(
-                "bad request, server code",
-                400,
-                &error(json!("server-error"), -32000),
-            ),
-            22 => json_answer("bad request, own error", 400, &error(json!(id), -32602)),
-            23 => with_header(
-                answer("unauthorized", 401, ""),
-                "www-authenticate",
-                "Bearer realm=\"a, b\", scope=\"x\", Basic",
-            ),
-            24 => with_header(
-                answer("insufficient scope", 403, ""),
-                "www-authenticate",
-                "Bearer error=\"insufficient_scope\"",
-            ),
-            25 => json_answer("forbidden", 403, &error(Value::Null, -32003)),
-            26..=29 => answer("not found", 404, ""),
-            30 => json_answer("not found, own error", 404, &error(Value::Null, -32001)),
-            31 => answer("method not allowed", 405, ""),
-            32 => with_header(
-                answer("too many", *source.pick(&[408, 429]), ""),
-                "retry-after",
-                "2",
-            ),
-            33 => match source.byte() {
-                0..=84 => with_header(answer("too many, far", 429, ""), "retry-after", "4000"),
-                85..=169 => with_header(answer("too many, zero", 429, ""), "retry-after", "0"),
-                _ => answer("too many, no time", 429, "slow down"),
-            },
-            34 => with_header(answer("unavailable", 503, "later"), "retry-after", "1"),
-            35 => answer("server error", 500, "oops"),
-            36 => json_answer("server error, own error", 500, &error(json!(id), -32603)),
-            37 => answer("odd", 304, ""),
-            38 => answer("long refusal", 422, &"x".repeat(300)),
-            39 => json_answer(
-                "long reply",
-                200,
-                &json!({
-                    "jsonrpc": "2.0", "id": id, "result": { "r": n, "long": "y".repeat(400) },
-                }),
-            ),
-        }
-    }
-
     fn notification(&mut self) -> Value {
         json!({"jsonrpc": "2.0", "method": "notifications/message", "params": { "m": self.next() }})
     }
@@ -379,118 +332,12 @@ impl Peer {
         if self.asking.remove(&id) {
             return Some(Bytes::from(event(&reply(id, self.next()))));
         }
+        if let Some(said) = self.says(id) {
+            return Some(said);
+        }
+        if self.listens(id) {
+            return Some(Bytes::from(self.list_changed(id)));
+        }
         self.goes_on(id)
     }
-
-    fn stream(&mut self, source: &mut Source<'_>, id: u64, request: &Request) -> Answer {
-        let mut events = Vec::new();
-        for _ in 0..source.below(5) {
-            let n = self.next();
-            match source.below(12) {
-                0 | 1 => events.push(event(&self.notification())),
-                2 | 3 => events.push(event(&self.progress(request))),
-                4..=6 => {
-                    let id = if n % 2 == 0 {
-                        json!(n)
-                    } else {
-                        json!(format!("ask-{n}"))
-                    };
-                    events.push(event(&json!({
-                        "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": { "m": n },
-                    })));
-                    if source.chance(48) {
-                        events.push(event(&json!({
-                            "jsonrpc": "2.0", "method": "notifications/cancelled",
-                            "params": { "requestId": id },
-                        })));
-                    }
-                }
-                7 => events.push(event(&json!({"jsonrpc": "2.0", "id": n, "method": "ping"}))),
-                8 => events.push(event(&json!({
-                    "jsonrpc": "2.0", "id": n, "method": "roots/list", "params": {},
-                }))),
-                9 => events.push("data: not json\n\n".to_owned()),
-                10 => events.push(
-                    ": comment\nid: 7\nretry: 50\ndata:\n\nevent: other\ndata: {}\n\n".to_owned(),
-                ),
-                _ if self.honest => events.push(event(&self.notification())),
-                _ => events.push(event(&reply(id + 1, n))),
-            }
-        }
-        let tail = if source.chance(8) {
-            format!("data: {}", "z".repeat(400))
-        } else {
-            String::new()
-        };
-        let n = self.next();
-        let mut name = "stream with a reply";
-        match source.byte() {
-            0..=149 => events.push(event(&reply(id, n))),
-            150..=169 => events.push(event(&error(json!(id), -32602))),
-            170..=189 => events.extend([
-                event(&reply(id, n)),
-                event(&reply(id, n + 10_000)),
-                event(&self.notification()),
-            ]),
-            _ => name = "stream without a reply",
-        }
-        let text = if source.chance(100) {
-            self.keep(id.to_string(), events)
-        } else {
-            events.concat()
-        };
-        stream(name, text + &tail)
-    }
-}
-
-fn reply(id: u64, n: u64) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "result": { "r": n } })
-}
-
-fn error(id: Value, code: i64) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": "no" } })
-}
-
-fn event(message: &Value) -> String {
-    format!("event: message\ndata: {message}\n\n")
-}
-
-fn answer(name: &'static str, status: u16, body: &str) -> Answer {
-    let status = StatusCode::from_u16(status).expect("a status");
-    Answer {
-        name,
-        status,
-        headers: HeaderMap::new(),
-        body: body.as_bytes().to_vec(),
-    }
-}
-
-fn json_answer(name: &'static str, status: u16, body: &Value) -> Answer {
-    with_header(
-        answer(name, status, &body.to_string()),
-        "content-type",
-        "application/json",
-    )
-}
-
-fn stream(name: &'static str, text: String) -> Answer {
-    with_header(
-        answer(name, 200, &text),
-        "content-type",
-        "text/event-stream",
-    )
-}
-
-fn with_type(name: &'static str, kind: &str, body: &str) -> Answer {
-    with_header(answer(name, 200, body), "content-type", kind)
-}
-
-fn with_header(mut answer: Answer, name: &'static str, value: &str) -> Answer {
-    header(&mut answer, name, value);
-    answer
-}
-
-fn header(answer: &mut Answer, name: &'static str, value: &str) {
-    let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
-    answer.headers.insert(HeaderName::from_static(name), value);
 }

@@ -84,7 +84,7 @@ impl World {
         Self {
             model: Model::new(setup.clone(), machine.status()),
             machine,
-            peer: Peer::new(revision, setup.honest, offers),
+            peer: Peer::new(setup, revision, offers),
             story,
             bodies: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -174,6 +174,13 @@ impl World {
             Operation::Events(all) => return self.events(all).map(drop),
             Operation::Fail { exchange, sent } => self.fail(exchange, sent)?,
             Operation::More { exchange, cut } => self.more(exchange, cut.pieces)?,
+            Operation::Listen(filter) => {
+                self.tell(format_args!("listen to {filter:?}"));
+                self.machine
+                    .listen(filter.clone(), now)
+                    .map_err(|error| error.to_string())?;
+                self.model.listens_to(filter);
+            }
             Operation::NetworkChanged => {
                 self.tell("the network changed");
                 let paused = self.paused();
@@ -245,7 +252,7 @@ impl World {
         let done = self.machine.answer(ticket, outcome, self.model.now);
         self.tell(format_args!("answer {ticket:?}: {}", self::outcome(&done)));
         match done {
-            Ok(()) => self.model.answered(ticket),
+            Ok(()) => self.model.answered(ticket, error),
             // It was withdrawn, which nobody has read yet.
             Err(_) => self.unchanged(before)?,
         }

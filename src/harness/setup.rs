@@ -1,5 +1,6 @@
 //! How the connection of a run is set up, and the calls that it makes.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ const LEVELS: [&str; 2] = ["info", "debug"];
 /// How the connection of a run is set up.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
+    /// How the server is reached in truth.
+    pub(super) binding: Binding,
     pub(super) recovery: Recovery,
     pub(super) pinned: Option<Revision>,
     /// How the server was reached the last time.
@@ -30,19 +33,36 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn decode(source: &mut Source<'_>) -> Self {
+        let (binding, remembered) = server(source.byte());
         let recovery = *source.pick(&[
             Recovery::Automatic,
             Recovery::Automatic,
             Recovery::Hold,
             Recovery::Manual,
         ]);
-        let pinned = *source.pick(&[
-            None,
-            None,
-            Some(Revision::V2025_03_26),
-            Some(Revision::V2025_06_18),
-            Some(Revision::V2025_11_25),
-        ]);
+        let pinned = *source.pick(match binding {
+            Binding::HttpSse => &[
+                None,
+                None,
+                None,
+                Some(Revision::V2024_11_05),
+                Some(Revision::V2025_11_25),
+            ],
+            Binding::Session => &[
+                None,
+                None,
+                Some(Revision::V2025_03_26),
+                Some(Revision::V2025_06_18),
+                Some(Revision::V2025_11_25),
+            ],
+            Binding::Stateless => &[
+                None,
+                None,
+                None,
+                Some(Revision::V2026_07_28),
+                Some(Revision::V2026_07_28),
+            ],
+        });
         let limits = if source.chance(96) {
             Limits {
                 open_calls: 1 + source.below(4),
@@ -80,9 +100,10 @@ impl Setup {
             None,
         ]);
         Self {
+            binding,
             recovery,
             pinned,
-            remembered: Some(Binding::Session),
+            remembered,
             limits,
             clocks,
             listen: source.chance(208),
@@ -112,6 +133,30 @@ impl Setup {
             .clocks(self.clocks)
             .budget(Budget::default())
             .seed(self.seed)
+    }
+}
+
+/// The inputs that begin with these bytes play a server that is reached like this.
+pub fn first_bytes(binding: Binding) -> RangeInclusive<u8> {
+    match binding {
+        Binding::Session => 0..=95,
+        Binding::Stateless => 96..=175,
+        Binding::HttpSse => 176..=255,
+    }
+}
+
+/// The server of a run, and how it is said to have been reached before.
+fn server(byte: u8) -> (Binding, Option<Binding>) {
+    let remembered = |own| match byte % 4 {
+        0 => Some(Binding::Session),
+        1 | 2 => Some(own),
+        _ => None,
+    };
+    match byte {
+        0..=63 => (Binding::Session, Some(Binding::Session)),
+        64..=95 => (Binding::Session, None),
+        96..=175 => (Binding::Stateless, remembered(Binding::Stateless)),
+        176..=255 => (Binding::HttpSse, remembered(Binding::HttpSse)),
     }
 }
 

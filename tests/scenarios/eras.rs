@@ -516,6 +516,55 @@ fn a_server_that_lost_its_sessions_for_good_is_found_anew() {
 }
 
 #[test]
+fn a_stream_that_outlives_its_session_ends_by_the_rules_under_which_it_began() {
+    let mut w = World::ready();
+    let old = w.call_with("tools/call", CallOptions::new().idempotent());
+    let stream = w.take("tools/call");
+    w.answer(&stream, 200).stream(&[]);
+    let call = w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    let initialize = w.wait_for("initialize");
+    w.answer(&initialize, 400).error(-32022, "modern only");
+    let discover = w.take("server/discover");
+    w.answer(&discover, 200).result(discovery(&[MODERN]));
+    w.succeed("tools/call");
+    w.result(call);
+    w.end(&stream);
+    assert_eq!(w.error(old).delivery(), Delivery::Unknown);
+}
+
+/// A call whose headers do not suit the server waits for the list of tools; another one
+/// shows that the server speaks sessions alone by now.
+#[test]
+fn a_call_that_waits_for_the_list_of_tools_goes_on_where_there_is_none_to_wait_for() {
+    for late in [false, true] {
+        let (mut w, first, discover) = searching();
+        w.answer(&discover, 200).result(discovery(&[MODERN]));
+        let second = w.call("tools/call");
+        let mismatched = w.take("tools/call");
+        let other = w.take("tools/call");
+        let refusal = rpc_error(mismatched.rpc_id(), -32020, "headers");
+        if !late {
+            w.answer(&mismatched, 400).json(&refusal);
+            w.take("tools/list");
+        }
+        w.answer(&other, 400)
+            .json(&unsupported(other.rpc_id(), &["2025-06-18"]));
+        if late {
+            w.answer(&mismatched, 400).json(&refusal);
+        }
+        let discover = w.wait_for("server/discover");
+        w.answer(&discover, 400)
+            .json(&unsupported(discover.rpc_id(), &["2025-06-18"]));
+        w.establish("s1");
+        for call in [first, second] {
+            w.succeed("tools/call");
+            w.result(call);
+        }
+    }
+}
+
+#[test]
 fn a_server_that_went_back_to_sessions_is_found_anew() {
     let (mut w, first, discover) = searching();
     w.answer(&discover, 200).result(discovery(&[MODERN]));

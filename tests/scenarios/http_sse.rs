@@ -999,6 +999,19 @@ fn a_session_id_means_nothing_here() {
 }
 
 #[test]
+fn a_late_answer_to_initialize_opens_no_session_to_be_ended() {
+    let mut w = opening();
+    w.name_address("/messages");
+    let initialize = w.take("initialize");
+    w.advance(secs(30));
+    assert_eq!(w.phase(), Phase::Idle);
+    let (late, sent) = (w.answer(&initialize, 202), initialize.exchange);
+    late.header("mcp-session-id", "s1").empty();
+    assert_eq!(w.count("DELETE"), 0);
+    assert!(w.aborted.contains(&sent));
+}
+
+#[test]
 fn a_message_that_cannot_be_read_is_said_and_loses_nothing_else() {
     let (mut w, get) = ready();
     let (call, sent) = accepted(&mut w, CallOptions::new());

@@ -791,3 +791,57 @@ fn lost_again_what_waits_behind_what_is_restored_is_not_lost() {
     w.succeed("tools/call");
     w.reply(call);
 }
+
+/// The server went over to 2026-07-28, which has neither of these requests.
+fn stands_alone_now(w: &mut World) {
+    let initialize = w.wait_for("initialize");
+    w.answer(&initialize, 400).error(-32022, "modern only");
+    let discover = w.take("server/discover");
+    let discovery = json!({
+        "resultType": "complete", "supportedVersions": ["2026-07-28"],
+        "capabilities": { "tools": {}, "logging": {} },
+    });
+    w.answer(&discover, 200).result(discovery);
+    w.ready_event();
+}
+
+#[test]
+fn where_no_request_subscribes_nothing_is_subscribed_to_anew() {
+    let mut w = World::ready_with(|c| c.listen(false));
+    subscribed(&mut w, "a:");
+    lose(&mut w);
+    w.recover("s2");
+    w.answer_all("tools/call", 404);
+    stands_alone_now(&mut w);
+    w.open.clear();
+    w.events.clear();
+    let call = ask_for(&mut w, "resources/unsubscribe", json!({ "uri": "a:" }));
+    let no_method = |error: &Error| match error.reason() {
+        Reason::Misuse(misuse) => matches!(misuse.mistake(), Mistake::NotInRevision { .. }),
+        _ => false,
+    };
+    let error = w.error(call);
+    assert!(no_method(&error), "{error}");
+    assert_eq!(restored(&w), []);
+    let (method, params, error) = not_restored(&mut w);
+    assert_eq!(
+        (method, params),
+        ("resources/subscribe", json!({ "uri": "a:" }))
+    );
+    assert!(no_method(&error), "{error}");
+}
+
+#[test]
+fn a_level_that_is_granted_late_travels_with_each_request() {
+    let mut w = World::ready_with(|c| c.listen(false));
+    ask_for(&mut w, "logging/setLevel", json!({ "level": "info" }));
+    let level = w.take("logging/setLevel");
+    lose(&mut w);
+    stands_alone_now(&mut w);
+    w.answer(&level, 200).result(json!({}));
+    assert_eq!(restored(&w), []);
+    w.call("tools/call");
+    let sent = w.open.last().unwrap().json();
+    let level = &sent["params"]["_meta"]["io.modelcontextprotocol/logLevel"];
+    assert_eq!(*level, "info");
+}

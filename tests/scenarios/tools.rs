@@ -614,3 +614,15 @@ fn a_page_of_another_type_or_beyond_the_limit_lets_the_refusal_stand() {
         assert!(!w.has("tools/call"));
     }
 }
+
+#[test]
+fn nothing_is_kept_of_a_list_after_close() {
+    let mut w = World::stateless();
+    let (call, sent) = w.begin_with(LIST, &json!({}));
+    w.answer(&sent, 200)
+        .result(list(&[sql("Region")], Some("page 2")));
+    w.result(call);
+    assert!(w.connection.status().buffered > 0);
+    w.close();
+    assert_eq!(w.connection.status().buffered, 0);
+}

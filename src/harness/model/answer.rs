@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::exchange::{Carries, Exchange, Outcome, Over};
-use crate::{Contact, Limits};
+use crate::{Binding, Contact, Limits};
 
 /// A reply: its result, or the code of its error.
 pub(super) type Reply = Result<Value, i64>;
@@ -23,6 +23,7 @@ impl Exchange {
         match self.carries {
             Carries::Handshake(Contact::EventStream) => return self.read_channel(limits),
             _ if self.is_get() => return self.read_get(limits, batches),
+            _ if self.goes_to_address() => return self.read_post(limits, issued),
             _ => {}
         }
         let Some(status) = self.status() else {
@@ -102,7 +103,15 @@ impl Exchange {
         messages.iter().find(own).cloned()
     }
 
+    /// A stream ended before the reply. Where it cannot be taken up again, the call may
+    /// be made anew at most.
     fn cut(&self) -> Outcome {
+        if self.binding != Binding::Session {
+            return Outcome::Doubt {
+                again: true,
+                after: None,
+            };
+        }
         Outcome::Cut {
             clean: self.over == Some(Over::Ended),
         }
@@ -137,30 +146,6 @@ impl Exchange {
         }
     }
 
-    /// The GET for the event stream of an HTTP+SSE server.
-    fn read_channel(&self, limits: &Limits) -> Outcome {
-        let doubt = Outcome::Doubt {
-            again: false,
-            after: None,
-        };
-        match (self.status(), self.over) {
-            (None, None) => Outcome::Pending,
-            (None, Some(Over::NotSent)) => Outcome::NotSent,
-            (None, Some(_)) => doubt,
-            (Some(200..=299), over) if self.is_stream() => {
-                let (messages, exceeded) = self.messages(limits, false);
-                match over {
-                    _ if exceeded || !messages.is_empty() => Outcome::Refused,
-                    None => Outcome::Pending,
-                    Some(_) => doubt,
-                }
-            }
-            (Some(200..=299), _) => Outcome::Refused,
-            (Some(_), None) if self.body.len() <= limits.error_body => Outcome::Pending,
-            (Some(status), _) => self.read_refusal(status, limits, |_| false),
-        }
-    }
-
     fn redirects_here(&self) -> bool {
         let to = self.header("location").unwrap_or_default();
         to.starts_with('/') || to.starts_with("https://example.com/")
@@ -171,7 +156,12 @@ impl Exchange {
         Some(Duration::from_secs(after))
     }
 
-    fn read_refusal(&self, status: u16, limits: &Limits, issued: impl Fn(u64) -> bool) -> Outcome {
+    pub(super) fn read_refusal(
+        &self,
+        status: u16,
+        limits: &Limits,
+        issued: impl Fn(u64) -> bool,
+    ) -> Outcome {
         let body = &self.body[..self.body.len().min(limits.error_body)];
         let body: Option<Value> = serde_json::from_slice(body).ok();
         let error = body

@@ -97,7 +97,8 @@ impl Model {
         }
     }
 
-    pub(in super::super) fn answered(&mut self, ticket: Ticket) {
+    pub(in super::super) fn answered(&mut self, ticket: Ticket, error: bool) {
+        self.question_answered(ticket, error);
         self.tickets.insert(ticket, Asked::Answered);
     }
 
@@ -127,6 +128,7 @@ impl Model {
                 exchange.counts.get_or_insert(exchange.body.len());
             }
         }
+        self.desert_subscriptions(newest);
         self.check_calls(paused, newest);
     }
 
@@ -150,7 +152,7 @@ impl Model {
             format!("law 2: call {number} leaves after its end")
         })?;
         let count = |fits: fn(&Outcome) -> bool| {
-            call.sendings
+            self.sendings_of_round(call)
                 .iter()
                 .filter(|sending| fits(&self.exchanges[sending].outcome))
                 .count()
@@ -183,6 +185,8 @@ impl Model {
                 Outcome::Doubt { again, after } => {
                     (*again && plan.idempotent && !plan.never, waited(*after))
                 }
+                Outcome::Contested(_) => (!plan.never, true),
+                Outcome::Round(round) => self.goes_on_after(round, after),
                 Outcome::Lost | Outcome::Suspicious { .. } => {
                     let held = self.status.phase == Phase::Held && !call.restores;
                     (!plan.never && !held, true)
@@ -209,6 +213,11 @@ impl Model {
         let again = count(|it| matches!(it, Outcome::Later(_) | Outcome::Doubt { .. }));
         must(again <= 2, || {
             format!("law 4: call {number} is sent again {again} times")
+        })?;
+        let contested = count(|it| matches!(it, Outcome::Contested(_)));
+        // Or once more with each loss.
+        must(contested <= 2 + self.sessions.lost.len().min(4), || {
+            format!("law 4: call {number} is made anew {contested} times")
         })?;
         let call = self.calls.get_mut(&number).unwrap();
         call.sendings.push(exchange);
@@ -286,6 +295,7 @@ impl Model {
             _ => false,
         };
         self.cut_settled(number, call)?;
+        self.round_settled(number, call)?;
         // What came after it was taken for dead was dropped.
         let deaf = last.is_some_and(|last| last.silent.is_some());
         must(!over || deaf, || {
@@ -307,6 +317,9 @@ impl Model {
 
     /// Whether the server asked in its place, so that its clock may have stood still.
     pub(super) fn asks(&self, call: &Call) -> bool {
+        if self.has_rounds(call) {
+            return true;
+        }
         let limits = self.setup.limits;
         let exchanges = call.sendings.iter().chain(&call.gets);
         let exchanges = exchanges.map(|number| &self.exchanges[number]);
@@ -320,12 +333,26 @@ impl Model {
 
     pub(super) fn has_control_under_way(&self) -> bool {
         self.exchanges.values().any(|it| {
-            let ping = matches!(it.carries, Carries::Ping | Carries::Restored(..));
+            let ping = matches!(
+                it.carries,
+                Carries::Ping | Carries::Refresh | Carries::Restored(..)
+            );
             let head = self.setup.clocks.head.unwrap_or(Duration::MAX);
             // One whose answer asks may wait for room itself, until its time is over.
             let stalls = ping && it.is_stream() && self.now < it.sent + head;
             (ping || !it.is_request() && !it.is_get()) && it.outcome == Outcome::Pending || stalls
         })
+    }
+
+    /// What kind of request it carries: a word, and which contact it makes.
+    pub(in super::super) fn kind_of(&self, number: u64) -> String {
+        match &self.exchanges[&number].carries {
+            Carries::Handshake(contact) => format!("{contact:?}"),
+            carries => {
+                let name = format!("{carries:?}");
+                name.split('(').next().unwrap_or_default().to_owned()
+            }
+        }
     }
 
     /// What the model knows of an exchange, for the story.

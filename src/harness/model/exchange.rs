@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::super::sse::{Found, naive};
 use super::answer::Reply;
-use super::{Came, Model, Seen};
-use crate::{Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
+use super::rounds::Round;
+
+use crate::{Binding, Clocks, Contact, Delivery, ExchangeId, Limits, Time, sse};
 use std::time::Duration;
 
 /// What a request carries.
@@ -22,12 +23,16 @@ pub(in super::super) enum Carries {
     Listen,
     Notification(u64),
     Ping,
+    /// `tools/list`, because a server said that headers and body differ.
+    Refresh,
     /// What a session that was lost had is asked for anew: method, and what for.
     Restored(String, String),
     /// The GET that takes up a call's stream.
     Resume(u64),
     /// The answer to the question with this id.
     Response(String),
+    /// `subscriptions/listen`.
+    Subscribe,
 }
 
 /// Whether an exchange is among those about which a ping asks.
@@ -54,6 +59,8 @@ pub(in super::super) enum Over {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
     Accepted,
+    /// A reply, unless the call goes out once more.
+    Contested(Reply),
     /// A stream that ended before what it was there for.
     Cut {
         clean: bool,
@@ -76,6 +83,8 @@ pub(super) enum Outcome {
     /// Certainly not executed.
     Refused,
     Replied(Reply),
+    /// The server asks something before it goes on.
+    Round(Round),
     /// A 400 that may mean that the session is lost.
     Suspicious {
         code: Option<i64>,
@@ -87,7 +96,8 @@ impl Outcome {
     pub(super) fn delivery(&self) -> Delivery {
         match self {
             Self::NotSent => Delivery::NotSent,
-            Self::Later(_)
+            Self::Contested(_)
+            | Self::Later(_)
             | Self::Lost
             | Self::Redirected
             | Self::Refused
@@ -97,7 +107,8 @@ impl Outcome {
             | Self::Cut { .. }
             | Self::Doubt { .. }
             | Self::Pending
-            | Self::Replied(_) => Delivery::Unknown,
+            | Self::Replied(_)
+            | Self::Round(_) => Delivery::Unknown,
         }
     }
 }
@@ -113,6 +124,8 @@ pub(in super::super) struct Exchange {
     pub(super) known: Vec<String>,
     pub(super) session: Option<String>,
     pub(super) generation: u64,
+    /// By whose rules the answer is read.
+    pub(super) binding: Binding,
     /// Whether the revision by which it is read has batches.
     pub(super) batches: bool,
     pub(super) sent: Time,
@@ -145,6 +158,11 @@ pub(in super::super) struct Exchange {
     pub(super) counts: Option<usize>,
     /// When the machine may have taken it for dead.
     pub(super) silent: Option<Time>,
+    /// The reply that came on the channel; whether none can come there any more, and since
+    /// when its session is lost.
+    pub(super) heard_reply: Option<Reply>,
+    pub(super) unheard: bool,
+    pub(super) lost_at: Option<Time>,
     /// Whether the call goes on after it: known once it has ended.
     pub(super) resumes: Option<bool>,
 }
@@ -156,7 +174,7 @@ impl Exchange {
     }
 
     /// Something has come: more than a ping that fails can say.
-    fn hears(&mut self, now: Time) {
+    pub(super) fn hears(&mut self, now: Time) {
         self.heard = now;
         let quiet = std::mem::replace(&mut self.quiet, Quiet::No);
         self.heard_since |= quiet > Quiet::No;
@@ -169,7 +187,9 @@ impl Exchange {
             Carries::Call(_)
                 | Carries::Handshake(Contact::Discover | Contact::Initialize)
                 | Carries::Ping
+                | Carries::Refresh
                 | Carries::Restored(..)
+                | Carries::Subscribe
         )
     }
 
@@ -213,15 +233,25 @@ impl Exchange {
 
     pub(super) fn is_stream(&self) -> bool {
         let for_messages = self.is_request() || self.is_get();
+        let for_messages = for_messages && !self.goes_to_address();
         self.status() == Some(200) && for_messages && self.media_type() == "text/event-stream"
     }
 
     /// When its clock runs out (section 8, head; and the bodies of refusals).
-    pub(super) fn clock_ends(&self, clocks: &Clocks) -> Option<Time> {
-        if self.over.is_some() || self.outcome != Outcome::Pending || self.deserted {
+    pub(super) fn clock_ends(&self, clocks: &Clocks, searches: bool) -> Option<Time> {
+        let over = self.over.is_some() && !self.is_accepted();
+        if over || self.outcome != Outcome::Pending || self.deserted {
             return None;
         }
         let head = clocks.head.unwrap_or(Duration::MAX);
+        match &self.carries {
+            Carries::Call(_) if self.is_accepted() => return None,
+            Carries::Call(_) if self.goes_to_address() && self.head.is_none() => {
+                return self.lost_at.map(|lost| lost + head);
+            }
+            _ if self.is_accepted() => return Some(self.sent + head),
+            _ => {}
+        }
         match (&self.head, &self.carries) {
             (Some((status, _, at)), _) if !status.is_success() => Some(*at + head),
             (Some((.., at)), _)
@@ -229,9 +259,12 @@ impl Exchange {
             {
                 Some(*at + head)
             }
-            (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_)) => None,
+            (Some((.., at)), Carries::Subscribe) if !self.is_stream() => Some(*at + head),
+            (_, Carries::Call(_) | Carries::Listen | Carries::Resume(_) | Carries::Subscribe) => {
+                None
+            }
             (_, Carries::Delete) => Some(self.sent + clocks.delete),
-            (_, Carries::Handshake(Contact::Discover)) => {
+            (_, Carries::Handshake(Contact::Discover)) if searches => {
                 Some(self.sent + clocks.probe.unwrap_or(Duration::MAX))
             }
             _ => Some(self.sent + head),
@@ -247,7 +280,9 @@ impl Exchange {
     pub(super) fn messages(&self, limits: &Limits, batches: bool) -> (Vec<Value>, bool) {
         let mut texts = Vec::new();
         let mut exceeded = false;
-        if self.is_stream() {
+        if self.goes_to_address() {
+            // What it says is said elsewhere.
+        } else if self.is_stream() {
             let limits = sse::Limits {
                 line: limits.line,
                 event: limits.event,
@@ -271,90 +306,5 @@ impl Exchange {
             }
         }
         (messages, exceeded)
-    }
-}
-
-/// # Reports
-impl Model {
-    pub(in super::super) fn head(&mut self, number: u64, status: StatusCode, headers: &HeaderMap) {
-        let now = self.now;
-        let Some(exchange) = self.exchanges.get_mut(&number).filter(|it| !it.is_over()) else {
-            return;
-        };
-        exchange.head = Some((status, headers.clone(), now));
-        exchange.hears(now);
-        // A stream that opens has a clock of its own.
-        exchange.unwatched &= !exchange.is_stream();
-        self.session_given(number);
-        self.listening_opened(number);
-        self.conclude(number, None);
-    }
-
-    pub(in super::super) fn body(&mut self, number: u64, chunk: &[u8]) {
-        let buffered = self
-            .status
-            .buffered
-            .saturating_add(chunk.len().saturating_mul(3));
-        let Some(exchange) = self.exchanges.get_mut(&number).filter(|it| !it.is_over()) else {
-            return;
-        };
-        let strains = buffered > self.setup.limits.buffers && !exchange.strained;
-        exchange.strained |= strains;
-        if strains {
-            exchange.silent.get_or_insert(self.now);
-        }
-        if strains && exchange.carries == Carries::Listen {
-            self.listener.may_have_failed();
-        }
-        exchange.hears(self.now);
-        let limits = self.setup.limits;
-        let before = exchange.marks(&limits).len();
-        exchange.body.extend_from_slice(chunk);
-        for (mark, plain) in exchange.marks(&limits).split_off(before) {
-            let came = Came {
-                at: self.now,
-                exchange: number,
-                plain,
-            };
-            *self.said.entry(mark).or_default() += 1;
-            self.came.entry(mark).or_insert(came);
-        }
-        self.conclude(number, None);
-    }
-
-    pub(in super::super) fn over(&mut self, number: u64, over: Over) -> Seen {
-        self.conclude(number, Some(over));
-        Ok(())
-    }
-
-    /// Reads an exchange anew.
-    pub(super) fn conclude(&mut self, number: u64, over: Option<Over>) {
-        let batches = self.exchanges[&number].batches;
-        let (turn, now) = (self.turn, self.now);
-        let limits = self.setup.limits;
-        let before = self.exchanges[&number].clone();
-        let mut exchange = before;
-        if !exchange.is_over() {
-            exchange.over = over.or(exchange.over);
-        }
-        if over == Some(Over::Silent) {
-            exchange.silent = Some(now);
-            exchange.counts = Some(exchange.body.len());
-        }
-        let pending = exchange.outcome == Outcome::Pending;
-        if pending {
-            exchange.outcome = exchange.read(&limits, batches, |number| {
-                self.exchanges
-                    .get(&number)
-                    .is_some_and(Exchange::is_request)
-            });
-            exchange.concluded = (turn, now);
-        }
-        let concluded = pending && exchange.outcome != Outcome::Pending;
-        self.exchanges.insert(number, exchange);
-        if concluded {
-            self.session_effects(number);
-            self.stream_effects(number);
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::pace::{CEILING, FLOOR, Pace};
 use super::{Model, Seen, must};
-use crate::{Event, Listening, Phase};
+use crate::{Binding, Event, Listening, Phase};
 
 /// How long it is left alone once its budget is spent.
 const ALONE: Duration = Duration::from_secs(300);
@@ -84,7 +84,7 @@ impl Model {
         number: u64,
         cursor: Option<&String>,
     ) -> Result<Vec<String>, String> {
-        must(self.setup.listen, || {
+        must(self.setup.listen || self.is_filtered(), || {
             "a GET, although nobody listens".to_owned()
         })?;
         let current = self
@@ -92,6 +92,9 @@ impl Model {
             .current
             .as_ref()
             .ok_or("a GET without a session")?;
+        must(current.binding == Binding::Session, || {
+            "a GET for a stream that there is already".to_owned()
+        })?;
         must(current.established, || {
             "a GET before the handshake is over".to_owned()
         })?;
@@ -171,6 +174,11 @@ impl Model {
     /// A head has come.
     pub(super) fn listening_opened(&mut self, number: u64) {
         let exchange = &self.exchanges[&number];
+        if exchange.carries == Carries::Subscribe {
+            self.listener.openings += 1;
+            self.listener.degraded = None;
+        }
+        let exchange = &self.exchanges[&number];
         if exchange.is_stream() && self.listens(exchange) {
             self.listener.opened = true;
             self.listener.openings += 1;
@@ -221,6 +229,7 @@ impl Model {
     pub(super) fn listening_event(&mut self, event: &Event) -> Seen {
         let listener = &mut self.listener;
         match event {
+            Event::Gap { missed: None } => self.subscription_event(event),
             Event::Gap {
                 missed: Some(missed),
             } => {
@@ -254,12 +263,14 @@ impl Model {
 
     /// That it is not offered.
     pub(super) fn told_not_offered(&mut self) -> Seen {
+        let refusals = self.refusals();
         let listener = &mut self.listener;
         listener.told_refused += 1;
         listener.told_degraded = false;
-        must(listener.told_refused <= listener.refused.len(), || {
-            "the listening stream is offered, or that it is not was told".to_owned()
-        })
+        must(
+            listener.told_refused <= listener.refused.len() + refusals,
+            || "the listening stream is offered, or that it is not was told".to_owned(),
+        )
     }
 
     /// No more is said to be lost than there was.
@@ -309,7 +320,13 @@ impl Model {
         self.all_was_told()?;
         let open = matches!(self.status.phase, Phase::Ready | Phase::Held);
         let is = self.status.listening;
-        if !open || !self.setup.listen {
+        if open && self.on_channel() {
+            return must(is == Listening::Open, || format!("it is {is:?}"));
+        }
+        if open && self.stands_alone() {
+            return self.subscription_settled();
+        }
+        if !open || !self.setup.listen && !self.is_filtered() {
             return must(is == Listening::Off, || format!("it is {is:?}"));
         }
         if listener.refused.contains(&generation) {

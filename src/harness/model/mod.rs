@@ -3,18 +3,25 @@
 //! right: everything seen has to have a cause that it knows.
 
 mod answer;
+mod beginning;
 mod call;
+mod channel;
 mod exchange;
 mod handshake;
 mod listening;
 mod pace;
+mod reports;
+mod rest;
 mod restoring;
 mod resume;
+mod rounds;
 mod search;
 mod session;
 mod silence;
 mod sorting;
+mod stateless;
 mod stream;
+mod subscription;
 mod told;
 mod wire;
 
@@ -23,11 +30,14 @@ use std::collections::BTreeMap;
 pub(super) use call::{Call, Note};
 pub(super) use exchange::{Exchange, Over};
 
+use channel::Channel;
 use exchange::Outcome;
 use listening::Listener;
 use restoring::Granted;
+use rounds::Question;
 use search::Search;
 use session::Sessions;
+use subscription::Subscription;
 
 use super::operation::View;
 use super::setup::Setup;
@@ -54,10 +64,14 @@ pub(super) struct Model {
     notes: BTreeMap<u64, Note>,
     /// The asks that were seen, and what became of them.
     tickets: BTreeMap<Ticket, Asked>,
+    /// The same by their marks.
+    questions: BTreeMap<u64, Question>,
     exchanges: BTreeMap<u64, Exchange>,
     sessions: Sessions,
     search: Search,
+    channel: Channel,
     listener: Listener,
+    subscription: Subscription,
     granted: Granted,
     /// Messages of the server that were given out, how often each.
     delivered: BTreeMap<u64, u32>,
@@ -108,10 +122,13 @@ impl Model {
             calls: BTreeMap::new(),
             notes: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            questions: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             sessions: Sessions::default(),
             search,
+            channel: Channel::default(),
             listener: Listener::default(),
+            subscription: Subscription::default(),
             granted: Granted::default(),
             delivered: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -183,6 +200,7 @@ impl Model {
         let mut view = View {
             phase: Some(self.status.phase),
             closed: self.is_closed(),
+            stands_alone: self.stands_alone(),
             calls: self.calls.keys().copied().collect(),
             open_tickets: self.open_tickets(),
             ..View::default()
@@ -211,8 +229,10 @@ impl Model {
         let over = self.is_closed() || exchange.is_over() || self.is_given_up(exchange);
         let current = self.sessions.current.as_ref();
         let stale = exchange.generation != current.map_or(0, |current| current.generation);
-        let doubtful =
-            exchange.deserted || exchange.silent.is_some() || exchange.quiet > exchange::Quiet::No;
+        let doubtful = exchange.strained
+            || exchange.deserted
+            || exchange.silent.is_some()
+            || exchange.quiet > exchange::Quiet::No;
         !over && !stale && !doubtful && exchange.outcome == Outcome::Pending
     }
 
@@ -229,6 +249,7 @@ impl Model {
         let exchange = &self.exchanges[&number];
         match exchange.carries {
             exchange::Carries::Listen => self.listening_ended(number),
+            exchange::Carries::Subscribe => self.subscription_over(number),
             exchange::Carries::Ping => self.pinged(number),
             exchange::Carries::Handshake(contact) => self.handshake_ended(number, contact),
             _ => {
@@ -288,88 +309,17 @@ impl Model {
         self.timed = Some(self.now);
         self.heed_network(paused);
         self.silence(paused);
-        let clocks = self.setup.clocks;
+        let (clocks, searches) = (self.setup.clocks, self.searches());
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             if exchange
-                .clock_ends(&clocks)
+                .clock_ends(&clocks, searches)
                 .is_some_and(|end| end <= self.now)
             {
+                let exchange = self.exchanges.get_mut(&number).unwrap();
+                exchange.unheard |= exchange.is_accepted();
                 self.conclude(number, Some(Over::TimedOut));
             }
         }
-    }
-
-    /// What is to be when both outlets are empty, and nobody asks anybody.
-    pub(super) fn settled(&self) -> Seen {
-        for (number, call) in &self.calls {
-            if call.ended.is_none() {
-                self.call_settled(*number, call)?;
-            }
-        }
-        self.sessions_settled()?;
-        if self.has_control_under_way() {
-            return Ok(());
-        }
-        self.listening_settled()?;
-        self.restoring_settled()
-    }
-
-    /// The GETs of a listening stream whose head may take for ever.
-    pub(super) fn is_unheard(&self, number: u64) -> bool {
-        let exchange = &self.exchanges[&number];
-        exchange.carries == exchange::Carries::Listen && exchange.head.is_none()
-    }
-
-    /// The streams that never stand still.
-    pub(super) fn listening_streams(&self) -> Vec<u64> {
-        let open = |exchange: &Exchange| {
-            let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
-            exchange.carries == exchange::Carries::Listen && waits && !exchange.deserted
-        };
-        let current = self.sessions.current.as_ref().map(|it| it.generation);
-        let open = |exchange: &Exchange| open(exchange) && Some(exchange.generation) == current;
-        self.exchanges
-            .iter()
-            .filter(|(_, exchange)| {
-                open(exchange) && !exchange.strained && exchange.silent.is_none()
-            })
-            .map(|(number, _)| *number)
-            .collect()
-    }
-
-    /// A server that gives everybody what he missed says so much before the reply.
-    pub(super) fn owes(&mut self, exchange: u64, marks: Vec<u64>) {
-        if self.setup.honest {
-            self.owed.insert(exchange, marks);
-        }
-    }
-
-    /// What is to be at the end of a run.
-    pub(super) fn finished(&self, status: &Status) -> Seen {
-        for (number, call) in &self.calls {
-            must(call.ended.is_some(), || {
-                format!("law 2: call {number} never ended")
-            })?;
-        }
-        for (number, note) in &self.notes {
-            must(note.ended, || {
-                format!("law 2: notification {number} never ended")
-            })?;
-        }
-        for (ticket, asked) in &self.tickets {
-            must(*asked == Asked::Over, || {
-                format!("law 2: {ticket:?} is still {asked:?}")
-            })?;
-        }
-        must(status.open_calls == 0, || {
-            format!("law 8: {} calls are kept", status.open_calls)
-        })?;
-        let kept = status.exchanges.saturating_sub(self.under_way().len());
-        must(kept == 0, || format!("law 8: {kept} exchanges are kept"))?;
-        must(status.buffered == 0, || {
-            format!("law 8: {} bytes are kept", status.buffered)
-        })?;
-        self.sessions_finished()
     }
 }

@@ -66,7 +66,7 @@ impl Model {
             let params = call.plan.params(call.mark);
             call.plan.method == method
                 && self::topic(Some(&params)) == Some(topic.clone())
-                && !call.sendings.is_empty()
+                && (!call.sendings.is_empty() || call.ended == Some("reply"))
         });
         must(asked, || format!("nobody asked for {method} {topic}"))?;
         let carries = Carries::Restored(method.to_owned(), topic);
@@ -95,6 +95,7 @@ impl Model {
             it.carries == carries && (!granted || it.strained)
         };
         let failed = self.exchanges.values().filter(failed).count() + self.sessions_without(method);
+        let failed = failed + usize::from(self.sessions.stood_alone) * 2;
         let (times, turn) = self.granted.refused.entry(key).or_default();
         *times += 1;
         *turn = self.turn;
@@ -106,6 +107,7 @@ impl Model {
     /// At rest: a new session was asked for all that its predecessor had.
     pub(super) fn restoring_settled(&self) -> Seen {
         let open = matches!(self.status.phase, Phase::Ready | Phase::Held);
+        let open = open && !self.stands_alone();
         let Some(current) = self.sessions.current.as_ref().filter(|_| open) else {
             return Ok(());
         };

@@ -41,6 +41,10 @@ pub(super) struct Search {
     /// Whether this connection has found it, and nothing has spoken against it.
     proven: bool,
     pub(super) next: Next,
+    /// Whether something unknown may have spoken against what was found.
+    doubted: bool,
+    /// Whether it is not known for sure with what this handshake began.
+    vague: bool,
     asked: Vec<Contact>,
     /// Whether it went back to `server/discover`.
     returned: bool,
@@ -72,6 +76,8 @@ impl Search {
             known,
             proven: false,
             next: Next::Anew,
+            doubted: false,
+            vague: false,
             asked: Vec::new(),
             returned: false,
             works: false,
@@ -86,6 +92,24 @@ impl Search {
         self.known = Some(binding);
         self.proven = true;
         self.next = Next::Anew;
+        self.doubted = false;
+        self.vague = false;
+    }
+
+    /// The handshake is over with the stream that it was made on, or may be.
+    pub(super) fn is_given_up(&mut self, certain: bool) {
+        self.next = if certain { Next::Anew } else { Next::Unknown };
+    }
+
+    /// What is known is so no more.
+    pub(super) fn forget(&mut self) {
+        self.known = None;
+        self.proven = false;
+    }
+
+    /// Whether what it has asked, and what it offers, cannot be told for sure.
+    pub(super) fn is_vague(&self) -> bool {
+        self.next != Next::Anew && (self.vague || self.next == Next::Unknown)
     }
 
     /// Whether what leaves now counts: the first request of a handshake does, and what is
@@ -133,6 +157,7 @@ impl Model {
             format!("the handshake asks {contact:?}, and next is {next:?} (known: {known:?})")
         })?;
         let search = &mut self.search;
+        search.vague = search.is_vague();
         let begins = match next {
             Next::Anew => true,
             Next::On(_) | Next::Later => false,
@@ -166,23 +191,41 @@ impl Model {
         }
         let exchange = &self.exchanges[&number];
         let unclear = exchange.strained;
+        self.search.doubted |= unclear;
+        let (spent, may_be_spent) = (self.is_budget_spent(), self.may_be_spent());
         self.search.next = match exchange.outcome.clone() {
             _ if unclear => Next::Unknown,
             Outcome::Redirected => Next::Redirected,
+            Outcome::Accepted => {
+                self.search.works = true;
+                let next = Contact::Initialize;
+                match self.search.counts(next) {
+                    _ if self.search.vague => Next::Unknown,
+                    true if spent => Next::Anew,
+                    true if may_be_spent => Next::Unknown,
+                    _ => Next::On(next),
+                }
+            }
             Outcome::Later(told) => {
                 let far = told.is_some_and(|told: Duration| told > CEILING);
-                match far || self.search.later >= RESENDS || self.is_budget_spent() {
+                match far || self.search.later >= RESENDS || spent {
                     true => Next::Anew,
+                    false if self.search.vague || may_be_spent => Next::Unknown,
                     false => Next::Later,
                 }
             }
             _ => {
                 let says = self.says(contact, exchange);
-                let pinned = self.setup.pinned;
+                let (pinned, vague) = (self.setup.pinned, self.search.vague);
+                let doubted = self.search.doubted && matches!(says, Says::Other);
+                let vague = vague && !matches!(says, Says::Nothing) || doubted;
                 let next = self.goes_on(contact, says).filter(|it| fits(pinned, *it));
-                match next.filter(|it| !self.search.counts(*it) || !self.is_budget_spent()) {
-                    Some(next) => Next::On(next),
+                match next.map(|next| (next, self.search.counts(next))) {
+                    _ if vague => Next::Unknown,
                     None => Next::Anew,
+                    Some((_, true)) if spent => Next::Anew,
+                    Some((_, true)) if may_be_spent => Next::Unknown,
+                    Some((next, _)) => Next::On(next),
                 }
             }
         };
@@ -192,6 +235,9 @@ impl Model {
     fn goes_on(&mut self, contact: Contact, says: Says) -> Option<Contact> {
         let pinned = self.setup.pinned;
         let search = &mut self.search;
+        if search.works && !matches!(says, Says::These(_)) {
+            return None;
+        }
         let proven = search.proven;
         search.proven &= !matches!(says, Says::Modern(_) | Says::Other);
         let speaks = |revision: &Revision| pinned.is_none_or(|pinned| pinned == *revision);
@@ -255,10 +301,14 @@ impl Model {
             _ => {}
         }
         match contact {
+            // This is how it is reached, although it tells nothing of itself.
+            Contact::Discover if self.discovered(exchange).is_some() => Says::Nothing,
             Contact::Discover => self.says_to_discover(exchange, status),
             Contact::Initialize if matches!(status, 400 | 404 | 405) => Says::Other,
             Contact::EventStream if matches!(status, 400..=499) => Says::Other,
-            Contact::EventStream if status / 100 == 2 && !exchange.is_stream() => Says::Other,
+            Contact::EventStream if status / 100 == 2 && exchange.outcome == Outcome::Refused => {
+                Says::Other
+            }
             Contact::Initialize | Contact::EventStream => Says::Nothing,
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::answer::reply;
-use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
+use super::exchange::{Carries, Exchange, Outcome, Quiet};
 use super::{Model, Seen, must};
 use crate::{Binding, Contact, Phase, Recovery, Revision, Status, Time};
 
@@ -21,6 +21,8 @@ pub(super) struct Sessions {
     /// Recovery is manual, and the application has not spoken.
     pub(super) reinitialize_due: bool,
     pub(super) lost: BTreeSet<u64>,
+    /// Those of which it is not known whether they were lost or given up.
+    pub(super) maybe_lost: BTreeSet<u64>,
     pub(super) told_lost: BTreeSet<u64>,
     pub(super) established: BTreeSet<u64>,
     pub(super) told_ready: BTreeSet<u64>,
@@ -28,10 +30,12 @@ pub(super) struct Sessions {
     suspicions: BTreeSet<(u64, Option<i64>)>,
     /// In which turn something made a ping necessary last, and one left last; and
     /// whether one has to.
-    doubted: Option<u64>,
+    pub(super) doubted: Option<u64>,
     pinged: Option<u64>,
     pub(super) owes_ping: bool,
     pub(super) failed_handshakes: u64,
+    /// Whether a server was reached for which each request stands on its own.
+    pub(super) stood_alone: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +51,7 @@ pub(super) struct Given {
 
 #[derive(Clone, Debug)]
 pub(super) struct Current {
+    pub(super) binding: Binding,
     pub(super) id: Option<String>,
     pub(super) revision: Revision,
     pub(super) generation: u64,
@@ -70,9 +75,9 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Excuse {
     /// The server has forgotten the session; else it was given up.
-    forgotten: bool,
+    pub(super) forgotten: bool,
     /// It has to end, or else it only may.
-    certain: bool,
+    pub(super) certain: bool,
 }
 
 impl Sessions {
@@ -94,7 +99,8 @@ impl Model {
             .head
             .as_ref()
             .is_some_and(|(status, ..)| status.is_success());
-        if exchange.carries != Carries::Handshake(Contact::Initialize) || !success {
+        let of_channel = exchange.binding == Binding::HttpSse;
+        if exchange.carries != Carries::Handshake(Contact::Initialize) || !success || of_channel {
             return;
         }
         if let Some(id) = exchange.header("mcp-session-id") {
@@ -117,9 +123,9 @@ impl Model {
         let Some(current) = self.sessions.current.clone() else {
             return;
         };
-        let carries_current = exchange.session.is_some()
-            && exchange.session == current.id
-            && exchange.generation == current.generation;
+        let carries = exchange.session.is_some() && exchange.session == current.id
+            || exchange.goes_to_address();
+        let carries_current = carries && exchange.generation == current.generation;
         if exchange.deserted {
             return;
         }
@@ -137,6 +143,12 @@ impl Model {
             (Carries::Initialized, _) => {
                 sessions.failed_handshakes += 1;
                 sessions.excuse = excuse(false, live);
+            }
+            // It may speak sessions alone by now.
+            (Carries::Call(_), Outcome::Contested(_))
+                if exchange.generation == current.generation =>
+            {
+                sessions.excuse = excuse(true, false);
             }
             (_, Outcome::Lost) if carries_current => sessions.excuse = excuse(true, live),
             (Carries::Ping, Outcome::Suspicious { code, .. }) if carries_current => {
@@ -215,13 +227,13 @@ impl Model {
         };
         self.exchanges
             .values()
-            .filter(|it| it.carries == Carries::Handshake(Contact::Initialize))
+            .filter(|it| matches!(it.carries, Carries::Handshake(_)))
             .filter(lacks)
             .count()
     }
 
     pub(super) fn has_lost_sessions(&self) -> bool {
-        !self.sessions.lost.is_empty()
+        !self.sessions.lost.is_empty() || !self.sessions.maybe_lost.is_empty()
     }
 
     /// Whether there is a reply to the request of this exchange, on whatever stream.
@@ -242,7 +254,9 @@ impl Model {
             Carries::Call(call) | Carries::Resume(call) => {
                 self.calls[&call].may_be_over(self.timed) || answered()
             }
-            Carries::Ping | Carries::Restored(..) => exchange.over.is_some() || answered(),
+            Carries::Ping | Carries::Refresh | Carries::Restored(..) | Carries::Subscribe => {
+                exchange.over.is_some() || answered()
+            }
             _ => exchange.over.is_some(),
         }
     }
@@ -254,45 +268,13 @@ impl Model {
             must(status.generation == before.generation + 1, || {
                 "a generation is left out".to_owned()
             })?;
-            must(status.phase == Phase::Confirming, || {
-                format!("a session in {:?}", status.phase)
-            })?;
-            let attempt = *self
-                .sessions
-                .attempts
-                .last()
-                .ok_or("a session out of nothing")?;
-            let exchange = &self.exchanges[&attempt.exchange];
-            let revision = self.initialize_result(exchange).ok_or_else(|| {
-                format!(
-                    "law 6: a session without a successful result ({:?})",
-                    exchange.outcome
-                )
-            })?;
-            must(exchange.over != Some(Over::TimedOut), || {
-                "a handshake given up".to_owned()
-            })?;
-            let given = self
-                .sessions
-                .given
-                .iter()
-                .find(|given| given.exchange == attempt.exchange);
-            self.sessions.current = Some(Current {
-                id: given.map(|given| given.id.clone()),
-                revision,
-                generation: status.generation,
-                established: false,
-                since: self.turn,
-            });
-            self.search.found(Binding::Session);
-            self.sessions.doubted = None;
-            self.sessions.owes_ping = false;
+            self.begins(status)?;
         }
         if let Some(current) = self.sessions.current.clone() {
             if has_session(status.phase) {
                 self.lives(&current, status)?;
             } else {
-                self.ends(&current)?;
+                self.ends(&current, status.phase)?;
             }
         } else {
             must(!has_session(status.phase), || {
@@ -332,8 +314,10 @@ impl Model {
         Ok(())
     }
 
-    fn ends(&mut self, current: &Current) -> Seen {
+    fn ends(&mut self, current: &Current, phase: Phase) -> Seen {
         let closed = self.is_closed();
+        let on_channel = current.binding == Binding::HttpSse;
+        let unclear = self.is_channel_doubted();
         let sessions = &mut self.sessions;
         sessions.current = None;
         sessions.owes_ping = false;
@@ -348,10 +332,17 @@ impl Model {
             }
         }
         match sessions.excuse {
+            _ if unclear => {
+                sessions.maybe_lost.insert(current.generation);
+                sessions.reinitialize_due = phase == Phase::Lost;
+            }
             Some(Excuse {
                 forgotten: true, ..
             }) => {
                 sessions.lost.insert(current.generation);
+                if current.binding == Binding::Stateless {
+                    self.search.forget();
+                }
                 sessions.reinitialize_due = self.setup.recovery == Recovery::Manual;
                 for given in &mut sessions.given {
                     given.dead |= Some(&given.id) == current.id.as_ref();
@@ -362,21 +353,9 @@ impl Model {
                 "law 7: the session ended without a cause".to_owned()
             })?,
         }
+        if on_channel {
+            self.channel_lost(current.generation);
+        }
         Ok(())
-    }
-
-    /// The revision, if this is a successful answer to `initialize`.
-    fn initialize_result(&self, exchange: &Exchange) -> Option<Revision> {
-        let Outcome::Replied(Ok(result)) = &exchange.outcome else {
-            return None;
-        };
-        let version = result.get("protocolVersion").and_then(Value::as_str)?;
-        let revision = Revision::from_date(version)?;
-        let wanted = self.setup.pinned.is_none_or(|pinned| pinned == revision);
-        let visible = match exchange.head.as_ref()?.1.get("mcp-session-id") {
-            Some(id) => !id.is_empty() && id.as_bytes().iter().all(u8::is_ascii_graphic),
-            None => true,
-        };
-        (wanted && visible && result.get("capabilities")?.is_object()).then_some(revision)
     }
 }

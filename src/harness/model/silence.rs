@@ -14,16 +14,25 @@ impl Model {
         };
         let (limits, clocks) = (self.setup.limits, self.setup.clocks);
         let now = self.now;
+        if self.channel_is_quiet(silence) {
+            self.doubt();
+            self.channel_may_be_over();
+            self.channel.was_quiet = true;
+        }
         let current = self.sessions.current.as_ref().map(|it| it.generation);
-        let open = self.is_open();
-        let ends = |it: &Exchange| it.clock_ends(&clocks).is_some_and(|end| end <= now);
+        let (open, pings) = (self.is_open(), !self.stands_alone());
+        let searches = self.searches();
+        let ends = |it: &Exchange| {
+            it.clock_ends(&clocks, searches)
+                .is_some_and(|end| end <= now)
+        };
         let leaps = self.exchanges.values().any(ends);
         for number in self.exchanges.keys().copied().collect::<Vec<_>>() {
             let exchange = &self.exchanges[&number];
             let waits = exchange.over.is_none() && exchange.outcome == Outcome::Pending;
             let call = match exchange.carries {
                 Carries::Call(call) | Carries::Resume(call) => Some(call),
-                Carries::Listen => None,
+                Carries::Listen | Carries::Subscribe => None,
                 _ => continue,
             };
             let resumes = matches!(exchange.carries, Carries::Resume(_));
@@ -57,7 +66,7 @@ impl Model {
                     self.listener.may_have_failed();
                 }
             }
-            if !listens && lives {
+            if !listens && lives && pings {
                 let quiet = if sure && !lively && open {
                     Quiet::Yes
                 } else {
@@ -73,6 +82,10 @@ impl Model {
     /// The network changed: whether the server of open calls is there is asked, anew if
     /// it was asked before.
     pub(super) fn check_calls(&mut self, paused: &[u64], newest: u64) {
+        if self.stands_alone() {
+            // There are no pings.
+            return;
+        }
         let current = self.sessions.current.as_ref().map(|it| it.generation);
         let open = self.is_open();
         let asks = |it: &Exchange| {
@@ -102,9 +115,10 @@ impl Model {
         };
         for (number, exchange) in self.exchanges.range_mut(..=newest) {
             let of_call = matches!(exchange.carries, Carries::Call(_) | Carries::Resume(_));
-            let under_way = exchange.over.is_none();
+            let under_way = exchange.over.is_none() && !exchange.is_accepted();
             if of_call && Some(exchange.generation) == current && under_way {
-                let quiet = if exchange.strained || paused.contains(number) {
+                let unclear = exchange.strained || exchange.goes_to_address();
+                let quiet = if unclear || paused.contains(number) {
                     Quiet::Maybe
                 } else {
                     quiet
@@ -113,7 +127,7 @@ impl Model {
                 any = true;
             }
         }
-        if any {
+        if any || self.channel.is_open() {
             self.doubt();
         }
     }
@@ -134,6 +148,8 @@ impl Model {
         let odd = !matches!(kind, "" | "application/json" | "text/event-stream");
         let answered =
             ping.head.is_some() && !broken || refused || odd || ping.over == Some(Over::Aborted);
+        // That it was accepted is no answer yet.
+        let answered = answered && !ping.is_accepted();
         let reached = answered || matches!(ping.outcome, Outcome::Replied(_));
         // By a reply on another stream it is, unless that came before it was asked.
         let unclear = !reached && self.is_answered(ping);
@@ -146,6 +162,10 @@ impl Model {
         let lives = self.sessions.current.as_ref().map(|it| it.generation) == Some(generation);
         let unsure =
             matches!(ping.outcome, Outcome::Suspicious { .. }) || ping.over == Some(Over::Aborted);
+        if !reached && ping.goes_to_address() {
+            self.channel_may_be_over();
+        }
+        let ping = &self.exchanges[&number];
         let alive = reached && lives && ping.outcome != Outcome::Lost;
         let (now, closed, tight) = (self.now, self.is_closed(), self.is_tight());
         let limits = self.setup.limits;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::restoring::{LEVEL, SUBSCRIBE};
 use super::{Model, Seen, must};
-use crate::Contact;
+use crate::{Binding, Contact};
 
 impl Model {
     /// Whose stream a GET is for: the headers of its call tell.
@@ -49,6 +49,8 @@ impl Model {
                 Carries::Cancelled(self.cancellation_sent(message)?)
             }
             ("ping", Some(_), None) => Carries::Ping,
+            ("subscriptions/listen", Some(_), _) => self.subscribe_sent(message)?,
+            ("tools/list", Some(_), None) if self.stands_alone() => self.refresh_sent()?,
             (_, Some(_), Some(mark)) => {
                 let call = self.calls.iter().find(|(_, call)| call.mark == mark);
                 let (number, call) = call.ok_or("a call that nobody made")?;
@@ -96,7 +98,8 @@ impl Model {
             })?;
             let offered = message.pointer("/params/protocolVersion");
             let right = self.revision_offered().as_str();
-            return must(offered.is_none_or(|it| it == right), || {
+            let vague = self.search.is_vague();
+            return must(vague || offered.is_none_or(|it| it == right), || {
                 format!("{offered:?} is offered, not {right}")
             });
         }
@@ -119,6 +122,7 @@ impl Model {
         must(revision == expected, || {
             format!("the revision is {revision:?}, not {expected:?}")
         })?;
+        self.check_alone(carries, message, current)?;
         match carries {
             Carries::Initialized => must(!current.established, || "`initialized` twice".to_owned()),
             Carries::Call(_) | Carries::Notification(_) | Carries::Restored(..) => {
@@ -139,7 +143,8 @@ impl Model {
                 .given
                 .iter()
                 .find(|it| it.exchange == exchange.id.number());
-            exchange.carries == Carries::Handshake(Contact::Initialize)
+            let asks = Carries::Handshake(Contact::Initialize);
+            (exchange.carries == asks || exchange.binding == Binding::HttpSse)
                 && given.map(|given| given.id.as_str()) == session
                 && exchange.messages(&limits, true).0.iter().any(|asked| {
                     asked.get("method").is_some() && asked.get("id") == message.get("id")

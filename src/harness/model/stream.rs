@@ -112,7 +112,7 @@ impl Exchange {
             Found::TooLong { .. } => false,
         };
         let commented = self.is_stream() && has_comment(self.counted());
-        let counts_ids = self.carries != Carries::Listen;
+        let counts_ids = !matches!(self.carries, Carries::Listen | Carries::Subscribe);
         commented || counts_ids && self.found(limits).0.iter().any(named)
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::peer;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
-use crate::{Contact, ExchangeId, Revision, Time};
+use crate::{Binding, Contact, ExchangeId, Revision, Time};
 
 impl Model {
     /// A request leaves. Gives what the server is to know of it.
@@ -95,6 +95,8 @@ impl Model {
                 Carries::Handshake(Contact::Discover) => asked = peer::Request::Discover,
                 Carries::Handshake(_) => asked = peer::Request::Initialize,
                 Carries::Ping => asked = peer::Request::Ping,
+                Carries::Refresh => asked = peer::Request::Tools,
+                Carries::Subscribe => asked = peer::Request::Subscribe,
                 _ => {}
             }
             self.check_headers(&carries, &message, session.as_deref(), revision.as_deref())?;
@@ -102,7 +104,11 @@ impl Model {
         };
         let awaited = match carries {
             Carries::Resume(call) => self.calls[&call].sendings.last().copied(),
-            Carries::Call(_) | Carries::Ping | Carries::Restored(..) => Some(number),
+            Carries::Call(_)
+            | Carries::Ping
+            | Carries::Refresh
+            | Carries::Restored(..)
+            | Carries::Subscribe => Some(number),
             Carries::Handshake(Contact::Discover | Contact::Initialize) => Some(number),
             _ => None,
         };
@@ -118,6 +124,7 @@ impl Model {
                 .current
                 .as_ref()
                 .map_or(0, |current| current.generation),
+            binding: self.binding_of(&carries, uri.path()),
             batches: self.revision_of(&carries, &message).receives_batches(),
             sent: self.now,
             head: None,
@@ -136,13 +143,28 @@ impl Model {
             deserted: false,
             counts: None,
             silent: None,
+            heard_reply: None,
+            unheard: false,
+            lost_at: None,
             resumes: None,
         };
+        if exchange.goes_to_address() {
+            self.check_address(uri.path())?;
+        } else {
+            let own = matches!(uri.path(), "/mcp" | "/mcp2");
+            must(own, || format!("law 6: {carries:?} goes to {}", uri.path()))?;
+        }
         match carries {
             Carries::Handshake(contact) => {
-                self.handshake_sent(number, contact, uri.path() != "/mcp")?;
+                self.handshake_sent(number, contact, uri.path() == "/mcp2")?;
+                if contact == Contact::EventStream {
+                    self.channel_sent(number);
+                }
             }
-            Carries::Call(call) => self.call_sent(call, number, token.as_ref())?,
+            Carries::Call(call) => {
+                self.check_carried(call, &message)?;
+                self.call_sent(call, number, token.as_ref())?;
+            }
             Carries::Resume(call) => {
                 let call = self.calls.get_mut(&call);
                 call.ok_or("a GET for nobody")?.gets.push(number);
@@ -204,12 +226,18 @@ impl Model {
             Carries::Call(_) | Carries::Resume(_) => {
                 self.is_given_up(exchange) || exchange.silent.is_some()
             }
-            Carries::Listen => {
+            Carries::Listen | Carries::Subscribe => {
                 let lost = Some(exchange.generation) != current;
-                lost || exchange.deserted || exchange.silent.is_some()
+                lost || exchange.deserted || exchange.silent.is_some() || self.is_answered(exchange)
+            }
+            Carries::Handshake(Contact::EventStream) => {
+                !(self.on_channel() && self.channel.is(number))
             }
             _ => true,
         };
+        let channel = exchange.binding == Binding::HttpSse && exchange.is_get();
+        let open = channel && exchange.outcome == Outcome::Accepted && exchange.over.is_none();
+        let lives = lives || open && !exchange.strained && !self.is_closed();
         must(!lives || due, || {
             format!("law 7: exchange {number} is aborted for nothing")
         })?;

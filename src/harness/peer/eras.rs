@@ -59,7 +59,13 @@ impl Peer {
     }
 
     /// An error that names revisions.
-    fn unsupported(&mut self, id: u64, code: i64, status: u16, named: &[&str]) -> Answer {
+    pub(super) fn unsupported(
+        &mut self,
+        id: u64,
+        code: i64,
+        status: u16,
+        named: &[&str],
+    ) -> Answer {
         let mut error = error(json!(id), code);
         error["error"]["data"] = json!({ "supported": named });
         json_answer("unsupported revision", status, &error)
