@@ -129,8 +129,10 @@ impl Config {
     }
 
     /// How the server was reached the last time, by its [`Status`](crate::Status): it is
-    /// asked like this first. What is remembered and turns out to be wrong does no harm, it
-    /// is found out anew (2026-07-28, versioning: backward compatibility). Default: nothing.
+    /// asked like this first. What is remembered and turns out to be wrong is found out anew
+    /// (2026-07-28, versioning: backward compatibility): at once if the answer says that the
+    /// server is another, else by the next call, for until it has worked once a memory is not
+    /// kept over a refusal. Default: nothing.
     ///
     /// ```
     /// use mcp_http::{Binding, Config};

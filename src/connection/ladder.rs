@@ -4,7 +4,7 @@
 
 use super::negotiation::UNSUPPORTED_VERSION;
 use super::tools::HEADER_MISMATCH;
-use crate::error::{Clock, Error, Peer, Reason};
+use crate::error::{Clock, Error, Peer, Reason, Refused};
 use crate::wire::binding::Binding;
 use crate::{Contact, Revision, Search, Step};
 
@@ -21,6 +21,8 @@ pub(super) struct Ladder {
     pub(super) contact: Contact,
     /// What was found, or remembered by the application.
     known: Option<Binding>,
+    /// Whether the application remembers it, and this connection has not seen it.
+    remembered: bool,
     /// Whether this connection has found it itself, and nothing has spoken against it.
     proven: bool,
     /// Whether the search has gone back to `server/discover`.
@@ -44,6 +46,7 @@ impl Ladder {
         let mut ladder = Self {
             contact: Contact::Discover,
             known,
+            remembered: known.is_some(),
             proven: false,
             returned: false,
             search: Search::default(),
@@ -66,11 +69,13 @@ impl Ladder {
         self.search.push(self.contact, None);
         self.known = Some(binding);
         self.proven = true;
+        self.remembered = false;
     }
 
     /// What is known is so no more: the next handshake finds it anew.
     pub(super) fn forget(&mut self) {
         self.known = None;
+        self.remembered = false;
         self.proven = false;
     }
 
@@ -106,8 +111,10 @@ impl Ladder {
             }
         };
         let next = next.filter(|it| fits(pinned, *it));
-        if let Some(next) = next {
-            self.contact = next;
+        match next {
+            Some(next) => self.contact = next,
+            None if self.remembered && discredits(contact, error) => self.forget(),
+            None => {}
         }
         next
     }
@@ -183,13 +190,27 @@ fn sign(contact: Contact, error: &Error) -> Sign {
     }
 }
 
+/// Whether a failure may come of a memory that is wrong, although it says nothing of the server:
+/// from the top of the ladder it is found out. What ails servers, and asks for a credential, is
+/// no such failure.
+fn discredits(contact: Contact, error: &Error) -> bool {
+    match error.reason() {
+        Reason::Refused(Refused::NotFound | Refused::Rpc | Refused::Status) => true,
+        Reason::Peer(Peer::Revision { .. }) => false,
+        Reason::Peer(_) => true,
+        // There is no stream, or nobody who says so.
+        Reason::Timeout(_) => contact == Contact::EventStream,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
 
     use super::*;
     use crate::RpcError;
-    use crate::error::{Answer, Delivery, Failure, Lost, Refused};
+    use crate::error::{Answer, Failure, Lost};
 
     fn refused(status: u16, code: Option<i64>) -> Error {
         let answer = Answer {

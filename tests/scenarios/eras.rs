@@ -476,6 +476,43 @@ fn what_is_remembered_and_no_longer_so_is_found_anew() {
 }
 
 #[test]
+fn a_memory_that_only_fails_is_given_up() {
+    // It says nothing of the server, and yet it must not be asked like this for ever.
+    let mut w = World::new(config().remember(Binding::Session));
+    let call = w.call("tools/call");
+    let initialize = w.take("initialize");
+    w.answer(&initialize, 200).error(-32601, "no");
+    w.error(call);
+    w.advance(secs(2));
+    let call = w.call("tools/call");
+    let discover = w.take("server/discover");
+    w.answer(&discover, 200).result(discovery(&[MODERN]));
+    let sent = w.take("tools/call");
+    w.answer(&sent, 200)
+        .result(json!({ "resultType": "complete" }));
+    w.result(call);
+
+    let mut w = World::new(config().remember(Binding::HttpSse));
+    let call = w.call("tools/call");
+    w.take("GET");
+    w.advance(secs(31));
+    w.error(call);
+    w.advance(secs(2));
+    w.call("tools/call");
+    w.take("server/discover");
+
+    // A server that cannot be reached says nothing at all.
+    let mut w = World::new(config().remember(Binding::Session));
+    let call = w.call("tools/call");
+    let initialize = w.take("initialize");
+    w.fail(&initialize, refused_connection());
+    w.error(call);
+    w.advance(secs(2));
+    w.call("tools/call");
+    w.take("initialize");
+}
+
+#[test]
 fn what_was_found_is_asked_first_after_a_loss_and_is_not_doubted_for_a_404() {
     let mut w = World::searching();
     w.call("tools/call");

@@ -38,6 +38,8 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Search {
     known: Option<Binding>,
+    /// Whether that is the application's memory alone, which may be given up.
+    remembered: bool,
     /// Whether this connection has found it, and nothing has spoken against it.
     proven: bool,
     pub(super) next: Next,
@@ -74,6 +76,7 @@ impl Search {
     pub(super) fn new(known: Option<Binding>) -> Self {
         Self {
             known,
+            remembered: known.is_some(),
             proven: false,
             next: Next::Anew,
             doubted: false,
@@ -90,6 +93,7 @@ impl Search {
     /// A session is established.
     pub(super) fn found(&mut self, binding: Binding) {
         self.known = Some(binding);
+        self.remembered = false;
         self.proven = true;
         self.next = Next::Anew;
         self.doubted = false;
@@ -128,8 +132,13 @@ impl Model {
             Binding::Stateless => Contact::Discover,
         });
         let fits = |it: &Contact| fits(self.setup.pinned, *it);
-        let top = RUNGS.into_iter().find(fits);
-        known.filter(fits).or(top).unwrap_or(Contact::Discover)
+        known.filter(fits).unwrap_or(self.top())
+    }
+
+    /// What a handshake begins with if nothing is known.
+    fn top(&self) -> Contact {
+        let top = RUNGS.into_iter().find(|it| fits(self.setup.pinned, *it));
+        top.unwrap_or(Contact::Discover)
     }
 
     /// The revision that `initialize` has to offer.
@@ -144,12 +153,14 @@ impl Model {
     /// right one. Whether it counts, and whether its time is told by the budget.
     pub(super) fn asks_next(&mut self, contact: Contact) -> Result<(bool, bool), String> {
         let next = self.search.next;
-        let first = self.first_contact();
+        // What is remembered may have been given up.
+        let top = self.search.remembered.then(|| self.top());
+        let is_first = contact == self.first_contact() || Some(contact) == top;
         let last = self.sessions.attempts.last().map(|it| it.contact);
         let expected = match next {
-            Next::Anew => contact == first,
+            Next::Anew => is_first,
             Next::On(next) => contact == next,
-            Next::Later | Next::Redirected => Some(contact) == last || contact == first,
+            Next::Later | Next::Redirected => Some(contact) == last || is_first,
             Next::Unknown => true,
         };
         must(expected, || {
@@ -161,7 +172,7 @@ impl Model {
         let begins = match next {
             Next::Anew => true,
             Next::On(_) | Next::Later => false,
-            Next::Redirected | Next::Unknown => contact == first,
+            Next::Redirected | Next::Unknown => is_first,
         };
         if begins {
             search.asked.clear();
