@@ -67,6 +67,8 @@ impl Model {
         match (carries, &self.sessions.current) {
             (Carries::Handshake(Contact::Discover), _) => Binding::Stateless,
             (Carries::Handshake(Contact::EventStream), _) => Binding::HttpSse,
+            // Nowhere else is a session ended.
+            (Carries::Delete, _) => Binding::Session,
             (Carries::Handshake(Contact::Initialize), _) | (_, None) if on_channel => {
                 Binding::HttpSse
             }

@@ -68,13 +68,19 @@ impl Model {
 
     /// Whether a redirect of what left last is to be followed with this.
     fn is_redirected(&self, contact: Contact) -> bool {
-        let attempts = self.sessions.attempts.iter().rev();
-        let row = attempts.take_while(|it| it.redirected && it.contact == contact);
+        let row = self.redirects(contact);
         let last = self.sessions.attempts.last();
         let follows = last.is_some_and(|it| {
             it.contact == contact && self.exchanges[&it.exchange].outcome == Outcome::Redirected
         });
-        follows && row.count() < 3
+        follows && row < 3
+    }
+
+    /// How many redirects in a row have led to what left last.
+    pub(super) fn redirects(&self, contact: Contact) -> usize {
+        let attempts = self.sessions.attempts.iter().rev();
+        let row = attempts.take_while(|it| it.redirected && it.contact == contact);
+        row.count()
     }
 
     /// The times of the handshakes that count now.

@@ -206,6 +206,7 @@ impl Model {
         let (spent, may_be_spent) = (self.is_budget_spent(), self.may_be_spent());
         self.search.next = match exchange.outcome.clone() {
             _ if unclear => Next::Unknown,
+            Outcome::Redirected if self.redirects(contact) >= 3 => Next::Anew,
             Outcome::Redirected => Next::Redirected,
             Outcome::Accepted => {
                 self.search.works = true;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::exchange::{Carries, Exchange, Outcome};
 use super::restoring::{LEVEL, SUBSCRIBE};
+use super::search::Next;
 use super::{Model, Seen, must};
 use crate::{Binding, Contact};
 
@@ -98,7 +99,8 @@ impl Model {
             })?;
             let offered = message.pointer("/params/protocolVersion");
             let right = self.revision_offered().as_str();
-            let vague = self.search.is_vague();
+            // It may have been redirected too often by now.
+            let vague = self.search.is_vague() || self.search.next == Next::Redirected;
             return must(vague || offered.is_none_or(|it| it == right), || {
                 format!("{offered:?} is offered, not {right}")
             });
