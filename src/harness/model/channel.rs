@@ -74,6 +74,8 @@ impl Exchange {
             200..=299 if self.over == Some(Over::TimedOut) => doubt(false),
             200..=299 => Outcome::Pending,
             404 if in_session => Outcome::Lost,
+            // Where an address leads that is no more is as dead as that.
+            307 | 308 if in_session && (self.overtaken || self.lost_at.is_some()) => Outcome::Lost,
             _ if self.over.is_none() && self.body.len() <= limits.error_body => Outcome::Pending,
             _ => self.read_refusal(status, limits, issued),
         }
@@ -178,7 +180,7 @@ impl Model {
         let seen = std::mem::replace(&mut self.channel.seen, said.len());
         for said in said.into_iter().skip(seen).flatten() {
             match said {
-                Said::Address(Some(address)) => self.channel.address = Some(address),
+                Said::Address(Some(address)) => self.addressed(address),
                 Said::Address(None) | Said::Message => {}
                 Said::Reply(id, reply) => self.hear(id, &reply),
                 Said::TooMuch => ends = true,
@@ -186,6 +188,19 @@ impl Model {
         }
         if ends || strained {
             self.channel_over(ends && !strained);
+        }
+    }
+
+    /// What goes to a former address says nothing of the session any more.
+    fn addressed(&mut self, address: String) {
+        let changes = self
+            .channel
+            .address
+            .as_ref()
+            .is_some_and(|it| *it != address);
+        self.channel.address = Some(address);
+        for exchange in self.exchanges.values_mut() {
+            exchange.overtaken |= changes && exchange.outcome == Outcome::Pending;
         }
     }
 

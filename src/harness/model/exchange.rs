@@ -163,6 +163,8 @@ pub(in super::super) struct Exchange {
     pub(super) heard_reply: Option<Reply>,
     pub(super) unheard: bool,
     pub(super) lost_at: Option<Time>,
+    /// Whether the server has named another address since.
+    pub(super) overtaken: bool,
     /// Whether the call goes on after it: known once it has ended.
     pub(super) resumes: Option<bool>,
 }

@@ -125,7 +125,8 @@ impl Model {
         };
         let carries = exchange.session.is_some() && exchange.session == current.id
             || exchange.goes_to_address();
-        let carries_current = carries && exchange.generation == current.generation;
+        let carries_current =
+            carries && exchange.generation == current.generation && !exchange.overtaken;
         if exchange.deserted {
             return;
         }

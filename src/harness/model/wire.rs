@@ -146,6 +146,7 @@ impl Model {
             heard_reply: None,
             unheard: false,
             lost_at: None,
+            overtaken: false,
             resumes: None,
         };
         if exchange.goes_to_address() {
@@ -224,7 +225,9 @@ impl Model {
             && !exchange.strained;
         let due = match exchange.carries {
             Carries::Call(_) | Carries::Resume(_) => {
-                self.is_given_up(exchange) || exchange.silent.is_some()
+                let endless =
+                    exchange.is_accepted() && exchange.body.len() > self.setup.limits.error_body;
+                self.is_given_up(exchange) || exchange.silent.is_some() || endless
             }
             Carries::Listen | Carries::Subscribe => {
                 let lost = Some(exchange.generation) != current;
