@@ -377,6 +377,48 @@ fn neither_credentials_nor_session_ids_are_printed() {
 }
 
 #[test]
+fn the_session_in_an_address_is_not_printed() {
+    let server = Server::start(|arrived| {
+        let address = format!("/messages?session={SECRET}");
+        let stream = format!("{STREAM}event: endpoint\ndata: {address}\n\n");
+        let error = json!({ "error": { "code": 1, "message": arrived.target } });
+        Some(match arrived.method.as_str() {
+            "GET" => Act::Hang(stream),
+            _ if arrived.target == address => status("403 Forbidden", JSON, &error.to_string()),
+            _ => status("405 Method Not Allowed", "", ""),
+        })
+    });
+    for more in ["--verbose", "--json"] {
+        let ran = server.probe(&[more]);
+        assert!(ran.stdout.contains("/messages?session=[secret]"), "{ran:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_no_session_that_a_step_has_opened() {
+    let opened = "HTTP/1.1 200 OK\r\nmcp-session-id: other-0001\r\ncontent-length: 9\r\n\r\n";
+    let server = Server::start(move |arrived| {
+        let version = &arrived.message["params"]["protocolVersion"];
+        (version == "1999-01-01").then(|| Act::Hang(opened.to_owned()))
+    });
+    let arrived = || server.served.script.arrived.lock().unwrap().clone();
+    let mut command = mcp_http();
+    command.args(["probe", &server.served.script.url()]);
+    let running = Running::start(command);
+    crate::command::eventually("asked", || {
+        let mut arrived = arrived().into_iter();
+        arrived.any(|it| it.message["params"]["protocolVersion"] == "1999-01-01")
+    });
+    // The head has to come back.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    running.interrupt();
+    let ran = running.end();
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let is_ended = |it: &Arrived| it.method == "DELETE" && it.head.contains("other-0001");
+    assert!(arrived().iter().any(is_ended));
+}
+
+#[test]
 fn a_credential_that_is_missing_is_asked_for() {
     let challenge = "www-authenticate: Bearer realm=\"x\"\r\n";
     let server = Server::start(move |_| Some(status("401 Unauthorized", challenge, "")));

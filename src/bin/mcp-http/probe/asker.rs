@@ -49,6 +49,15 @@ impl Asker {
         self.ask_once(request)
     }
 
+    /// Not stopped by Ctrl-C: what was begun is ended.
+    pub(crate) fn end(&self, request: &Request<Bytes>) {
+        let steadfast = Self {
+            stopped: Arc::default(),
+            ..self.clone()
+        };
+        steadfast.ask_once(request);
+    }
+
     fn ask_once(&self, request: &Request<Bytes>) -> Exchange {
         let recording = self.recording.on_another_connection();
         let patience = Patience::of(&recording);

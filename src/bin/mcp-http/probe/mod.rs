@@ -131,6 +131,12 @@ fn with_sessions_of(mut secrets: Secrets, exchange: &Exchange) -> Secrets {
             secrets.add(&SESSION_ID, id);
         }
     }
+    // An HTTP+SSE server's session is in its address.
+    if let Some(query) = exchange.request.uri().query() {
+        for value in query.split('&').filter_map(|part| part.split_once('=')) {
+            secrets.add(&SESSION_ID, value.1);
+        }
+    }
     secrets
 }
 

@@ -144,7 +144,7 @@ fn ask(asker: &Asker, steps: &[Step], basis: &Basis, answers: &mut Answers) {
             .as_ref()
             .and_then(|(_, headers)| headers.get(SESSION_ID));
         if let (Step::OtherRevision, Some(session)) = (step, opened) {
-            asker.ask(&basis.delete(session));
+            asker.end(&basis.delete(session));
         }
         answers.insert(*step, exchange);
     }

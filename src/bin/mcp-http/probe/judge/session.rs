@@ -70,8 +70,9 @@ pub(crate) fn listening(exchange: &Exchange, _: &Seen) -> Judgement {
             exchange,
             "which says that the session is gone, while it lives",
         ),
+        // Not now, or not for long: that says nothing of the rule.
+        Some(429 | 502..=504) | None => unclear(exchange),
         Some(_) => breaks(exchange, "instead of a stream or 405"),
-        None => unclear(exchange),
     }
 }
 

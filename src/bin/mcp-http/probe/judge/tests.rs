@@ -221,6 +221,7 @@ fn a_get_opens_a_stream_or_is_405() {
                 Breaks,
                 "text/html instead of a stream",
             ),
+            (bare(503), CannotTell, ""),
             (unanswered(), CannotTell, ""),
         ],
     );
