@@ -24,11 +24,15 @@ mod operation;
 mod peer;
 mod run;
 mod setup;
+mod simulator;
 mod sse;
 mod story;
 mod tools;
 
 pub use run::run;
+pub use simulator::{
+    Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with,
+};
 pub use sse::decode;
 pub use story::{Story, Violation};
 pub use tools::tools;
