@@ -25,6 +25,7 @@ mod operation;
 mod peer;
 mod run;
 mod setup;
+mod simulator;
 mod sse;
 mod story;
 mod tools;
@@ -32,6 +33,9 @@ mod tools;
 pub use crate::breakage::Breakage;
 pub use run::run;
 pub use setup::first_bytes;
+pub use simulator::{
+    Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with,
+};
 pub use sse::decode;
 pub use story::{Story, Violation};
 pub use tools::tools;

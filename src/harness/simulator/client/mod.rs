@@ -1,0 +1,316 @@
+//! Clients: an application and its machine.
+
+mod acts;
+mod outlets;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+pub(super) use self::acts::Act;
+
+use super::Options;
+use super::asked::HOST;
+use super::liar::Lie;
+use super::plan::{Era, Incident, Plan, Setup, Unknown};
+use super::queue::Milestone;
+use super::server::Server;
+use super::summary::Thing;
+use super::world::World;
+use crate::{CallId, Config, Connection, Event, Limits, Time};
+
+pub(super) struct Client {
+    pub(super) machine: Connection,
+    pub(super) setup: Setup,
+    /// The exchanges that it knows, and their wires.
+    wires: BTreeMap<u64, u32>,
+    /// Its calls, by what they are called in this world.
+    keys: BTreeMap<CallId, usize>,
+    calls: BTreeMap<usize, CallId>,
+    /// Exchanges of which something waits in the socket.
+    pub(super) left: Vec<u32>,
+    /// Nothing reaches it before that.
+    pub(super) parted_until: Time,
+    /// Whether notifications and asks are read.
+    reads: bool,
+    /// The clock that it waits for, and when it will look at it.
+    alarm: Option<(Time, Time)>,
+    token: Option<u32>,
+    closed: bool,
+    /// When clocks ran out for nothing, in the last second.
+    idle: Vec<Time>,
+    last_call: Option<usize>,
+}
+
+/// So often a clock may run out for nothing in a second before that is no accident.
+const IDLE: usize = 20;
+
+impl Client {
+    pub(super) fn new(setup: Setup, token: Option<u32>, options: &Options) -> Self {
+        let capabilities = match setup.elicits {
+            true => json!({ "elicitation": {} }),
+            false => json!({}),
+        };
+        let mut config = Config::new(&format!("http://{HOST}/mcp"))
+            .and_then(|config| config.capabilities(&capabilities))
+            .expect("a configuration")
+            .recovery(setup.recovery)
+            .listen(setup.listen)
+            .authorize(setup.authorize)
+            .clocks(setup.clocks)
+            .budget(setup.budget)
+            .retries(setup.retries)
+            .seed(setup.seed);
+        if setup.slow {
+            let unread = 3;
+            config = config.limits(Limits {
+                unread,
+                ..Limits::default()
+            });
+        }
+        if let Some(revision) = setup.pinned {
+            config = config.pin(revision);
+        }
+        if let Some(binding) = setup.remembered {
+            config = config.remember(binding);
+        }
+        if let Some(token) = token {
+            config = config.bearer(&format!("t{token}")).expect("a credential");
+        }
+        Self {
+            machine: Connection::new((options.configure)(config)),
+            reads: !setup.slow,
+            setup,
+            wires: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            left: Vec::new(),
+            parted_until: Time::ZERO,
+            alarm: None,
+            token,
+            closed: false,
+            idle: Vec::new(),
+            last_call: None,
+        }
+    }
+}
+
+/// # Time
+impl World {
+    /// When a client looks at its clock next.
+    pub(super) fn wakes_at(&mut self, client: usize) -> Option<Time> {
+        let it = &mut self.clients[client];
+        let next = it.machine.poll_timeout();
+        if it.alarm.map(|(next, _)| next) != next {
+            let lag = match it.setup.lag {
+                0 => Duration::ZERO,
+                lag => self.dice.millis(0, lag),
+            };
+            it.alarm = next.map(|next| (next, next + lag));
+        }
+        it.alarm.map(|(_, due)| due)
+    }
+
+    /// A clock has run out (law 10).
+    pub(super) fn wake(&mut self, client: usize) {
+        let now = self.now;
+        let it = &mut self.clients[client];
+        let late = it.alarm.take().is_some_and(|(next, _)| next < now);
+        self.board.count(Thing::Wake);
+        if late {
+            self.board.count(Thing::Lagged);
+        }
+        self.board.tell(now, format_args!("{client} clock"));
+        it.machine.handle_timeout(now);
+        let before = (self.wires.len(), it.wires.len());
+        let any = self.drive(client);
+        let it = &mut self.clients[client];
+        let useless = !any && before == (self.wires.len(), it.wires.len());
+        it.idle.retain(|at| now < *at + Duration::from_secs(1));
+        if useless {
+            it.idle.push(now);
+        }
+        let (idle, next) = (it.idle.len(), it.machine.poll_timeout());
+        if next.is_some_and(|next| next <= now) || self.board.liar.says(Lie::Restless) {
+            self.board.judge.breach(10, || {
+                format!("client {client}: the clock {next:?} has run out already")
+            });
+        }
+        if idle > IDLE {
+            self.board.judge.breach(10, || {
+                format!("client {client}: {idle} clocks ran out for nothing")
+            });
+        }
+    }
+}
+
+/// # The course of a world
+impl World {
+    pub(super) fn milestone(&mut self, milestone: Milestone) {
+        self.board.tell(self.now, format_args!("{milestone:?}"));
+        let clients = 0..self.clients.len();
+        match milestone {
+            Milestone::Calm => {
+                self.calm = true;
+                for client in clients {
+                    let it = &mut self.clients[client];
+                    it.parted_until = self.now;
+                    it.reads = true;
+                    if !it.closed {
+                        self.renew(client);
+                        self.clients[client].machine.network_changed(self.now);
+                        self.board.judge.hurried(client, self.now);
+                    }
+                    self.drive(client);
+                }
+                let now = self.now;
+                for server in &mut self.servers {
+                    server.down_until = server.down_until.min(now);
+                }
+            }
+            Milestone::LastCall { counts } => {
+                for client in clients {
+                    if self.clients[client].closed {
+                        continue;
+                    }
+                    if counts {
+                        self.board.count(Thing::LastCall);
+                    }
+                    self.last_call(client);
+                }
+            }
+            Milestone::Review => {
+                for client in clients {
+                    self.review(client);
+                }
+            }
+            Milestone::Close => {
+                for client in clients {
+                    self.is_at_rest(client);
+                    self.act(client, Act::Close);
+                }
+            }
+            Milestone::End => {}
+        }
+    }
+
+    /// The last call has to be replied to, and what may take for ever is given up.
+    fn review(&mut self, client: usize) {
+        let it = &self.clients[client];
+        let replaced = self.plan.era == Era::HttpSse && self.plan.is_replaced();
+        let failing = |server: &Server| match server.habits.unknown {
+            Unknown::BadRequest | Unknown::PlainBadRequest => replaced,
+            Unknown::Failure => true,
+            Unknown::NotFound | Unknown::NotFoundError => false,
+        };
+        let knowable = !self.servers.iter().any(failing);
+        let last = it
+            .last_call
+            .filter(|_| knowable && self.plan.heals(&it.setup));
+        if let Some(key) = last.filter(|key| !self.board.judge.is_replied(*key)) {
+            self.board.judge.breach(2, || {
+                format!("client {client}: all has healed, but call {key} has no reply")
+            });
+        }
+        let open: Vec<_> = self.clients[client].calls.keys().copied().collect();
+        for key in open {
+            self.act(client, Act::Cancel(key));
+        }
+    }
+
+    /// Laws 2 and 8, before all is closed.
+    fn is_at_rest(&mut self, client: usize) {
+        let status = self.clients[client].machine.status();
+        if status.open_calls > 0 || status.exchanges > 1 {
+            self.board.judge.breach(8, || {
+                format!("client {client}: nothing is asked for, but {status:?}")
+            });
+        }
+    }
+
+    /// Laws 2, 8 and 12, after all was closed.
+    pub(super) fn finish(&mut self) {
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            let machine = &mut client.machine;
+            let status = machine.status();
+            let leak = usize::from(self.board.liar.says(Lie::Leak));
+            let rest = [status.open_calls, status.exchanges, status.buffered + leak];
+            let (closed, next) = (machine.is_closed(), machine.poll_timeout());
+            let event = machine.poll_event();
+            let sends = machine.poll_transmit(self.now).is_some();
+            if rest != [0; 3] {
+                self.board.judge.breach(8, || {
+                    format!("client {number} is closed, but {rest:?} are left")
+                });
+            }
+            if !closed || sends {
+                self.board
+                    .judge
+                    .breach(12, || format!("client {number} is not closed: {status:?}"));
+            }
+            if next.is_some() || event.is_some() {
+                self.board.judge.breach(10, || {
+                    format!("client {number} is closed, but {next:?}, {event:?}")
+                });
+            }
+        }
+        self.board.judge.finish();
+        for key in 0..self.board.judge.calls() {
+            if self.board.judge.is_unheard(key) {
+                self.board.count(Thing::ExecutedUnheard);
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn is_replaced_by(&self, new: Era) -> bool {
+        let by =
+            |incident: &Incident| matches!(incident, Incident::Replace { era, .. } if *era == new);
+        self.incidents.iter().any(|(_, it)| by(it))
+    }
+
+    fn replacements(&self) -> usize {
+        let replaces = |incident: &Incident| matches!(incident, Incident::Replace { .. });
+        self.incidents.iter().filter(|(_, it)| replaces(it)).count()
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.replacements() > 0
+    }
+
+    /// Whether all handshakes of such a client begin in the same way.
+    pub(super) fn is_straight(&self, setup: &Setup) -> bool {
+        setup.pinned.is_some() && self.era != Era::HttpSse && !self.is_replaced()
+    }
+
+    /// Whether such a client can call again when nothing goes wrong any more.
+    fn heals(&self, setup: &Setup) -> bool {
+        let scattered = !self.sticky && self.servers > 1 && self.era != Era::Stateless;
+        // Nobody could know that the session is gone, or that nobody is there.
+        let unknowable = setup.clocks.silence.is_none();
+        let pinned = self.is_replaced() && setup.pinned.is_some();
+        // That the era is another one has to be said in a way that can be understood.
+        let mute =
+            self.era == Era::Stateless || self.habits.nameless || self.is_replaced_by(Era::HttpSse);
+        let broken = self.replacements() > usize::from(self.servers == 1 && !mute);
+        // To find an HTTP+SSE server takes two.
+        let poor = setup.budget.handshakes < 2;
+        !(scattered || unknowable || pinned || broken || poor)
+    }
+}
+
+/// The call that an event is about.
+fn call_of(event: &Event) -> Option<CallId> {
+    match event {
+        Event::Reply { call, .. } => Some(*call),
+        Event::Fail {
+            subject: crate::Subject::Call(call),
+            ..
+        } => Some(*call),
+        Event::Message(message) => message.call,
+        Event::Ask(ask) => ask.call,
+        _ => None,
+    }
+}

@@ -1,0 +1,309 @@
+//! Laws 2, 5 and 7: each call ends once, the truth is told of it, and only what happened
+//! to itself ends it.
+
+use std::time::Duration;
+
+use super::super::asked::{Asked, Kind};
+use super::super::part::{Mark, Part};
+use super::super::wire::Wire;
+use super::{Judge, ends, never_sent};
+use crate::{Delivery, Error, FailureKind, Lost, Reason, Reply, Time};
+
+/// What the application asked for.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Terms {
+    pub(in super::super) idempotent: bool,
+    pub(in super::super) never: bool,
+    pub(in super::super) whole: Option<Duration>,
+    /// How far progress may extend that.
+    pub(in super::super) longest: Option<Duration>,
+}
+
+/// A call, and what really became of it.
+#[derive(Debug)]
+pub(super) struct Deed {
+    client: usize,
+    made: Time,
+    terms: Terms,
+    /// How long people had been asked when it was made.
+    paused: Duration,
+    executed: u32,
+    /// A proxy refused it although the server executed it.
+    lied: bool,
+    posts: u32,
+    redirected: u32,
+    /// How often the server asked before it replied, by a result.
+    rounds: u32,
+    /// How often something went wrong with an exchange of its own.
+    troubles: u32,
+    channels_lost: u32,
+    /// The JSON-RPC request that left last.
+    rpc: u64,
+    /// Its reply is in the hands of the client.
+    answered: bool,
+    /// A refusal is, that may be its reply.
+    refused: bool,
+    pub(super) end: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Failed(Delivery),
+    Replied,
+}
+
+impl Deed {
+    /// Something went wrong with an exchange of its own.
+    pub(super) fn disturbed(&mut self) {
+        self.troubles += 1;
+    }
+}
+
+impl Judge {
+    pub(in super::super) fn called(&mut self, client: usize, terms: Terms, now: Time) {
+        let ledger = &mut self.ledgers[client];
+        ledger.open_calls += 1;
+        self.deeds.push(Deed {
+            client,
+            made: now,
+            terms,
+            paused: ledger.pauses.so_far(now),
+            executed: 0,
+            lied: false,
+            posts: 0,
+            redirected: 0,
+            rounds: 0,
+            troubles: 0,
+            channels_lost: ledger.channels_lost,
+            rpc: 0,
+            answered: false,
+            refused: false,
+            end: None,
+        });
+    }
+
+    /// Whether it was executed before.
+    pub(in super::super) fn executed(&mut self, key: usize) -> bool {
+        let deed = &mut self.deeds[key];
+        deed.executed += 1;
+        let (times, lied) = (deed.executed, deed.lied);
+        if times > 1 && !deed.terms.idempotent && !lied {
+            self.breach(5, || format!("call {key} is executed {times} times"));
+        }
+        times > 1
+    }
+
+    /// A proxy says that it was refused, and nobody can know better.
+    pub(in super::super) fn lied(&mut self, key: usize) {
+        self.deeds[key].lied = true;
+    }
+
+    pub(in super::super) fn has_ended(&self, key: usize) -> bool {
+        self.deeds[key].end.is_some()
+    }
+
+    /// Whether it was executed, but failed for the application.
+    pub(in super::super) fn is_unheard(&self, key: usize) -> bool {
+        let deed = &self.deeds[key];
+        deed.executed > 0 && deed.end != Some(End::Replied)
+    }
+
+    pub(in super::super) fn is_replied(&self, key: usize) -> bool {
+        self.deeds[key].end == Some(End::Replied)
+    }
+
+    pub(in super::super) fn is_sent(&self, key: usize) -> bool {
+        self.deeds[key].rpc > 0
+    }
+
+    pub(in super::super) fn calls(&self) -> usize {
+        self.deeds.len()
+    }
+
+    pub(super) fn call_sent(&mut self, client: usize, key: usize, asked: &Asked) {
+        let ledger = &self.ledgers[client];
+        let established = ledger.handshakes.established;
+        let retries = &ledger.setup.retries;
+        // Once, once more for another revision, and for each other reason that there is.
+        let credentials = ledger.credentials.len() as u32;
+        let again = ledger.setup.budget.resends as u32 + retries.resends + credentials + 1;
+        let deed = &mut self.deeds[key];
+        let most = 1 + deed.rounds + if deed.terms.never { 0 } else { again };
+        deed.rpc = asked.rpc;
+        deed.answered = false;
+        match asked.moved {
+            0 => deed.posts += 1,
+            _ => deed.redirected += 1,
+        }
+        let (posts, redirected) = (deed.posts, deed.redirected);
+        let doubled = deed.executed > 0 && !deed.terms.idempotent && !deed.lied;
+        if let Some(end) = deed.end {
+            self.breach(2, || {
+                format!("call {key} leaves although it ended: {end:?}")
+            });
+        }
+        if doubled {
+            self.breach(5, || format!("call {key} leaves again, and was executed"));
+        }
+        if !established {
+            self.breach(3, || format!("call {key} leaves before there is a session"));
+        }
+        if posts > most || redirected > 3 * posts {
+            self.breach(4, || {
+                format!("call {key} leaves for the {posts}th time, {redirected} redirects")
+            });
+        }
+    }
+
+    pub(super) fn call_heard(&mut self, wire: &Wire, part: &Part, mark: Option<Mark>) {
+        // Where everything is said on the channel, nothing else is listened to.
+        let aside = wire.asked.channel.is_some() && matches!(wire.asked.kind, Kind::Call { .. });
+        let refused = aside && wire.status >= 400;
+        if let Some(Mark::Reply { key, rpc }) = mark.filter(|_| !aside || refused) {
+            let deed = &mut self.deeds[key];
+            deed.answered |= deed.rpc == rpc && deed.client == wire.client;
+        }
+        if let Some(Mark::Asks { key }) = mark {
+            self.deeds[key].rounds += 1;
+        }
+        let Some(key) = wire.asked.kind.key() else {
+            return;
+        };
+        let deed = &mut self.deeds[key];
+        // A refusal without an id is its own.
+        deed.refused |= mark == Some(Mark::Refused);
+        // The end of a refusal is not waited for at any price.
+        deed.refused |= matches!(part, Part::Text(..)) && wire.status >= 400;
+        if never_sent(part) && matches!(wire.asked.kind, Kind::Call { .. }) {
+            // As often as there is patience for it.
+            deed.posts = deed.posts.saturating_sub(1);
+        }
+        let accepted = aside && (200..300).contains(&wire.status);
+        if ends(part) && mark.is_none() && !accepted {
+            deed.disturbed();
+            if aside {
+                // What comes on the channel in spite of that is not waited for.
+                deed.rpc = 0;
+            }
+        }
+    }
+
+    fn end(&mut self, client: usize, key: Option<usize>, end: End, now: Time) -> Option<usize> {
+        let Some(key) = key else {
+            self.breach(2, || {
+                format!("client {client}: a call that nobody made ends")
+            });
+            return None;
+        };
+        let ledger = &mut self.ledgers[client];
+        ledger.open_calls = ledger.open_calls.saturating_sub(1);
+        let (lag, slow) = (ledger.setup.lag, ledger.setup.slow);
+        let paused = ledger.pauses.so_far(now);
+        let deed = &mut self.deeds[key];
+        let before = deed.end.replace(end);
+        if let Some(before) = before {
+            self.breach(2, || format!("call {key} ends twice: {before:?}, {end:?}"));
+        } else if let Some(whole) = deed.terms.whole {
+            let longest = deed.terms.longest.unwrap_or(whole).max(whole);
+            let slack = Duration::from_millis(2 * lag + if slow { 300_000 } else { 1 });
+            let due = deed.made + longest + (paused - deed.paused) + slack;
+            if now > due {
+                self.breach(2, || {
+                    format!("call {key} ends after {longest:?}, at {now:?}")
+                });
+            }
+        }
+        Some(key)
+    }
+
+    pub(super) fn replied(&mut self, client: usize, key: Option<usize>, reply: &Reply, now: Time) {
+        let Some(key) = self.end(client, key, End::Replied, now) else {
+            return;
+        };
+        let deed = &self.deeds[key];
+        let (executed, answered) = (deed.executed, deed.answered || deed.refused);
+        if !answered {
+            self.breach(5, || format!("call {key} has a reply that did not come"));
+        }
+        if let Ok(result) = &reply.outcome {
+            let echo = format!("\"echo\":{key}}}");
+            if !result.as_str().contains(&echo) {
+                self.breach(5, || format!("call {key} has the reply of another"));
+            }
+            if executed == 0 {
+                self.breach(5, || {
+                    format!("call {key} has a result without being executed")
+                });
+            }
+        }
+    }
+
+    pub(super) fn failed(&mut self, client: usize, key: Option<usize>, error: &Error, now: Time) {
+        let delivery = error.delivery();
+        let Some(key) = self.end(client, key, End::Failed(delivery), now) else {
+            return;
+        };
+        let ledger = &self.ledgers[client];
+        let lost = ledger.channels_lost + u32::from(ledger.handshakes.has_lost_channel());
+        let deed = &self.deeds[key];
+        let untold = deed.executed > 0 && !deed.lied && delivery != Delivery::Unknown;
+        let given_up = matches!(
+            error.reason(),
+            Reason::Cancelled | Reason::Closed | Reason::Timeout(_)
+        );
+        let broken = match error.reason() {
+            Reason::Transport(failure) => failure.kind() == FailureKind::Broken,
+            Reason::Lost(lost) => matches!(lost, Lost::Stream | Lost::NotResumed),
+            _ => false,
+        };
+        // What waits for a handshake shares its fate.
+        let own = broken && delivery == Delivery::Unknown;
+        let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
+        let answered = deed.answered && !given_up;
+        if untold {
+            self.breach(5, || {
+                format!("call {key} was executed, but is told {delivery:?}: {error}")
+            });
+        }
+        if answered {
+            self.breach(2, || format!("call {key} was answered, but fails: {error}"));
+        }
+        if own && unharmed {
+            // That its exchange is given up is seen at the end of this turn.
+            self.ledgers[client].unexplained = Some((key, error.to_string()));
+        }
+    }
+
+    /// At the end of a turn (law 7).
+    pub(super) fn is_explained(&mut self, client: usize) {
+        let ledger = &mut self.ledgers[client];
+        let Some((key, error)) = ledger.unexplained.take() else {
+            return;
+        };
+        let deed = &self.deeds[key];
+        if deed.troubles == 0 && ledger.channels_lost == deed.channels_lost {
+            self.breach(7, || {
+                format!("call {key} fails for what was not its own: {error}")
+            });
+        }
+    }
+
+    /// After all was delivered.
+    pub(super) fn calls_are_over(&mut self) {
+        for key in 0..self.deeds.len() {
+            let deed = &self.deeds[key];
+            let (client, executed) = (deed.client, deed.executed);
+            match deed.end {
+                None => self.breach(2, || format!("client {client}: call {key} never ends")),
+                Some(End::Failed(delivery)) if delivery != Delivery::Unknown => {
+                    if executed > 0 && !deed.lied {
+                        self.breach(5, || {
+                            format!("call {key} was told {delivery:?}, and was executed after that")
+                        });
+                    }
+                }
+                Some(End::Failed(_) | End::Replied) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Laws 3 and 4: one handshake at a time, only when there is a reason, within the budget.
+
+use super::super::asked::{Asked, Kind};
+use super::super::part::{Mark, Part};
+use super::super::wire::Wire;
+use super::{Judge, is, never_sent};
+use crate::Time;
+
+/// What is known of the handshakes of a client.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes {
+    under_way: Option<UnderWay>,
+    /// Whether there is a session, or an era that needs none.
+    pub(super) established: bool,
+    /// Whether everything is said on one stream.
+    on_channel: bool,
+    /// Its session, if that has an id.
+    pub(super) session: Option<u32>,
+    /// Whether the client was given a reason to think that it is lost.
+    pub(super) doubtful: bool,
+    /// The requests that count, of each kind, and when they left.
+    attempts: [Vec<(Time, u32)>; 3],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    wire: u32,
+    kind: Kind,
+    sent: Time,
+    concluded: bool,
+}
+
+impl Handshakes {
+    pub(super) fn aborted(&mut self, wire: u32) {
+        if let Some(one) = self.under_way.as_mut().filter(|one| one.wire == wire) {
+            one.concluded = true;
+        }
+    }
+
+    /// Whether it is over with all that waits for a reply on the channel.
+    pub(super) fn has_lost_channel(&self) -> bool {
+        self.on_channel && self.doubtful
+    }
+
+    /// Whether a GET now is one for a channel.
+    pub(super) fn opens_channel(&self) -> bool {
+        !self.established || self.on_channel
+    }
+}
+
+fn place(kind: Kind) -> usize {
+    match kind {
+        Kind::Discover => 0,
+        Kind::Initialize => 1,
+        _ => 2,
+    }
+}
+
+impl Judge {
+    /// A request of a handshake is over.
+    pub(in super::super) fn concludes(&mut self, client: usize, wire: u32) {
+        self.ledgers[client].handshakes.aborted(wire);
+    }
+
+    pub(super) fn handshake_sent(&mut self, wire: u32, client: usize, asked: &Asked, now: Time) {
+        let ledger = &mut self.ledgers[client];
+        let clock = ledger.setup.clocks.head;
+        let one = ledger.handshakes.under_way.replace(UnderWay {
+            wire,
+            kind: asked.kind,
+            sent: now,
+            concluded: false,
+        });
+        let twice = one.filter(|one| {
+            let alive = clock.is_none_or(|clock| now < one.sent + clock);
+            !one.concluded && alive
+        });
+        if asked.moved > 0 {
+            return;
+        }
+        let handshakes = &mut ledger.handshakes;
+        let needless = handshakes.established && !handshakes.doubtful;
+        handshakes.established = false;
+        handshakes.doubtful = false;
+        let attempts = &mut handshakes.attempts[place(asked.kind)];
+        attempts.push((now, wire));
+        let budget = ledger.setup.budget;
+        let within = |at: Time| now < at + budget.window;
+        let count = attempts.iter().filter(|(at, _)| within(*at)).count();
+        let renewed = ledger.credentials.iter().filter(|at| within(**at)).count();
+        // Where it is found out how the server is reached, one request may be the last of
+        // the handshake before.
+        let most = budget.handshakes + renewed + usize::from(!ledger.straight);
+        if asked.kind == Kind::Initialize {
+            for given in ledger.sessions.values_mut() {
+                given.superseded = true;
+            }
+        }
+        if let Some(one) = twice {
+            self.breach(3, || {
+                format!(
+                    "client {client}: {:?} while {:?} is under way",
+                    asked.kind, one.kind
+                )
+            });
+        }
+        if needless {
+            self.breach(3, || {
+                format!(
+                    "client {client}: {:?} although its session lives",
+                    asked.kind
+                )
+            });
+        }
+        if count > most {
+            self.breach(4, || {
+                format!(
+                    "client {client}: {:?} for the {count}th time within {:?}",
+                    asked.kind, budget.window
+                )
+            });
+        }
+    }
+
+    pub(super) fn handshake_heard(
+        &mut self,
+        number: u32,
+        wire: &Wire,
+        part: &Part,
+        mark: Option<Mark>,
+    ) {
+        let ledger = &mut self.ledgers[wire.client];
+        let handshakes = &mut ledger.handshakes;
+        let current = handshakes.under_way.filter(|one| one.wire == number);
+        if let Some(one) = current {
+            let enough = match part {
+                Part::Head(head) => !head.is_promising() || one.kind == Kind::Get,
+                Part::Text(..) => mark.is_some(),
+                Part::End | Part::Fail(_) => true,
+            };
+            if enough {
+                handshakes.aborted(number);
+            }
+            if never_sent(part) {
+                for attempts in &mut handshakes.attempts {
+                    attempts.retain(|(_, wire)| *wire != number);
+                }
+            }
+            if is(mark, |mark| mark == Mark::Discovered) {
+                handshakes.established = true;
+                handshakes.on_channel = false;
+                handshakes.session = None;
+            }
+        }
+        if ledger.channel == Some(number)
+            && is(mark, |mark| {
+                matches!(mark, Mark::Established { .. } | Mark::Refused)
+            })
+        {
+            if let Some(one) = handshakes.under_way {
+                handshakes.aborted(one.wire);
+            }
+        }
+        let asked = &wire.asked;
+        match part {
+            Part::Head(head) if asked.kind == Kind::Initialized => {
+                let accepted = (200..300).contains(&head.status);
+                let confirmed = accepted && ledger.closed.is_none();
+                if confirmed && !handshakes.established {
+                    handshakes.established = true;
+                    handshakes.on_channel = asked.channel.is_some();
+                    handshakes.doubtful = false;
+                    handshakes.session = asked.session;
+                    ledger.paces.remove(&super::Name::Listening);
+                    if let Some(given) = asked.session.and_then(|id| ledger.sessions.get_mut(&id)) {
+                        given.confirmed = true;
+                    }
+                }
+            }
+            Part::Head(head) if !asked.kind.is_get() && asked.session == handshakes.session => {
+                handshakes.doubtful |= matches!(head.status, 400 | 404);
+            }
+            Part::End | Part::Fail(_) if ledger.channel == Some(number) => {
+                handshakes.doubtful = true;
+            }
+            _ => {}
+        }
+    }
+}

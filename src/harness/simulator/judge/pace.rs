@@ -1,0 +1,118 @@
+//! Laws 4 and 10: no storms, and no pace that a server sets.
+
+use std::time::Duration;
+
+use super::super::asked::{Asked, Kind};
+use super::super::part::{Mark, Part};
+use super::super::wire::Wire;
+use super::{Judge, ends};
+use crate::Time;
+
+/// In so much time so many requests may leave, besides what calls need.
+const WINDOW: Duration = Duration::from_secs(10);
+const MOST: usize = 120;
+/// For each call that is open.
+const EACH: usize = 12;
+
+/// A stream that may take several exchanges.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Name {
+    Call(usize),
+    Listening,
+}
+
+impl Name {
+    pub(super) fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Call { key } | Kind::Resume { key, .. } => Some(Self::Call(key)),
+            Kind::Get | Kind::ResumeListening { .. } | Kind::Subscribe => Some(Self::Listening),
+            _ => None,
+        }
+    }
+}
+
+/// How the exchanges of a stream follow each other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    ended: Option<Time>,
+    bore: bool,
+    /// When those that brought nothing began.
+    barren: Vec<Time>,
+}
+
+/// Exchanges of a stream that bring nothing, in a window.
+const BARREN: usize = 16;
+
+impl Pace {
+    pub(super) fn hurried(&mut self) {
+        self.ended = None;
+        self.barren.clear();
+    }
+}
+
+impl Judge {
+    pub(super) fn stream_taken_up(&mut self, client: usize, name: Name, asked: &Asked, now: Time) {
+        let ledger = &mut self.ledgers[client];
+        let floor = ledger.setup.retries.floor;
+        let pace = ledger.paces.entry(name).or_default();
+        let lag = Duration::from_millis(ledger.setup.lag);
+        let hurries = now <= ledger.hurries + lag;
+        let ended = pace.ended.take();
+        let early = ended.is_some_and(|ended| !hurries && now < ended + floor);
+        if !std::mem::take(&mut pace.bore) {
+            pace.barren.push(now);
+        }
+        pace.barren.retain(|at| now < *at + WINDOW);
+        let barren = pace.barren.len();
+        if early {
+            self.breach(10, || {
+                format!(
+                    "client {client}: {:?} sooner than the floor allows",
+                    asked.kind
+                )
+            });
+        }
+        if barren > BARREN {
+            self.breach(4, || {
+                format!(
+                    "client {client}: {:?} for the {barren}th time for nothing",
+                    asked.kind
+                )
+            });
+        }
+    }
+
+    pub(super) fn pace_heard(&mut self, wire: &Wire, part: &Part, mark: Option<Mark>, now: Time) {
+        let Some(name) = Name::of(wire.asked.kind) else {
+            return;
+        };
+        let pace = self.ledgers[wire.client].paces.entry(name).or_default();
+        pace.bore |= mark.is_some();
+        let over = match part {
+            // With another credential it may leave again at once.
+            Part::Head(head) if head.status == 401 => return pace.hurried(),
+            Part::Head(head) => !head.is_promising(),
+            part => ends(part),
+        };
+        if over && wire.status != 401 {
+            pace.ended.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn is_no_storm(&mut self, client: usize, asked: &Asked, now: Time) {
+        let ledger = &mut self.ledgers[client];
+        ledger.recent.push_back(now);
+        while ledger.recent.front().is_some_and(|at| *at + WINDOW < now) {
+            ledger.recent.pop_front();
+        }
+        let (count, most) = (ledger.recent.len(), MOST + EACH * ledger.open_calls);
+        if count > most {
+            self.breach(4, || {
+                format!(
+                    "client {client}: {count} requests in {WINDOW:?}, the last {:?}",
+                    asked.kind
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Whole worlds in virtual time: several clients, servers of all eras that execute calls
+//! and remember which, that restart, forget and answer late; balancers without stickiness;
+//! proxies that cut, hold back, answer for the server or turn its answers into others;
+//! networks that part and heal. One seed makes one world.
+//!
+//! The clients are real [`Connection`](crate::Connection)s, driven through their public API
+//! as any embedder drives them. A judge who knows what really happened holds the laws of
+//! the design against what they send and tell; in the end every call has ended once, what
+//! was executed agrees with what was told, and nothing is left.
+//!
+//! `judge` does not judge law 1 (a seed is told twice in the same words: a test does), nor
+//! law 9. What a proxy does to a call by turning the answer to what was executed into a
+//! refusal is not held against a client (law 5).
+
+mod asked;
+mod board;
+mod client;
+mod dice;
+mod judge;
+mod liar;
+mod middle;
+mod network;
+mod part;
+mod plan;
+mod queue;
+mod server;
+mod story;
+mod summary;
+mod wire;
+mod world;
+
+use std::fmt;
+
+use self::judge::Breach;
+use self::story::Story;
+use self::world::World;
+use crate::Config;
+
+pub use self::liar::Lie;
+pub use self::plan::Era;
+pub use self::summary::{Summary, Thing};
+
+/// How worlds are simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Has the last word about how each client is set up.
+    pub configure: fn(Config) -> Config,
+    /// What the judge is deceived about, to see whether it judges.
+    pub lie: Option<Lie>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            configure: |config| config,
+            lie: None,
+        }
+    }
+}
+
+/// A world in which a law was broken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Broken {
+    pub seed: u64,
+    /// The number of the law in the design.
+    pub law: u8,
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, law, what } = self;
+        write!(f, "seed {seed}, law {law}: {what}")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// The world of this seed.
+///
+/// # Errors
+/// The first law that was seen broken.
+pub fn simulate(seed: u64) -> Result<Summary, Broken> {
+    simulate_with(seed, &Options::default())
+}
+
+/// The same.
+///
+/// # Errors
+/// The first law that was seen broken.
+pub fn simulate_with(seed: u64, options: &Options) -> Result<Summary, Broken> {
+    let (summary, _, breach) = World::new(seed, options, Story::default()).run();
+    match breach {
+        None => Ok(summary),
+        Some(Breach { law, what }) => Err(Broken { seed, law, what }),
+    }
+}
+
+/// The story of the world of this seed, line by line.
+#[must_use]
+pub fn simulate_told(seed: u64, options: &Options) -> String {
+    let (_, story, _) = World::new(seed, options, Story::told()).run();
+    story.text()
+}

@@ -1,0 +1,171 @@
+//! Whole worlds in virtual time (`src/harness/simulator`): whatever servers, proxies and
+//! networks do, the laws hold.
+//!
+//! `WORLDS=100000 cargo test --release --features harness --test simulation -- --nocapture`
+//! runs more of them, from the seed `SEED` on. A world in which a law is broken is told:
+//! its seed belongs into [`KEPT`].
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use mcp_http::harness::{
+    Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with,
+};
+
+/// Worlds of a usual run.
+const WORLDS: u64 = 2000;
+
+/// Seeds that found something once: in the machine, or in what its judge expected.
+const KEPT: &[u64] = &[
+    53, 79, 225, 495, 1292, 1512, 1537, 2675, 4705, 9420, 15127, 24482, 25661, 50338, 51891, 53655,
+    69199, 101_863, 104_337, 173_473, 179_440, 208_575, 234_202,
+];
+
+/// What does not happen in an era.
+const NEVER: &[(Era, &[Thing])] = &[
+    (
+        Era::HttpSse,
+        &[
+            Thing::Degraded,
+            Thing::Left,
+            Thing::Listening,
+            Thing::NotOffered,
+            Thing::OddAnswer,
+            Thing::Poll,
+            Thing::Restored,
+            Thing::Resumed,
+        ],
+    ),
+    (Era::Session, &[]),
+    (
+        Era::Stateless,
+        &[
+            Thing::Astray,
+            Thing::Changed,
+            Thing::Deleted,
+            Thing::Forgotten,
+            Thing::Lost,
+            Thing::Poll,
+            Thing::Recovered,
+            Thing::Resumed,
+        ],
+    ),
+];
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn told(broken: &Broken) -> ! {
+    let story = simulate_told(broken.seed, &Options::default());
+    panic!("{story}\n{broken}")
+}
+
+#[test]
+fn the_laws_hold_in_all_worlds_and_everything_happens() {
+    let many = number("WORLDS").unwrap_or(WORLDS);
+    let first = number("SEED").unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let began = Instant::now();
+    let work = || {
+        let mut sum = Summary::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + many {
+                return Ok(sum);
+            }
+            sum.add(&simulate(seed)?);
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let sums: Vec<Result<Summary, Broken>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let ends = workers.into_iter().map(|it| it.join().expect("a worker"));
+        ends.collect()
+    });
+    let mut all = Summary::default();
+    for sum in sums {
+        match sum {
+            Ok(sum) => all.add(&sum),
+            Err(broken) => told(&broken),
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let pace = many as f64 / seconds;
+    println!("{all}\n{many} worlds, {pace:.0} per second on {cores} cores");
+    if many < WORLDS {
+        return;
+    }
+    for (era, never) in NEVER {
+        for thing in Thing::ALL.iter().filter(|thing| !never.contains(thing)) {
+            let count = all.of(*era, *thing);
+            assert!(count > 0, "{}: {} never happen", era.name(), thing.name());
+        }
+    }
+}
+
+#[test]
+fn the_seeds_that_found_something_find_it_no_more() {
+    for seed in KEPT {
+        if let Err(broken) = simulate(*seed) {
+            told(&broken);
+        }
+    }
+}
+
+/// Law 1: the same seed, the same world.
+#[test]
+fn a_seed_is_told_twice_in_the_same_words() {
+    let options = Options::default();
+    for seed in 0..40 {
+        let story = simulate_told(seed, &options);
+        assert_eq!(story, simulate_told(seed, &options));
+        assert_eq!(simulate(seed), simulate(seed));
+    }
+}
+
+/// Whether a story is told makes no difference to what happens.
+#[test]
+fn a_broken_world_is_told_up_to_where_it_broke() {
+    let options = Options {
+        lie: Some(Lie::Doubled),
+        ..Options::default()
+    };
+    let broken = (0..100).find_map(|seed| simulate_with(seed, &options).err());
+    let Broken { seed, law, what } = broken.expect("a lie that is seen");
+    let story = simulate_told(seed, &options);
+    let last = format!("LAW {law}: {what}\n");
+    assert!(story.ends_with(&last), "{story}");
+}
+
+#[test]
+fn the_judge_sees_what_breaks_a_law() {
+    for lie in Lie::ALL {
+        let options = Options {
+            lie: Some(lie),
+            ..Options::default()
+        };
+        let mut seen = (0..400).filter_map(|seed| simulate_with(seed, &options).err());
+        let broken = seen.find(|broken| broken.law == lie.law());
+        let broken = broken.unwrap_or_else(|| panic!("{lie:?} is not seen"));
+        println!("{lie:?}: {broken}");
+    }
+}
+
+/// The hook by which other machines are tried in the same worlds.
+#[test]
+fn options_have_the_last_word_on_the_configuration() {
+    let options = Options {
+        configure: |config| config.header("x-tenant", "blue").expect("a header"),
+        ..Options::default()
+    };
+    for seed in 0..20 {
+        simulate_with(seed, &options).expect("a lawful world");
+    }
+}
