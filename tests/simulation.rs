@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use mcp_http::harness::{
-    Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with,
+    Breakage, Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with,
 };
 
 /// Worlds of a usual run.
@@ -155,6 +155,22 @@ fn the_judge_sees_what_breaks_a_law() {
         let broken = seen.find(|broken| broken.law == lie.law());
         let broken = broken.unwrap_or_else(|| panic!("{lie:?} is not seen"));
         println!("{lie:?}: {broken}");
+    }
+}
+
+#[test]
+fn a_broken_machine_is_found_out() {
+    // A call that is lost ends by its clock, like one whose server is slow: that is for the
+    // explorer to see.
+    let seen = Breakage::ALL.into_iter();
+    for how in seen.filter(|how| *how != Breakage::LostCall) {
+        let options = Options {
+            broken: Some(how),
+            ..Options::default()
+        };
+        let broken = (0..2000).find_map(|seed| simulate_with(seed, &options).err());
+        let broken = broken.unwrap_or_else(|| panic!("{how:?} is not found out"));
+        println!("{how:?}: {broken}");
     }
 }
 

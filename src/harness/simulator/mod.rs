@@ -35,6 +35,7 @@ use self::judge::Breach;
 use self::story::Story;
 use self::world::World;
 use crate::Config;
+use crate::breakage::Breakage;
 
 pub use self::liar::Lie;
 pub use self::plan::Era;
@@ -45,6 +46,8 @@ pub use self::summary::{Summary, Thing};
 pub struct Options {
     /// Has the last word about how each client is set up.
     pub configure: fn(Config) -> Config,
+    /// How the machines are broken, to see whether the judge finds it out.
+    pub broken: Option<Breakage>,
     /// What the judge is deceived about, to see whether it judges.
     pub lie: Option<Lie>,
 }
@@ -53,7 +56,18 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             configure: |config| config,
+            broken: None,
             lie: None,
+        }
+    }
+}
+
+impl Options {
+    fn config(&self, config: Config) -> Config {
+        let config = (self.configure)(config);
+        match self.broken {
+            Some(how) => config.broken(how),
+            None => config,
         }
     }
 }

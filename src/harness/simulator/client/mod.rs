@@ -79,7 +79,7 @@ impl Client {
             config = config.bearer(&format!("t{token}")).expect("a credential");
         }
         Self {
-            machine: Connection::new((options.configure)(config)),
+            machine: Connection::new(options.config(config)),
             reads: !setup.slow,
             setup,
             wires: BTreeMap::new(),
