@@ -108,6 +108,12 @@
 #![doc = include_str!("connection/phase_table.txt")]
 //! ```
 //!
+//! The same as a graph, for mermaid:
+//!
+//! ```text
+#![doc = include_str!("connection/phase_graph.mmd")]
+//! ```
+//!
 //! # Features
 //!
 //! The core has none. `asynchronous` adds the adapter without a runtime, `tokio` the

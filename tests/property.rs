@@ -12,10 +12,11 @@ mod reached;
 #[path = "support/record.rs"]
 mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mcp_http::Binding;
+use mcp_http::Connection;
 use mcp_http::harness::{self, Story, Violation};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -229,6 +230,7 @@ fn bytes(seed: u64) -> Vec<u8> {
 
 #[test]
 fn the_runs_reach_everything() {
+    let mut transitions = BTreeSet::new();
     for (binding, all) in reached::EVERYTHING {
         let mut tally = BTreeMap::<String, u64>::new();
         let first = harness::first_bytes(*binding);
@@ -249,7 +251,30 @@ fn the_runs_reach_everything() {
             missing.is_empty(),
             "never reached over {binding}: {missing:?}"
         );
+        let taken = tally.into_keys();
+        transitions.extend(taken.filter(|what| what.starts_with("transition ")));
     }
+    let all = transitions_of(&Connection::phase_table());
+    assert_eq!(transitions, all, "each transition of the table is taken");
+}
+
+/// Those of the phase table that lead to another phase.
+fn transitions_of(table: &str) -> BTreeSet<String> {
+    let mut rows = table
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let phases = rows.next().expect("a head");
+    let cells = rows.flat_map(|row| {
+        let (input, cells) = row.split_first().expect("an input");
+        let moves = phases
+            .iter()
+            .zip(cells)
+            .filter(|(_, to)| !["-", "misuse"].contains(to));
+        moves
+            .map(|(from, _)| format!("transition {from} {input}"))
+            .collect::<Vec<_>>()
+    });
+    cells.collect()
 }
 
 /// Law 1: the same inputs give the same actions.

@@ -441,6 +441,8 @@ impl Connection {
     /// Takes a step of the phase table.
     pub(super) fn step(&mut self, input: Input) {
         if let Step::To(phase) = super::phase::step(self.phase, input) {
+            #[cfg(feature = "harness")]
+            self.taken.insert((self.phase, input));
             self.phase = phase;
         }
     }

@@ -157,6 +157,9 @@ pub struct Connection {
     last_exchange: u64,
     last_notification: u64,
     last_ticket: u64,
+    /// The transitions of the phase table that were taken.
+    #[cfg(feature = "harness")]
+    taken: BTreeSet<(Phase, phase::Input)>,
 }
 
 /// What a time-out brought about and nobody has polled yet.
@@ -254,6 +257,8 @@ impl Connection {
             last_exchange: 0,
             last_notification: 0,
             last_ticket: 0,
+            #[cfg(feature = "harness")]
+            taken: BTreeSet::new(),
         }
     }
 

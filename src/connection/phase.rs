@@ -34,7 +34,7 @@ pub enum Phase {
 }
 
 /// What can change the phase.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Input {
     /// Something wants a session.
     Want,
@@ -177,9 +177,12 @@ pub(super) fn step(phase: Phase, input: Input) -> Step {
             Confirming | Ready | Held => To(Due),
             Idle | Due | Discovering | Opening | Initializing | Lost | Closing | Closed => Stay,
         },
+        // Calls are held where recovery is not manual.
         Input::GoneManual => match phase {
-            Confirming | Ready | Held => To(Lost),
-            Idle | Due | Discovering | Opening | Initializing | Lost | Closing | Closed => Stay,
+            Confirming | Ready => To(Lost),
+            Idle | Due | Discovering | Opening | Initializing | Held | Lost | Closing | Closed => {
+                Stay
+            }
         },
         Input::Resume => match phase {
             Held => To(Ready),
@@ -235,9 +238,44 @@ pub(super) fn table() -> String {
     text
 }
 
+/// The transitions of the table as a graph, in the language of mermaid.
+#[cfg(test)]
+fn graph() -> String {
+    let mut text = "stateDiagram-v2\n    [*] --> Idle\n".to_owned();
+    for from in PHASES {
+        for to in PHASES {
+            let leads = |input: &Input| step(from, *input) == Step::To(to);
+            let inputs = INPUTS.into_iter().filter(leads);
+            let inputs: Vec<_> = inputs.map(|input| format!("{input:?}")).collect();
+            if !inputs.is_empty() {
+                // Writing to a `String` cannot fail.
+                let _ = writeln!(text, "    {from:?} --> {to:?}: {}", inputs.join(", "));
+            }
+        }
+    }
+    text.push_str("    Closed --> [*]\n");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Likewise.
+    #[test]
+    fn phase_table_as_a_graph_is_the_committed_one() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/connection/phase_graph.mmd"
+        );
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, graph()).expect("the graph can be written");
+        }
+        assert_eq!(
+            graph(),
+            std::fs::read_to_string(path).expect("the graph is committed")
+        );
+    }
 
     /// The table in the docs is this text: `UPDATE=1 cargo test phase_table` writes it.
     #[test]

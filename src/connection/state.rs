@@ -1,4 +1,4 @@
-//! The whole state as text, for the explorer of the harness.
+//! The whole state as text, and how it came to its phase, for the harness.
 
 use super::Connection;
 
@@ -53,6 +53,7 @@ impl Connection {
             last_exchange: _,
             last_notification: _,
             last_ticket: _,
+            taken: _,
         } = self;
         // Why it failed is for people.
         let handshake = handshake.without_reasons();
@@ -63,5 +64,11 @@ impl Connection {
         let outlets = (aborts, answers, notices, farewells, events, exchanges);
         let times = (now, timers, network, suspicion);
         format!("{flags:?} {server:?} {asked:?} {streams:?} {outlets:?} {times:?}")
+    }
+
+    /// The transitions of the phase table that it has taken: a phase and an input.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = String> + '_ {
+        let taken = self.taken.iter();
+        taken.map(|(phase, input)| format!("{phase:?} {input:?}"))
     }
 }

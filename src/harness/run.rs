@@ -46,6 +46,9 @@ pub fn run(input: &[u8]) -> Result<Story, Violation> {
     let done = world
         .operate(&mut source)
         .and_then(|()| world.finish(setup.closes));
+    for transition in world.machine.taken() {
+        world.story.count(format!("transition {transition}"));
+    }
     match done {
         Ok(()) => Ok(world.story),
         Err(what) => {
