@@ -21,11 +21,12 @@ use mcp_http::harness::{
 /// Worlds of a usual run.
 const WORLDS: u64 = 2000;
 
-/// Seeds that found something once: in the machine, or in what its judge expected.
-const KEPT: &[u64] = &[
-    53, 79, 225, 495, 1292, 1512, 1537, 2675, 4705, 9420, 15127, 24482, 25661, 50338, 51891, 53655,
-    69199, 101_863, 104_337, 173_473, 179_440, 208_575, 234_202,
-];
+/// So many broken worlds are enough for one worker to find.
+const ENOUGH: usize = 10;
+
+/// Seeds that found something once, in the machine or in its judge. They say something as long
+/// as worlds are drawn in the same way: whoever changes that may begin this list anew.
+const KEPT: &[u64] = &[212_623, 1_009_467];
 
 /// What does not happen in an era.
 const NEVER: &[(Era, &[Thing])] = &[
@@ -74,31 +75,39 @@ fn the_laws_hold_in_all_worlds_and_everything_happens() {
     let next = AtomicU64::new(first);
     let began = Instant::now();
     let work = || {
-        let mut sum = Summary::default();
+        let (mut sum, mut broken) = (Summary::default(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + many {
-                return Ok(sum);
+            if seed >= first + many || broken.len() == ENOUGH {
+                return (sum, broken);
             }
-            sum.add(&simulate(seed)?);
+            match simulate(seed) {
+                Ok(summary) => sum.add(&summary),
+                Err(one) => broken.push(one),
+            }
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let sums: Vec<Result<Summary, Broken>> = std::thread::scope(|scope| {
+    let found: Vec<(Summary, Vec<Broken>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         let ends = workers.into_iter().map(|it| it.join().expect("a worker"));
         ends.collect()
     });
     let mut all = Summary::default();
-    for sum in sums {
-        match sum {
-            Ok(sum) => all.add(&sum),
-            Err(broken) => told(&broken),
-        }
+    let mut broken = Vec::new();
+    for (sum, some) in found {
+        all.add(&sum);
+        broken.extend(some);
     }
     let seconds = began.elapsed().as_secs_f64();
     let pace = many as f64 / seconds;
     println!("{all}\n{many} worlds, {pace:.0} per second on {cores} cores");
+    for one in &broken {
+        println!("{one}");
+    }
+    if let Some(one) = broken.first() {
+        told(one);
+    }
     if many < WORLDS {
         return;
     }

@@ -162,9 +162,11 @@ impl World {
         if !wire.open || wire.hangs && !fails {
             return;
         }
-        if let Some(until) = wire.stalled.filter(|until| self.now < *until) {
-            wire.last = wire.last.max(until);
-            return self.queue.push(until, Happening::Deliver(number, part));
+        if let Some(until) = wire.stalled {
+            if wire.stuck.is_empty() {
+                self.queue.push(until, Happening::Flow(number));
+            }
+            return wire.stuck.push(part);
         }
         let client = wire.client;
         let waits = !wire.inbox.is_empty()
@@ -177,6 +179,18 @@ impl World {
         }
         self.hand_in(number, part);
         self.drive(client);
+    }
+
+    /// What was stuck flows again, if the client can be reached by now.
+    pub(super) fn flow(&mut self, number: u32) {
+        let wire = &mut self.wires[number as usize];
+        if let Some(until) = wire.stalled.filter(|until| self.now < *until) {
+            return self.queue.push(until, Happening::Flow(number));
+        }
+        wire.stalled = None;
+        for part in std::mem::take(&mut wire.stuck) {
+            self.deliver(number, part);
+        }
     }
 
     /// The machine is given a part of an answer.

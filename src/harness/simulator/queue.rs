@@ -18,6 +18,8 @@ pub(super) enum Happening {
     Deadline(u32),
     /// A part of an answer reaches its client.
     Deliver(u32, Part),
+    /// What was stuck on its way flows again.
+    Flow(u32),
     /// The server learns that nobody listens any more.
     Gone(u32),
     Incident(Incident),

@@ -21,6 +21,8 @@ pub(super) struct Wire {
     pub(super) last: Time,
     /// Nothing comes through before that.
     pub(super) stalled: Option<Time>,
+    /// What has come so far meanwhile.
+    pub(super) stuck: Vec<Part>,
     /// Nothing ever comes through, and nobody says so.
     pub(super) hangs: bool,
     /// What has arrived and waits for the client to read on.
@@ -65,6 +67,7 @@ impl Wire {
             server: None,
             last: now,
             stalled: None,
+            stuck: Vec::new(),
             hangs: false,
             inbox: VecDeque::new(),
             begun: false,

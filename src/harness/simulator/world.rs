@@ -181,6 +181,7 @@ impl World {
             Happening::Arrive(wire) => self.arrive(wire),
             Happening::Deadline(wire) => self.deadline(wire),
             Happening::Deliver(wire, part) => self.deliver(wire, part),
+            Happening::Flow(wire) => self.flow(wire),
             Happening::Gone(wire) => self.gone(wire),
             Happening::Incident(incident) => self.incident(incident),
             Happening::Milestone(milestone) => self.milestone(milestone),

@@ -11,12 +11,13 @@ use serde_json::json;
 pub(super) use self::acts::Act;
 
 use super::Options;
-use super::asked::HOST;
+use super::asked::{HOST, Kind};
 use super::liar::Lie;
 use super::plan::{Era, Incident, Plan, Setup, Unknown};
 use super::queue::Milestone;
 use super::server::Server;
 use super::summary::Thing;
+use super::wire::Wire;
 use super::world::World;
 use crate::{CallId, Config, Connection, Event, Limits, Time};
 
@@ -215,7 +216,22 @@ impl World {
         }
         let open: Vec<_> = self.clients[client].calls.keys().copied().collect();
         for key in open {
+            self.is_under_way(client, key);
             self.act(client, Act::Cancel(key));
+        }
+    }
+
+    /// What is still open by now waits for an answer, and for nothing else (law 2).
+    fn is_under_way(&mut self, client: usize, key: usize) {
+        let carries = |wire: &Wire| {
+            let own = wire.asked.kind.key() == Some(key);
+            let on_channel = wire.asked.kind == Kind::Get && wire.asked.session.is_none();
+            wire.open && wire.client == client && (own || on_channel)
+        };
+        if !self.wires.iter().any(carries) {
+            self.board.judge.breach(2, || {
+                format!("client {client}: call {key} waits for nothing")
+            });
         }
     }
 

@@ -126,9 +126,15 @@ impl Judge {
         let retries = &ledger.setup.retries;
         // Once, once more for another revision, and for each other reason that there is.
         let credentials = ledger.credentials.len() as u32;
-        let again = ledger.setup.budget.resends as u32 + retries.resends + credentials + 1;
+        let again = ledger.setup.budget.resends as u32 + credentials + 1;
+        let resends = retries.resends;
         let deed = &mut self.deeds[key];
-        let most = 1 + deed.rounds + if deed.terms.never { 0 } else { again };
+        // Each round may fail as often as the first.
+        let rounds = 1 + deed.rounds;
+        let most = match deed.terms.never {
+            true => rounds,
+            false => rounds * (1 + resends) + again,
+        };
         deed.rpc = asked.rpc;
         deed.answered = false;
         match asked.moved {
