@@ -74,9 +74,9 @@ impl Exchange {
             200..=299 if self.over == Some(Over::TimedOut) => doubt(false),
             200..=299 => Outcome::Pending,
             404 if in_session => Outcome::Lost,
+            _ if self.over.is_none() && self.body.len() <= limits.error_body => Outcome::Pending,
             // Where an address leads that is no more is as dead as that.
             307 | 308 if in_session && (self.overtaken || self.lost_at.is_some()) => Outcome::Lost,
-            _ if self.over.is_none() && self.body.len() <= limits.error_body => Outcome::Pending,
             _ => self.read_refusal(status, limits, issued),
         }
     }
