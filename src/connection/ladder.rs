@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::RpcError;
-    use crate::error::{Answer, Failure, Lost};
+    use crate::error::{Answer, Delivery, Failure, Lost};
 
     fn refused(status: u16, code: Option<i64>) -> Error {
         let answer = Answer {
