@@ -285,6 +285,29 @@ impl Model {
         }
     }
 
+    /// Where the channel may have ended in the same leap of the clock as the body of a
+    /// redirect, it is not known which came first, and so not whether the address that
+    /// redirects was the session's still. The model is loose here: either will do.
+    pub(super) fn blur_redirects(&mut self) {
+        if !self.is_channel_doubted() {
+            return;
+        }
+        let turn = self.turn;
+        for exchange in self.exchanges.values_mut() {
+            let waits = matches!(
+                exchange.carries,
+                Carries::Call(_) | Carries::Notification(_)
+            );
+            let redirects = matches!(exchange.status(), Some(307 | 308));
+            let now = exchange.concluded.0 == turn && exchange.over == Some(Over::TimedOut);
+            let refused = exchange.outcome == Outcome::Refused && exchange.goes_to_address();
+            if waits && redirects && now && refused {
+                let (code, own) = (None, None);
+                exchange.outcome = Outcome::Suspicious { code, own };
+            }
+        }
+    }
+
     /// Whether nothing came on it for so long.
     pub(super) fn channel_is_quiet(&self, silence: std::time::Duration) -> bool {
         let open = |it: &&Exchange| self.channel.is(it.id.number()) && it.over.is_none();

@@ -321,5 +321,6 @@ impl Model {
                 self.conclude(number, Some(Over::TimedOut));
             }
         }
+        self.blur_redirects();
     }
 }

@@ -130,7 +130,8 @@ impl Model {
         if exchange.deserted {
             return;
         }
-        let live = !self.is_given_up(exchange) && !self.is_closed();
+        // What comes after it may have been taken for dead may have been dropped.
+        let live = !self.is_given_up(exchange) && !self.is_closed() && exchange.silent.is_none();
         let excuse = |forgotten, certain| Some(Excuse { forgotten, certain });
         let sessions = &mut self.sessions;
         match (&exchange.carries, &exchange.outcome) {
