@@ -16,6 +16,9 @@ impl World {
         if !wire.writable {
             return;
         }
+        if let Kind::Call { key } = kind {
+            self.board.judge.arrived(key);
+        }
         if self.is_answered_here(number, moved) {
             return;
         }

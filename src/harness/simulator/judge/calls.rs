@@ -27,6 +27,8 @@ pub(super) struct Deed {
     terms: Terms,
     /// How long people had been asked when it was made.
     paused: Duration,
+    /// Somebody has read it.
+    arrived: bool,
     executed: u32,
     /// A proxy refused it although the server executed it.
     lied: bool,
@@ -68,6 +70,7 @@ impl Judge {
             made: now,
             terms,
             paused: ledger.pauses.so_far(now),
+            arrived: false,
             executed: 0,
             lied: false,
             posts: 0,
@@ -80,6 +83,11 @@ impl Judge {
             refused: false,
             end: None,
         });
+    }
+
+    /// A request that carries it has reached somebody.
+    pub(in super::super) fn arrived(&mut self, key: usize) {
+        self.deeds[key].arrived = true;
     }
 
     /// Whether it was executed before.
@@ -301,6 +309,9 @@ impl Judge {
             let (client, executed) = (deed.client, deed.executed);
             match deed.end {
                 None => self.breach(2, || format!("client {client}: call {key} never ends")),
+                Some(End::Failed(Delivery::NotSent)) if deed.arrived => {
+                    self.breach(5, || format!("call {key} was told NotSent, and arrived"));
+                }
                 Some(End::Failed(delivery)) if delivery != Delivery::Unknown => {
                     if executed > 0 && !deed.lied {
                         self.breach(5, || {
