@@ -178,6 +178,8 @@ impl World {
                     if counts {
                         self.board.count(Thing::LastCall);
                     }
+                    // What was stuck at first may hang half-open by now.
+                    self.act(client, Act::Roam);
                     self.last_call(client);
                 }
             }

@@ -271,7 +271,8 @@ impl Judge {
             _ => false,
         };
         // What waits for a handshake shares its fate.
-        let own = broken && delivery == Delivery::Unknown;
+        let of_handshake = !error.search().steps().is_empty();
+        let own = broken && delivery == Delivery::Unknown && !of_handshake;
         let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
         let answered = deed.answered && !given_up;
         if untold {
