@@ -116,7 +116,7 @@ impl World {
                     Err(error) => self.is_allowed(client, Err(error)),
                 }
             }
-            Act::Read(reads) => self.clients[client].reads = reads,
+            Act::Read(reads) => self.clients[client].reads = reads || self.calm,
             // They have their time, which may be over.
             Act::Reinitialize => drop(self.clients[client].machine.reinitialize(now)),
             Act::Renew => self.renew(client),

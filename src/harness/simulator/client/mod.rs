@@ -218,7 +218,10 @@ impl World {
         }
         let open: Vec<_> = self.clients[client].calls.keys().copied().collect();
         for key in open {
-            self.is_under_way(client, key);
+            // Where sessions die in turns, it may wait for the next one for ever.
+            if !self.plan.scatters() {
+                self.is_under_way(client, key);
+            }
             self.act(client, Act::Cancel(key));
         }
     }
@@ -303,9 +306,13 @@ impl Plan {
         setup.pinned.is_some() && self.era != Era::HttpSse && !self.is_replaced()
     }
 
+    /// Whether no session is known to all who may be asked in it.
+    fn scatters(&self) -> bool {
+        !self.sticky && self.servers > 1 && self.era != Era::Stateless
+    }
+
     /// Whether such a client can call again when nothing goes wrong any more.
     fn heals(&self, setup: &Setup) -> bool {
-        let scattered = !self.sticky && self.servers > 1 && self.era != Era::Stateless;
         // Nobody could know that the session is gone, or that nobody is there.
         let unknowable = setup.clocks.silence.is_none();
         let pinned = self.is_replaced() && setup.pinned.is_some();
@@ -315,7 +322,7 @@ impl Plan {
         let broken = self.replacements() > usize::from(self.servers == 1 && !mute);
         // To find an HTTP+SSE server takes two.
         let poor = setup.budget.handshakes < 2;
-        !(scattered || unknowable || pinned || broken || poor)
+        !(self.scatters() || unknowable || pinned || broken || poor)
     }
 }
 
