@@ -245,6 +245,8 @@ fn the_runs_reach_everything() {
         }
         let all = all
             .iter()
+            .copied()
+            .flatten()
             .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
         let missing: Vec<_> = all.filter(|what| !tally.contains_key(what)).collect();
         assert!(

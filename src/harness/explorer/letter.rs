@@ -12,8 +12,6 @@ pub enum Letter {
     Cancel(u8),
     Close,
     Idempotent,
-    NetworkChanged,
-    Notify,
     /// Time passes until the next time-out.
     TimeOut,
     /// Something comes on an exchange that is under way.
@@ -36,14 +34,12 @@ pub enum Act {
     RequiresInput,
     /// The head of an event stream, and what such a stream begins with.
     Stream,
-    Unauthorized,
     Unavailable,
     // On an open stream.
     Ask,
     End,
     /// The last of several replies that are owed.
     LastReply,
-    Note,
     // At any time.
     Broken,
     NotSent,
@@ -65,12 +61,10 @@ const ACTS: &[(Act, &str)] = &[
     (Act::Reply, "reply"),
     (Act::RequiresInput, "requires input"),
     (Act::Stream, "stream"),
-    (Act::Unauthorized, "401"),
     (Act::Unavailable, "503"),
     (Act::Ask, "ask"),
     (Act::End, "end"),
     (Act::LastReply, "last reply"),
-    (Act::Note, "note"),
     (Act::Broken, "broken"),
     (Act::NotSent, "not sent"),
 ];
@@ -80,8 +74,6 @@ const LETTERS: &[(Letter, &str)] = &[
     (Letter::Call, "call"),
     (Letter::Close, "close"),
     (Letter::Idempotent, "idempotent call"),
-    (Letter::NetworkChanged, "network changed"),
-    (Letter::Notify, "notify"),
     (Letter::TimeOut, "time-out"),
 ];
 
@@ -181,9 +173,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let text = "call; unread idempotent call; unread 1 404 error; cancel 2; 12 stream; \
-                    time-out; answer; notify; close; 1 not sent";
+                    time-out; answer; close; 1 not sent";
         let read = moves(text).unwrap();
-        assert_eq!(read.len(), 10);
+        assert_eq!(read.len(), 9);
         assert_eq!(written(&read), text.replace("                    ", ""));
         assert!(moves("1 dance").is_err());
     }

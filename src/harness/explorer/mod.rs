@@ -5,6 +5,7 @@
 mod alike;
 mod laws;
 mod letter;
+mod network;
 mod setting;
 mod wire;
 mod world;

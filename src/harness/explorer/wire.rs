@@ -21,7 +21,6 @@ pub(super) enum Carries {
     Get,
     Initialize,
     Initialized,
-    Notification,
     Ping,
     /// A call's stream is taken up again.
     Resume,
@@ -43,7 +42,6 @@ impl Carries {
             Some("initialize") => Self::Initialize,
             Some("notifications/cancelled") => Self::Cancelled,
             Some("notifications/initialized") => Self::Initialized,
-            Some("notifications/mine") => Self::Notification,
             Some("ping") => Self::Ping,
             Some("server/discover") => Self::Discover,
             Some("prompts/get") => match number.as_str().and_then(|text| text.parse().ok()) {
@@ -86,16 +84,16 @@ pub(super) fn result(carries: Carries, revision: &str) -> Value {
 pub(super) fn required() -> Value {
     json!({
         "resultType": "input_required",
-        "inputRequests": { "k": question()["request"] },
+        "inputRequests": { "k": question() },
         "requestState": "s",
     })
 }
 
-/// A question, and what carries it where it is a request.
+/// What a server asks.
 pub(super) fn question() -> Value {
     let params =
         json!({ "message": "?", "requestedSchema": { "type": "object", "properties": {} } });
-    json!({ "request": { "method": "elicitation/create", "params": params } })
+    json!({ "method": "elicitation/create", "params": params })
 }
 
 /// Status, type and body of an answer that is over with its head, but for good ones.
@@ -110,7 +108,6 @@ pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, Option<&'static str>
             Some("application/json"),
             error.to_string(),
         ),
-        Act::Unauthorized => (StatusCode::UNAUTHORIZED, None, String::new()),
         Act::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None, String::new()),
         _ => (StatusCode::NOT_FOUND, None, String::new()),
     }

@@ -9,9 +9,7 @@ use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
 use super::setting::Setting;
 use super::wire::{self, Carries};
-use crate::{
-    Binding, CallId, CallOptions, Connection, ExchangeId, Failure, Ticket, Time, Transmit,
-};
+use crate::{Binding, CallId, CallOptions, Connection, ExchangeId, Ticket, Time, Transmit};
 
 /// Calls of one path.
 const CALLS: usize = 2;
@@ -28,12 +26,11 @@ pub(super) struct World {
     /// Under way, in the order in which they left.
     pub(super) open: Vec<Open>,
     calls: Vec<CallId>,
-    notified: bool,
     pub(super) asks: Vec<Ticket>,
     /// What was asked by POST and is to be answered on an HTTP+SSE server's stream.
-    owed: VecDeque<Owed>,
+    pub(super) owed: VecDeque<Owed>,
     /// Sessions, questions and events, so that all of them differ.
-    made: u32,
+    pub(super) made: u32,
     listens: bool,
     /// How many moves may still be made that nobody looks after.
     unread: usize,
@@ -41,10 +38,10 @@ pub(super) struct World {
 
 /// A reply that is to come on an HTTP+SSE server's stream.
 #[derive(Clone, Debug)]
-struct Owed {
-    carries: Carries,
-    rpc: Value,
-    version: String,
+pub(super) struct Owed {
+    pub(super) carries: Carries,
+    pub(super) rpc: Value,
+    pub(super) version: String,
 }
 
 /// An exchange that is under way.
@@ -54,12 +51,12 @@ pub(super) struct Open {
     pub(super) carries: Carries,
     pub(super) at: Time,
     /// The JSON-RPC id of a request.
-    rpc: Value,
+    pub(super) rpc: Value,
     /// Of the request, as it says.
-    version: String,
+    pub(super) version: String,
     pub(super) session: Option<String>,
     /// Whether it is an event stream whose head came.
-    streams: bool,
+    pub(super) streams: bool,
     /// Whether a reply came on it.
     pub(super) replied: bool,
 }
@@ -79,7 +76,6 @@ impl World {
             facts: Facts::new(setting.pinned.is_none()),
             open: Vec::new(),
             calls: Vec::new(),
-            notified: false,
             asks: Vec::new(),
             owed: VecDeque::new(),
             made: 0,
@@ -163,7 +159,7 @@ impl World {
     }
 
     /// Whether it is the one stream of an HTTP+SSE server.
-    fn is_channel(&self, open: &Open) -> bool {
+    pub(super) fn is_channel(&self, open: &Open) -> bool {
         open.carries == Carries::Get && self.facts.channel == Some(open.id)
     }
 
@@ -189,14 +185,6 @@ impl World {
             }
             Letter::Comes(at, act) => self.comes(usize::from(at) - 1, act)?,
             Letter::Idempotent => self.call(true)?,
-            Letter::NetworkChanged => self.machine.network_changed(self.now),
-            Letter::Notify => {
-                self.notified = true;
-                let made = self
-                    .machine
-                    .notify("notifications/mine", &json!({}), self.now);
-                made.map_err(|error| error.to_string())?;
-            }
             Letter::TimeOut => {
                 let next = self.machine.poll_timeout();
                 self.now = next.map_or(self.now, |next| next.max(self.now));
@@ -223,16 +211,11 @@ impl World {
         } else {
             options
         };
-        match self.machine.call("prompts/get", &params, options, self.now) {
-            Ok(_) if self.facts.is_closed() => Err("law 12: a call after `close`".to_owned()),
-            Ok(id) => {
-                self.calls.push(id);
-                self.facts.called(id, idempotent);
-                Ok(())
-            }
-            Err(_) if self.facts.is_closed() => Ok(()),
-            Err(error) => Err(format!("the call is refused: {error}")),
-        }
+        let made = self.machine.call("prompts/get", &params, options, self.now);
+        let id = made.map_err(|error| format!("the call is refused: {error}"))?;
+        self.calls.push(id);
+        self.facts.called(id, idempotent);
+        Ok(())
     }
 
     /// Reads both outlets until they are empty: events first, so that it is known what the
@@ -316,161 +299,6 @@ impl World {
         Ok(())
     }
 
-    fn comes(&mut self, at: usize, act: Act) -> Seen {
-        let open = self.open[at].clone();
-        let before = self.facts.clone();
-        let over = if open.streams {
-            self.flows(&open, act)?
-        } else {
-            self.answered(&open, act)?
-        };
-        let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::Reply);
-        if over && is_refused {
-            // Nothing comes of it by another way.
-            self.owed.retain(|owed| owed.rpc != open.rpc);
-        }
-        if over {
-            self.open.retain(|other| other.id != open.id);
-            self.unlink(&open);
-        } else if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
-            open.streams = true;
-            open.replied |= act == Act::Reply;
-        }
-        self.facts.came(&before, &open, act);
-        Ok(())
-    }
-
-    /// What a stream that is over owed is owed no longer.
-    fn unlink(&mut self, open: &Open) {
-        if self.facts.channel == Some(open.id) {
-            self.facts.channel = None;
-            self.owed.clear();
-        }
-    }
-
-    fn next(&mut self) -> u32 {
-        self.made += 1;
-        self.made
-    }
-
-    fn fails(&mut self, open: &Open, act: Act) -> Result<bool, String> {
-        let failure = match act {
-            Act::NotSent => Failure::not_sent("refused"),
-            _ => Failure::broken("reset"),
-        };
-        let done = self.machine.handle_failure(open.id, failure, self.now);
-        done.map_err(|error| error.to_string())?;
-        Ok(true)
-    }
-
-    /// The first that comes of an exchange. Whether it is over with that.
-    fn answered(&mut self, open: &Open, act: Act) -> Result<bool, String> {
-        let mut session = None;
-        let (status, media, body) = match act {
-            Act::Broken | Act::NotSent => return self.fails(open, act),
-            Act::Reply | Act::RequiresInput => {
-                let result = match act {
-                    Act::Reply => wire::result(open.carries, &open.version),
-                    _ => wire::required(),
-                };
-                if open.carries == Carries::Initialize && self.facts.channel.is_none() {
-                    let id = format!("session-{}", self.next());
-                    self.facts.given(&id);
-                    session = Some(id);
-                }
-                let reply = json!({ "jsonrpc": "2.0", "id": open.rpc, "result": result });
-                (
-                    http::StatusCode::OK,
-                    Some("application/json"),
-                    reply.to_string(),
-                )
-            }
-            Act::Stream => (
-                http::StatusCode::OK,
-                Some("text/event-stream"),
-                self.begins(open),
-            ),
-            refused => wire::refusal(refused, &open.rpc),
-        };
-        if act == Act::Stream && open.carries == Carries::Initialize && self.facts.channel.is_none()
-        {
-            let id = format!("session-{}", self.next());
-            self.facts.given(&id);
-            session = Some(id);
-        }
-        let headers = wire::headers(media, session.as_deref());
-        let machine = &mut self.machine;
-        let done = machine.handle_head(open.id, status, &headers, self.now);
-        let done = done.and_then(|()| match body.is_empty() {
-            true => Ok(()),
-            false => machine.handle_body(open.id, Bytes::from(body), self.now),
-        });
-        let done = done.and_then(|()| match act {
-            Act::Stream => Ok(()),
-            _ => machine.handle_end(open.id, self.now),
-        });
-        done.map_err(|error| error.to_string())?;
-        Ok(act != Act::Stream)
-    }
-
-    /// What an event stream begins with.
-    fn begins(&mut self, open: &Open) -> String {
-        if open.opens_channel() {
-            self.facts.channel = Some(open.id);
-            self.owed.clear();
-            let address = format!("/messages?session={}", self.next());
-            self.facts.given(&address);
-            return format!("event: endpoint\ndata: {address}\n\n");
-        }
-        format!("id: {}\ndata:\n\n", self.next())
-    }
-
-    /// More of a stream. Whether it is over with that.
-    fn flows(&mut self, open: &Open, act: Act) -> Result<bool, String> {
-        let message = match act {
-            Act::End => {
-                let done = self.machine.handle_end(open.id, self.now);
-                done.map_err(|error| error.to_string())?;
-                return Ok(true);
-            }
-            Act::Note => json!({ "jsonrpc": "2.0", "method": "notifications/x" }),
-            Act::Ask => {
-                let mut ask = wire::question()["request"].clone();
-                ask["jsonrpc"] = json!("2.0");
-                ask["id"] = json!(format!("ask-{}", self.next()));
-                ask
-            }
-            Act::Reply | Act::LastReply if self.is_channel(open) => {
-                let owed = match act {
-                    Act::Reply => self.owed.pop_front(),
-                    _ => self.owed.pop_back(),
-                };
-                let Owed {
-                    carries,
-                    rpc,
-                    version,
-                } = owed.ok_or("nothing is owed")?;
-                self.facts.replied(carries);
-                let result = wire::result(carries, &version);
-                for open in self.open.iter_mut().filter(|open| open.rpc == rpc) {
-                    open.replied = true;
-                }
-                json!({ "jsonrpc": "2.0", "id": rpc, "result": result })
-            }
-            Act::Reply => {
-                let result = wire::result(open.carries, &open.version);
-                json!({ "jsonrpc": "2.0", "id": open.rpc, "result": result })
-            }
-            _ => return self.fails(open, act),
-        };
-        let event = format!("id: {}\ndata: {message}\n\n", self.next());
-        let done = self
-            .machine
-            .handle_body(open.id, Bytes::from(event), self.now);
-        done.map_err(|error| error.to_string())?;
-        Ok(false)
-    }
-
     /// Everything fails, and time goes on: then nothing may be left.
     pub(super) fn finish(mut self) -> Seen {
         self.read()?;
@@ -503,14 +331,13 @@ impl World {
             facts,
             open,
             calls,
-            notified,
             asks,
             owed,
             made: _,
             listens: _,
             unread,
         } = self;
-        let rest = (facts, open, calls, notified, asks, owed, unread);
+        let rest = (facts, open, calls, asks, owed, unread);
         format!("{} {rest:?}", machine.state())
     }
 }

@@ -60,7 +60,7 @@ impl Asker {
 
     fn ask_once(&self, request: &Request<Bytes>) -> Exchange {
         let recording = self.recording.on_another_connection();
-        let patience = Patience::of(&recording);
+        let patience = Patience::after(&recording.since(0));
         let place = recording.begin(request);
         let abort = Abort::new();
         thread::scope(|scope| {
@@ -102,11 +102,11 @@ struct Patience(Duration);
 
 impl Patience {
     /// Whoever has answered so far in milliseconds is not waited for as long as a slow one.
-    fn of(recording: &Recording) -> Self {
-        let exchanges = recording.since(0).into_iter();
-        let answered = exchanges.filter(|exchange| !exchange.is_unreached());
+    fn after(exchanges: &[Exchange]) -> Self {
+        let answered = exchanges.iter().filter(|exchange| !exchange.is_unreached());
         let slowest = answered.map(|exchange| exchange.took).max();
-        Self(slowest.map_or(STEP, |took| (took * SLOWER).clamp(SHORTEST, STEP)))
+        let long = slowest.map(|took| took.saturating_mul(SLOWER));
+        Self(long.map_or(STEP, |long| long.clamp(SHORTEST, STEP)))
     }
 
     /// How long after its beginning the exchange is left, as it stands.
@@ -145,4 +145,30 @@ pub(crate) fn within<R: Send>(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn took(millis: u64, is_answered: bool) -> Exchange {
+        let mut exchange = Exchange::new(Request::default());
+        exchange.took = Duration::from_millis(millis);
+        exchange.head = is_answered.then(|| (StatusCode::OK, HeaderMap::new()));
+        exchange
+    }
+
+    #[test]
+    fn who_answers_fast_is_waited_for_less_long() {
+        let patience = |exchanges: &[Exchange]| Patience::after(exchanges).0;
+        assert_eq!(patience(&[]), STEP);
+        assert_eq!(patience(&[took(2, true)]), SHORTEST);
+        // What was not answered says nothing of how fast answers come.
+        assert_eq!(patience(&[took(2, true), took(9000, false)]), SHORTEST);
+        let slow = Duration::from_secs(8);
+        assert_eq!(patience(&[took(2, true), took(400, true)]), slow);
+        assert_eq!(patience(&[took(4000, true)]), STEP);
+    }
 }
