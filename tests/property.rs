@@ -308,14 +308,17 @@ fn the_corpus_of_the_reader_of_tools_replays() {
 }
 
 fn replay(target: &str, body: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz/corpus")
-        .join(target);
-    let files = std::fs::read_dir(&folder).expect("a corpus");
+    // The main package, or a member of its workspace.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut corpora = folders.map(|folder| folder.join("fuzz/corpus"));
+    let corpus = corpora.find(|folder| folder.is_dir()).expect("a corpus");
+    let files = std::fs::read_dir(corpus.join(target)).expect("a corpus");
     let mut count = 0;
     for file in files {
-        body(&std::fs::read(file.expect("an entry").path()).expect("a file"));
+        let path = file.expect("an entry").path();
+        println!("{}", path.display());
+        body(&std::fs::read(path).expect("a file"));
         count += 1;
     }
-    assert!(count > 0, "{} is empty", folder.display());
+    assert!(count > 0, "{target} has none");
 }
