@@ -1,6 +1,6 @@
 //! All that can happen, in every order, to a depth (`src/harness/explorer`).
 //!
-//! `DEPTH=9 UNREAD=1 cargo test --release --features harness --test explorer -- --nocapture`
+//! `DEPTH=9 UNREAD=1 cargo test --release -p proof --test explorer -- --nocapture`
 //! goes deeper, and says how many states there were and how often each letter was used.
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test")]
 

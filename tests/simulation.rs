@@ -1,7 +1,7 @@
 //! Whole worlds in virtual time (`src/harness/simulator`): whatever servers, proxies and
 //! networks do, the laws hold.
 //!
-//! `WORLDS=100000 cargo test --release --features harness --test simulation -- --nocapture`
+//! `WORLDS=100000 cargo test --release -p proof --test simulation -- --nocapture`
 //! runs more of them, from the seed `SEED` on. A world in which a law is broken is told:
 //! its seed belongs into [`KEPT`].
 #![allow(
