@@ -364,7 +364,8 @@ pub struct Clocks {
     /// keeps the stream alive (comments, ids), the connection is then taken for dead;
     /// else a ping decides. Stands still while a person is asked, and while nobody reads.
     /// The listening stream is taken for dead likewise, if comments have come on it and
-    /// stop; else its silence means nothing. Without this clock nobody is pinged, not
+    /// stop; else its silence means nothing. That of HTTP+SSE, with which the session ends,
+    /// is not: there a ping decides. Without this clock nobody is pinged, not
     /// even when the [network changed](crate::Connection::network_changed). Default: 5 min.
     pub silence: Option<Duration>,
     /// How long the DELETE of `close` may take. Closing always ends. Default: 30 s.

@@ -44,7 +44,9 @@ impl Connection {
         else {
             return;
         };
-        let kept_alive = matches!(&exchange.reading, Reading::Stream(feed) if feed.is_lively());
+        // A session is not given up for a comment that did not come.
+        let kept_alive = !matches!(exchange.purpose, Purpose::Channel)
+            && matches!(&exchange.reading, Reading::Stream(feed) if feed.is_lively());
         let paused = match exchange.purpose {
             // Nothing can come while the application leaves it in the socket.
             _ if self.stalled.contains(&id) => true,

@@ -843,7 +843,7 @@ fn an_initialize_that_is_refused_or_never_answered_fails_the_handshake() {
 }
 
 #[test]
-fn a_half_open_stream_is_found_out_by_a_ping_or_by_what_is_missing() {
+fn a_half_open_stream_is_found_out_by_a_ping() {
     // Without comments: a ping decides, which nobody answers.
     let (mut w, get) = ready();
     let (call, _) = accepted(&mut w, CallOptions::new().no_time_out());
@@ -861,10 +861,16 @@ fn a_half_open_stream_is_found_out_by_a_ping_or_by_what_is_missing() {
     w.reply_on(&get, "ping", json!({}));
     w.advance(secs(299));
     assert!(!w.ended(call) && w.open.is_empty());
-    // With comments, their end says enough.
+    // One comment, and no more: a ping decides, though nothing is waited for.
     let (mut w, get) = ready();
-    w.chunk(&get, ": keep-alive\n\n");
+    w.chunk(&get, ": connected\n\n");
     w.advance(secs(300));
+    w.reply_on(&get, "ping", json!({}));
+    w.advance(secs(300));
+    let ping = w.take("ping");
+    w.answer(&ping, 202).empty();
+    assert!(w.losses().is_empty());
+    w.advance(secs(30));
     assert!(w.aborted.contains(&get.exchange));
     assert_eq!(w.losses(), [LossCause::StreamEnded]);
     // Without either, and with nothing to wait for, silence means nothing.
