@@ -123,6 +123,15 @@ fn a_counterexample_is_a_test_to_be_pasted() {
     assert!(replay("sessions", "2 reply").is_err());
 }
 
+/// What it found in itself, and not in the machine.
+#[test]
+fn a_call_whose_time_is_up_is_not_forgotten() {
+    holds(
+        "sessions",
+        "idempotent call; 1 broken; time-out; call; time-out; 2 stream; 2 ask; 2 broken",
+    );
+}
+
 fn holds(setting: &str, moves: &str) {
     if let Err(what) = replay(setting, moves) {
         panic!("{what}");

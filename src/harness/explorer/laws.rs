@@ -1,6 +1,7 @@
 //! What an observer knows, and the laws that he holds against it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::letter::Act;
 use super::setting;
@@ -10,6 +11,9 @@ use crate::{
     CallId, Clock, Clocks, Delivery, Event, ExchangeId, Phase, Reason, Status, Subject, Ticket,
     Time,
 };
+
+/// Longer than all that is tried again waits: a call that is done for soon may have no more time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The law that was seen broken, if one was.
 pub(super) type Seen = Result<(), String>;
@@ -34,8 +38,8 @@ pub(super) struct Facts {
     handshakes: Vec<Time>,
     /// The event stream of an HTTP+SSE server.
     pub(super) channel: Option<ExchangeId>,
-    /// Whether whatever is under way is broken off before time goes on.
-    pub(super) abandoned: bool,
+    /// Since when whatever is under way is broken off before time goes on.
+    pub(super) abandoned: Option<Time>,
     /// The one thing that happened since all was read.
     cause: Cause,
 }
@@ -269,7 +273,7 @@ impl Facts {
     }
 
     /// The application is told something.
-    pub(super) fn event(&mut self, event: &Event, asks: &mut Vec<Ticket>) -> Seen {
+    pub(super) fn event(&mut self, event: &Event, now: Time, asks: &mut Vec<Ticket>) -> Seen {
         match event {
             Event::Reply { call, .. } => self.ends(*call, None),
             Event::Fail {
@@ -277,7 +281,9 @@ impl Facts {
                 error,
             } => {
                 self.blamed(*call)?;
-                if self.abandoned && matches!(error.reason(), Reason::Timeout(Clock::Call(_))) {
+                let waited = self.abandoned.map(|since| now.since(since));
+                let by_clock = matches!(error.reason(), Reason::Timeout(Clock::Call(_)));
+                if by_clock && waited > Some(PATIENCE) {
                     return Err(
                         "law 2: a call that nothing is done about waits for its clock".to_owned(),
                     );

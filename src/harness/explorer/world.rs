@@ -223,7 +223,7 @@ impl World {
     fn read(&mut self) -> Seen {
         for _ in 0..MOST {
             if let Some(event) = self.machine.poll_event() {
-                self.facts.event(&event, &mut self.asks)?;
+                self.facts.event(&event, self.now, &mut self.asks)?;
                 continue;
             }
             match self.machine.poll_transmit(self.now) {
@@ -231,7 +231,7 @@ impl World {
                 Some(Transmit::Abort { exchange }) => self.aborted(exchange),
                 // What is found to be pointless may fail instead of leaving.
                 None => match self.machine.poll_event() {
-                    Some(event) => self.facts.event(&event, &mut self.asks)?,
+                    Some(event) => self.facts.event(&event, self.now, &mut self.asks)?,
                     None => return self.at_rest(),
                 },
             }
@@ -302,7 +302,7 @@ impl World {
     /// Everything fails, and time goes on: then nothing may be left.
     pub(super) fn finish(mut self) -> Seen {
         self.read()?;
-        self.facts.abandoned = true;
+        self.facts.abandoned = Some(self.now);
         for _ in 0..ROUNDS {
             self.read()?;
             while !self.asks.is_empty() {
