@@ -2,19 +2,21 @@
 //! from that page.
 
 mod call;
+mod table;
 
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, LOCATION};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::table::Row;
 use super::headers::{excerpt, is_unsafe, retry_after};
 use super::json::Json;
 use super::law::{answer, law, same};
-use crate::error::{Answer, Delivery, Peer, Reason, Refused};
-use crate::wire::headers::{MediaType, Redirect, media_type, resolve_redirect};
+use crate::error::{Delivery, Peer, Reason, Refused};
+use crate::wire::headers::{MediaType, media_type};
 use crate::wire::response::{self, Carried, Head, Refusal, Verdict};
 
 /// The id of the request that is answered, if it was one and no notification.
@@ -274,72 +276,4 @@ impl Seen<'_> {
             }
         }
     }
-
-    /// On the same origin, else not.
-    fn follow(&self) -> Row {
-        let location = self.headers.get(LOCATION);
-        match location.map(|location| resolve_redirect(self.from, location)) {
-            Some(Redirect::Same(to)) => Row::Follow(to),
-            _ => Row::Redirect(Delivery::Rejected),
-        }
-    }
-
-    /// The first row that fits.
-    fn row(&self, own: Option<&Own>, answer: &Answer) -> Row {
-        use Carried::{Current, CurrentAddress, Older, OlderAddress};
-        use Delivery::{Rejected, Unknown};
-        let (status, carried) = (self.status, self.carried);
-        let has_challenge = !answer.challenges.is_empty();
-        let has_id = matches!(carried, Current | Older);
-        let is_own = own.is_some_and(|own| own.exact && !(-32019..=-32000).contains(&own.code));
-        let rows = [
-            (matches!(status, 301 | 302), Row::Redirect(Rejected)),
-            (status == 303, Row::Redirect(Unknown)),
-            // Law 6: an address that is no more leads nowhere.
-            (
-                matches!(status, 307 | 308) && carried == OlderAddress,
-                Row::Older,
-            ),
-            (matches!(status, 307 | 308), self.follow()),
-            (status == 401, Row::Fail(Refused::Unauthorized, Rejected)),
-            (
-                status == 403 && has_challenge,
-                Row::Fail(Refused::Forbidden, Rejected),
-            ),
-            (
-                matches!(status, 408 | 429),
-                Row::Again(Refused::TooManyRequests, Rejected),
-            ),
-            // HTTP+SSE, whose address is its session.
-            (status == 404 && carried == CurrentAddress, Row::Lost),
-            (status == 404 && carried == OlderAddress, Row::Older),
-            (!has_id && own.is_some(), Row::Reply),
-            (has_id && status == 400 && is_own, Row::Reply),
-            (carried == Current && status == 400, Row::Suspect),
-            (carried == Older && status == 400, Row::Older),
-            (carried == Current && status == 404, Row::Lost),
-            (carried == Older && status == 404, Row::Older),
-            (own.is_some(), Row::Reply),
-            (status == 404, Row::Fail(Refused::NotFound, Rejected)),
-            (status == 403, Row::Fail(Refused::Forbidden, Rejected)),
-            (status / 100 == 4, Row::Fail(Refused::Status, Rejected)),
-            (status / 100 == 5, Row::Again(Refused::Unavailable, Unknown)),
-        ];
-        let row = rows.into_iter().find(|(fits, _)| *fits);
-        row.map_or(Row::Odd, |(_, row)| row)
-    }
-}
-
-/// What the table says.
-#[derive(Clone, Debug)]
-enum Row {
-    Again(Refused, Delivery),
-    Fail(Refused, Delivery),
-    Follow(Uri),
-    Lost,
-    Odd,
-    Older,
-    Redirect(Delivery),
-    Reply,
-    Suspect,
 }

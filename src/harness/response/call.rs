@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{OTHER, Own, REQUEST, Row, Seen};
+use super::table::Row;
+use super::{OTHER, Own, REQUEST, Seen};
 use crate::harness::law::{law, same};
 use crate::wire::headers::{MediaType, media_type};
 use crate::wire::response::Carried;
