@@ -1,5 +1,6 @@
 //! Whatever is done with a connection, the laws hold: operations decoded from
-//! bytes, looked at by a separately written model (`src/harness`).
+//! bytes, looked at by a separately written model (`src/harness`). And whatever a
+//! peer says is read as naive readers read it.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -7,6 +8,8 @@
     reason = "a test"
 )]
 
+#[path = "support/pieces.rs"]
+mod pieces;
 #[path = "support/reached.rs"]
 mod reached;
 #[path = "support/record.rs"]
@@ -81,6 +84,26 @@ proptest! {
         members.push(format!(r#""tools" : [ {} ]"#, tools.join(" , ")));
         let input = format!("{{{}}}\n{arguments}", members.join(","));
         harness::tools(input.as_bytes()).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn answers_mean_what_the_table_says(input in pieces::response()) {
+        harness::response(&input).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn the_parser_of_challenges_agrees_with_a_naive_one(input in pieces::challenges()) {
+        harness::challenge(&input).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn the_readers_of_headers_agree_with_naive_ones(input in pieces::headers()) {
+        harness::headers(&input).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn urls_are_read_as_a_naive_reader_reads_them(input in pieces::urls()) {
+        harness::url(&input).map_err(TestCaseError::fail)?;
     }
 }
 
@@ -289,6 +312,20 @@ fn a_run_is_told_twice_in_the_same_words() {
 }
 
 #[test]
+fn the_corpus_of_challenges_replays() {
+    replay("challenge", |input| {
+        harness::challenge(input).expect("the parsers agree")
+    });
+}
+
+#[test]
+fn the_corpus_of_headers_replays() {
+    replay("headers", |input| {
+        harness::headers(input).expect("the readers agree")
+    });
+}
+
+#[test]
 fn the_corpus_of_the_machine_replays() {
     replay("machine", |input| drop(run(input)));
 }
@@ -304,6 +341,20 @@ fn the_corpus_of_the_decoder_replays() {
 fn the_corpus_of_the_reader_of_tools_replays() {
     replay("tools", |input| {
         harness::tools(input).expect("the readers agree")
+    });
+}
+
+#[test]
+fn the_corpus_of_answers_replays() {
+    replay("response", |input| {
+        harness::response(input).expect("it means what the table says")
+    });
+}
+
+#[test]
+fn the_corpus_of_urls_replays() {
+    replay("url", |input| {
+        harness::url(input).expect("the readers agree")
     });
 }
 

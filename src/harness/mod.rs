@@ -5,8 +5,11 @@
 //! [`Connection`](crate::Connection) through its public API alone, and has a
 //! separately written model look at everything that an observer can see. The
 //! model knows the rules of what may be seen, and nothing of how the machine
-//! keeps them. [`decode`] does the same for the decoder of event streams,
-//! [`tools`](tools()) for the reader of lists of tools and of arguments.
+//! keeps them. What reads the words of a peer has bodies of its own, each with naive
+//! readers beside it: [`decode`] for event streams, [`tools`](tools()) for lists of tools
+//! and arguments, [`response`](response()) for what an answer means,
+//! [`challenge`](challenge()) for `WWW-Authenticate`, [`headers`](headers()) for the other
+//! header fields, [`url`](url()) for endpoints and redirects.
 #![allow(
     missing_docs,
     clippy::expect_used,
@@ -18,19 +21,28 @@
 )]
 
 mod application;
+mod challenge;
 pub mod explorer;
+mod headers;
+mod json;
+mod law;
 mod model;
 mod network;
 mod operation;
 mod peer;
+mod response;
 mod run;
 mod setup;
 mod simulator;
 mod sse;
 mod story;
 mod tools;
+mod url;
 
 pub use crate::breakage::Breakage;
+pub use challenge::challenge;
+pub use headers::headers;
+pub use response::response;
 pub use run::run;
 pub use setup::first_bytes;
 pub use simulator::{
@@ -39,3 +51,4 @@ pub use simulator::{
 pub use sse::decode;
 pub use story::{Story, Violation};
 pub use tools::tools;
+pub use url::url;

@@ -1,12 +1,11 @@
 //! A second reader of lists of tools and of arguments: naive, over whole trees.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use http::HeaderValue;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::json::Json;
+use super::law::law;
 use crate::RawJson;
 use crate::wire::mirror::BadArgument;
 use crate::wire::tools::{self, ToolList};
@@ -63,14 +62,6 @@ pub fn tools(input: &[u8]) -> Result<(), String> {
         check_tools(&tree, &list, params.as_ref(), arguments.as_ref())?;
     }
     Ok(())
-}
-
-fn law(holds: bool, what: &str) -> Result<(), String> {
-    if holds {
-        Ok(())
-    } else {
-        Err(format!("broken: {what}"))
-    }
 }
 
 /// All is as it was but for the elements of `tools`, some of which are missing. How many.
@@ -238,7 +229,7 @@ fn check_headers(
 }
 
 /// As a server does it, but for the Base64, which it has from a library.
-fn decode(value: &HeaderValue) -> Option<String> {
+pub(super) fn decode(value: &HeaderValue) -> Option<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let text = value.to_str().ok()?;
     let inner = text.strip_prefix("=?base64?");
@@ -265,51 +256,6 @@ fn decode(value: &HeaderValue) -> Option<String> {
         bytes.extend(&bits.to_be_bytes()[1..digits.len()]);
     }
     String::from_utf8(bytes).ok()
-}
-
-/// JSON with all its members, also those of one name.
-#[derive(PartialEq)]
-enum Json {
-    Array(Vec<Json>),
-    Bool(bool),
-    Null,
-    Number(f64),
-    Object(Vec<(String, Json)>),
-    String(String),
-}
-
-impl Json {
-    fn elements(&self) -> &[Json] {
-        match self {
-            Self::Array(elements) => elements,
-            _ => &[],
-        }
-    }
-
-    fn members(&self) -> &[(String, Json)] {
-        match self {
-            Self::Object(members) => members,
-            _ => &[],
-        }
-    }
-
-    fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &Json> {
-        let same = self.members().iter().filter(move |(key, _)| key == name);
-        same.map(|(_, value)| value)
-    }
-
-    fn get(&self, name: &str) -> Option<&Json> {
-        self.all(name).next_back()
-    }
-
-    /// Whether a header can say it.
-    fn fits(&self) -> bool {
-        match self {
-            Self::Bool(_) | Self::String(_) => true,
-            Self::Number(number) => number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0,
-            Self::Array(_) | Self::Null | Self::Object(_) => false,
-        }
-    }
 }
 
 fn keeps_the_rules(schema: &Json) -> bool {
@@ -389,61 +335,5 @@ fn collect<'a>(schema: &Json, arguments: &'a Json, found: &mut Vec<(String, &'a 
             }
             Some(_) => {}
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Tree;
-
-        impl<'de> Visitor<'de> for Tree {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-                Ok(Json::Bool(value))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-                Ok(Json::Number(value))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-                Ok(Json::Number(value as f64))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Json::Object(members))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Json, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = array.next_element()? {
-                    elements.push(element);
-                }
-                Ok(Json::Array(elements))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-                Ok(Json::String(value.to_owned()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-                Ok(Json::Number(value as f64))
-            }
-
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Null)
-            }
-        }
-
-        deserializer.deserialize_any(Tree)
     }
 }

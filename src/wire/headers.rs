@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Uri};
 use iri_string::format::ToDedicatedString;
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr, UriStr, UriString};
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Enough to tell which proxy or framework spoke and what it said.
 pub(crate) const MAX_EXCERPT: usize = 1024;
@@ -227,8 +227,10 @@ fn encoded(url: &[u8]) -> Option<String> {
 fn end_of_authority(url: &[u8]) -> usize {
     let slashes = memchr2(b'/', b'?', url).unwrap_or(url.len());
     let (scheme, rest) = url.split_at_checked(slashes).unwrap_or_default();
+    // The first colon ends a scheme, whatever follows.
+    let has_scheme = scheme.is_empty() || memchr(b':', scheme) == Some(scheme.len() - 1);
     match rest.strip_prefix(b"//") {
-        Some(rest) if scheme.is_empty() || scheme.ends_with(b":") => {
+        Some(rest) if has_scheme => {
             url.len() - rest.len() + memchr2(b'/', b'?', rest).unwrap_or(rest.len())
         }
         _ => 0,

@@ -94,8 +94,11 @@ pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
             error: Some(error),
             ..
         } => {
-            let error =
-                serde_json::from_str(error.get()).map_err(|_| "its error is no JSON-RPC error")?;
+            // As above, of an error's members.
+            let error = serde_json::from_str(error.get())
+                .ok()
+                .filter(|_| !is_array(error.get().as_bytes()))
+                .ok_or("its error is no JSON-RPC error")?;
             Ok(Message::Response {
                 id: response_id(id),
                 outcome: Err(error),

@@ -506,6 +506,18 @@ fn row_own_error_has_this_id_null_none_or_one_of_no_open_call() {
 }
 
 #[test]
+fn row_an_array_that_looks_like_an_error_is_no_own_error() {
+    // The members of an error in their order, as a positional decoder would take them.
+    let mut w = World::ready_without_id();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    let positional =
+        json!({ "jsonrpc": "2.0", "id": sent.rpc_id(), "error": [-32001, "own", null] });
+    w.answer(&sent, 400).json(&positional);
+    is(&w.error(call), Refused::Status, Delivery::Rejected);
+}
+
+#[test]
 fn row_an_error_of_another_open_call_is_no_own_error() {
     let mut w = World::ready_without_id();
     let (first, other) = (w.call("tools/call"), w.call("tools/list"));

@@ -470,6 +470,7 @@ fn law_11_redirects_stay_at_their_origin() {
         ("https://h/mcp", "ftp://h/mcp", other("ftp://h/mcp", None)),
         ("https://h/mcp", "mailto:x", other("mailto:x", None)),
         ("https://h/mcp", "https:mcp", other("https:mcp", None)),
+        ("https://h/mcp", "a:b://[c]", other("a:b://%5Bc%5D", None)),
         (
             "https://h/mcp",
             "javascript:alert(1)",
@@ -696,6 +697,7 @@ fn endpoints_are_absolute_http_urls() {
         ("https://:443/mcp", EndpointError::NoHost),
         ("https:/mcp", EndpointError::NoHost),
         ("https:mcp", EndpointError::NoHost),
+        ("https:[https://h]", EndpointError::NoHost),
         ("", EndpointError::NotAbsolute),
         ("/mcp", EndpointError::NotAbsolute),
         ("//h/mcp", EndpointError::NotAbsolute),
