@@ -24,6 +24,7 @@ mod network;
 mod operation;
 mod peer;
 mod run;
+mod secrets;
 mod setup;
 mod simulator;
 mod sse;
