@@ -1,4 +1,4 @@
-//! Law 1, as far as no lint sees it: what is under the core, and which room knows which.
+//! What no lint sees: what is under the core, which room knows which, and that nothing panics.
 
 #![cfg(test)]
 
@@ -101,6 +101,37 @@ fn the_core_knows_no_adapter() {
 fn the_wire_knows_no_connection() {
     let strangers = ["connection::", "Connection", "Listening", "Phase"];
     knows_none_of(&package().join("src/wire"), &strangers.map(str::to_owned));
+}
+
+/// No panic shows anything (law 9): the lints allow none, and no file of the library lifts them
+/// but where the TLS provider is put together.
+#[test]
+fn the_library_has_no_panics_of_its_own() {
+    let lints = [
+        "panic",
+        "unwrap_used",
+        "expect_used",
+        "indexing_slicing",
+        "unreachable",
+    ];
+    let manifest = fs::read_to_string(package().join("Cargo.toml")).unwrap();
+    for lint in lints {
+        assert!(
+            manifest.contains(&format!("\n{lint} = \"warn\"\n")),
+            "{lint}"
+        );
+    }
+    let lifted = lints.map(|lint| format!("clippy::{lint}"));
+    let lifting: Vec<_> = files(&package().join("src"))
+        .into_iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            lifted.iter().any(|lint| text.contains(lint))
+        })
+        .map(|file| file.strip_prefix(package().join("src")).unwrap().to_owned())
+        .filter(|file| !file.starts_with("bin") && !file.starts_with("harness"))
+        .collect();
+    assert_eq!(lifting, [Path::new("tls.rs")]);
 }
 
 #[track_caller]
