@@ -312,7 +312,7 @@ fn add_header(
     name: &str,
     value: &str,
 ) -> Result<(), Error> {
-    let bad = || misuse(call, Mistake::Header(headers::excerpt(name.as_bytes())));
+    let bad = || misuse(call, Mistake::Header(headers::good_part(name)));
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
     let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
     if headers::owned(&name) {

@@ -10,8 +10,8 @@ use crate::ExchangeId;
 /// What the machine wants from the network: taken from
 /// [`Connection::poll_transmit`](crate::Connection::poll_transmit).
 ///
-/// `Debug` shows the method, the host and the path of a request and the size of
-/// its body, never a header, a query or content.
+/// `Debug` shows the method and the host of a request and the size of its body, never a
+/// header, content, or a path or query: an HTTP+SSE server names its sessions there.
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all are sends, and a box would cost each of them an allocation"
@@ -38,10 +38,9 @@ impl fmt::Debug for Transmit {
         match self {
             Self::Send { exchange, request } => write!(
                 f,
-                "Send({exchange:?}, {} {}{}, {} bytes)",
+                "Send({exchange:?}, {} {}, {} bytes)",
                 request.method(),
                 request.uri().host().unwrap_or_default(),
-                request.uri().path(),
                 request.body().len()
             ),
             Self::Abort { exchange } => write!(f, "Abort({exchange:?})"),

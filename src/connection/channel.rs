@@ -61,6 +61,7 @@ impl Connection {
         let Some(exchange) = self.exchanges.get(&id) else {
             return;
         };
+        // The path and what comes after it may be the session's.
         let shown = match headers::resolve(&exchange.target, reference) {
             Redirect::Same(address) => {
                 return match self.channel.address.replace(address) {
@@ -68,14 +69,8 @@ impl Connection {
                     Some(former) => self.address_changed(&former),
                 };
             }
-            Redirect::Other { to, .. } => to,
-            // What comes after that may be the session's.
-            Redirect::Unreadable => {
-                let path = reference.split(|byte| b"?#".contains(byte)).next();
-                // Nor is what may be a password shown.
-                let place = path.and_then(|path| path.rsplit(|byte| *byte == b'@').next());
-                headers::excerpt(place.unwrap_or_default())
-            }
+            Redirect::Other { to, .. } => headers::place(to.as_bytes()),
+            Redirect::Unreadable => headers::place(reference),
         };
         let why = Peer::Endpoint(shown);
         if self.awaits_address(id) {

@@ -265,7 +265,7 @@ impl Connection {
     /// # Errors
     /// [`Mistake::Header`], [`Mistake::OwnedHeader`].
     pub fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<(), Error> {
-        let bad = || Mistake::Header(headers::excerpt(name.as_bytes()));
+        let bad = || Mistake::Header(headers::good_part(name));
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| self.misuse("set_header", bad()))?;
         if headers::owned(&name) {

@@ -203,7 +203,7 @@ pub enum Peer {
     #[error("the server's answer to `server/discover` is no valid result: {0}")]
     Discover(String),
     /// The address for messages that an HTTP+SSE server names is not on the endpoint's
-    /// origin, where alone credentials may go, or cannot be read; the text shows it
+    /// origin, where alone credentials may go, or cannot be read; the text shows its host
     /// (2024-11-05, transports: HTTP with SSE).
     #[error(
         "the server names an address for messages that is not on its own origin or cannot be read: `{0}`"

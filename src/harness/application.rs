@@ -9,6 +9,7 @@ use serde_json::json;
 use super::model::Seen;
 use super::operation::{Blunder, Step};
 use super::run::{World, outcome};
+use super::secrets;
 use crate::{CallOptions, Connection, Event, Time, Transmit};
 
 /// More than ever waits in one outlet.
@@ -40,7 +41,9 @@ impl World {
                 self.story
                     .count(format!("failure {}", blame.join(" ").trim_end()));
             }
+            secrets::event(&event)?;
             self.model.event(&event)?;
+            self.story.heard.push(event);
             self.look()?;
             if !all {
                 return Ok(any);
@@ -165,9 +168,9 @@ impl World {
                 }
             }
             Blunder::AnswerVoid(ticket) => machine.answer(ticket, Ok(&nothing), now),
-            Blunder::BadHeader => machine.set_header("mcp-session-id", Some("mine")),
+            Blunder::BadHeader => machine.set_header("mcp-session-id", Some("~~mine")),
             Blunder::BadParams => machine
-                .call("tools/call", &[1], CallOptions::new(), now)
+                .call("tools/call", &["~~params"], CallOptions::new(), now)
                 .map(drop),
             Blunder::BodyBeforeHead(id) if self.model.is_cared_for(id.number()) => {
                 machine.handle_body(id, Bytes::from_static(b"x"), now)
@@ -192,9 +195,10 @@ impl World {
             Blunder::Resume => machine.resume(now),
         };
         self.tell(format_args!("{blunder:?}: {}", outcome(&done)));
-        if done.is_ok() {
+        let Err(error) = done else {
             return Err(format!("{blunder:?} is not misuse"));
-        }
+        };
+        secrets::error(&error)?;
         self.unchanged(before)
     }
 

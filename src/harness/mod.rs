@@ -32,6 +32,7 @@ mod operation;
 mod peer;
 mod response;
 mod run;
+mod secrets;
 mod setup;
 mod simulator;
 mod sse;

@@ -6,6 +6,7 @@ use super::model::{Over, Seen};
 use super::operation::Cut;
 use super::peer::Answer;
 use super::run::World;
+use super::secrets;
 use crate::{ExchangeId, Failure, Transmit};
 
 impl World {
@@ -18,7 +19,9 @@ impl World {
         if let Some(owed) = self.peer.owed(exchange) {
             self.model.owes(exchange, owed.clone());
         }
-        self.tell(format_args!("<- {exchange} {answer:?}"));
+        let text = format!("{answer:?}");
+        self.story.count_secrets(&text);
+        self.tell(format_args!("<- {exchange} {text}"));
         let (id, now) = (self.id(exchange), self.model.now);
         self.machine
             .handle_head(id, answer.status, &answer.headers, now)
@@ -36,7 +39,10 @@ impl World {
     pub(super) fn more(&mut self, exchange: u64, pieces: usize) -> Seen {
         let (rest, _) = self.bodies.entry(exchange).or_default();
         if rest.is_empty() {
-            rest.extend(self.peer.later(exchange));
+            let later = self.peer.later(exchange);
+            let text = later.as_deref().map(String::from_utf8_lossy);
+            self.story.count_secrets(&text.unwrap_or_default());
+            rest.extend(later);
         }
         self.feed(exchange, pieces)
     }
@@ -125,6 +131,9 @@ impl World {
         loop {
             self.model.turn();
             let transmit = self.machine.poll_transmit(self.model.now);
+            if let Some(transmit) = &transmit {
+                secrets::transmit(transmit)?;
+            }
             match transmit {
                 None => {
                     if self.machine.poll_transmit(self.model.now).is_some() {
@@ -147,6 +156,11 @@ impl World {
                         request.method()
                     ));
                     self.story.count("transmit Send");
+                    self.story
+                        .count_secrets(&format!("{} {body}", request.uri()));
+                    for value in request.headers().values() {
+                        self.story.count_secrets(value.to_str().unwrap_or_default());
+                    }
                     if self.machine.is_closed() {
                         return Err("law 12: something is sent although all is closed".to_owned());
                     }

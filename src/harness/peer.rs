@@ -20,6 +20,7 @@ use self::answers::{
 };
 use self::streams::Live;
 use super::operation::Source;
+use super::secrets::MARK;
 use super::setup::Setup;
 use crate::Binding;
 
@@ -108,6 +109,8 @@ pub(super) struct Peer {
     /// The event stream of an HTTP+SSE server, and what it has to say there.
     channel: Option<u64>,
     to_say: VecDeque<String>,
+    /// Whether it said that it speaks older revisions, so that it has sessions now.
+    steps_back: bool,
     /// Streams that have asked, and wait to be answered before they reply.
     asking: BTreeSet<u64>,
 }
@@ -129,6 +132,7 @@ impl Peer {
             forgotten: BTreeSet::new(),
             channel: None,
             to_say: VecDeque::new(),
+            steps_back: false,
             asking: BTreeSet::new(),
         }
     }
@@ -203,7 +207,9 @@ impl Peer {
             Request::Discover if self.stands_alone() && source.chance(220) => {
                 self.discovered(source, exchange)
             }
-            Request::Initialize if self.stands_alone() && source.chance(200) => {
+            Request::Initialize
+                if self.stands_alone() && !self.steps_back && source.chance(200) =>
+            {
                 self.not_initialized(source, exchange)
             }
             Request::Open if self.has_channel() && source.chance(240) => {
@@ -241,7 +247,7 @@ impl Peer {
             header(
                 &mut answer,
                 "mcp-session-id",
-                &format!("intruder-{}", self.next()),
+                &format!("{MARK}intruder-{}", self.next()),
             );
         }
         answer
@@ -260,10 +266,10 @@ impl Peer {
         let mut result = json!({
             "protocolVersion": revision,
             "capabilities": self.capabilities(),
-            "serverInfo": { "name": "peer", "version": "1" },
+            "serverInfo": { "name": format!("{MARK}server"), "version": "1" },
         });
         self.sessions += 1;
-        let session = format!("session-{}", self.sessions);
+        let session = format!("{MARK}session-{}", self.sessions);
         if choice == 5 {
             result = json!({ "protocolVersion": revision });
         }
@@ -291,7 +297,7 @@ impl Peer {
             ),
             6 => (
                 json_answer("initialize, bad id", 200, &result),
-                Some("not visible\u{e9}".into()),
+                Some(format!("{MARK}not visible\u{e9}")),
             ),
             8 => (json_answer("initialize, error", 200, &error), Some(session)),
             9 => (json_answer("initialize, error", 400, &error), None),
@@ -305,7 +311,7 @@ impl Peer {
 
     /// Some sessions offer neither subscriptions nor logging.
     fn capabilities(&self) -> Value {
-        let mut capabilities = json!({ "tools": {}, "n": self.sessions / 2 });
+        let mut capabilities = json!({ "tools": {}, "n": self.sessions / 2, "experimental": { (format!("{MARK}can")): {} } });
         if self.sessions % 5 != 3 {
             capabilities["logging"] = json!({});
             capabilities["resources"] = json!({ "subscribe": true });
@@ -314,7 +320,7 @@ impl Peer {
     }
 
     fn notification(&mut self) -> Value {
-        json!({"jsonrpc": "2.0", "method": "notifications/message", "params": { "m": self.next() }})
+        json!({"jsonrpc": "2.0", "method": "notifications/message", "params": { "m": self.next(), "s": format!("{MARK}notice") }})
     }
 
     /// A stream that asks, and has the reply for later.
@@ -322,7 +328,7 @@ impl Peer {
         self.asking.insert(id);
         let ask = json!({
             "jsonrpc": "2.0", "id": self.next(), "method": "elicitation/create",
-            "params": { "m": self.next() },
+            "params": { "m": self.next(), "s": format!("{MARK}question") },
         });
         stream("stream that asks", event(&ask))
     }

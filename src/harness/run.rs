@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{Model, Seen};
 use super::operation::{Operation, Source, Step};
 use super::peer::Peer;
+use super::secrets::{self, MARK};
 use super::setup::Setup;
 use super::story::{Story, Violation};
 use crate::{
@@ -31,6 +32,8 @@ pub(super) struct World {
     calls: BTreeMap<u64, CallId>,
     pub(super) polite: bool,
     marks: u64,
+    /// What the getters said last.
+    looked: Option<Status>,
     /// Another connection, for ids that belong to nobody here.
     pub(super) stranger: Connection,
 }
@@ -93,6 +96,7 @@ impl World {
             calls: BTreeMap::new(),
             polite: setup.polite,
             marks: 0,
+            looked: None,
             stranger: Connection::new(stranger.config()),
         }
     }
@@ -117,6 +121,10 @@ impl World {
     /// Looks at the getters after something was done.
     pub(super) fn look(&mut self) -> Seen {
         let status = self.machine.status();
+        if self.looked.as_ref() != Some(&status) {
+            secrets::connection(&self.machine)?;
+            self.looked = Some(status.clone());
+        }
         self.story.count(format!("phase {:?}", status.phase));
         self.model.look(&status, self.machine.is_closed())
     }
@@ -194,9 +202,11 @@ impl World {
                 let room = self.model.has_room_for_note();
                 // The number that the id will have, should there be one.
                 let mark = self.model.notes_made() + 1;
-                let made = self
-                    .machine
-                    .notify("notifications/mine", &json!({ "n": mark }), now);
+                let made = self.machine.notify(
+                    "notifications/mine",
+                    &json!({ "n": mark, "s": format!("{MARK}note") }),
+                    now,
+                );
                 self.tell(format_args!("notify {mark}: {}", outcome(&made)));
                 match made {
                     Ok(id) if room => self.model.notified(id.number()),
@@ -231,6 +241,7 @@ impl World {
 
     /// A command was refused: for its limit and when it is full, or after close.
     fn refused(&self, error: &Error, kind: LimitKind, room: bool) -> Seen {
+        secrets::error(error)?;
         match error.reason() {
             Reason::Limit(limit) if limit.kind == kind && !room => Ok(()),
             Reason::Misuse(_) if self.model.is_closed() => Ok(()),
@@ -245,9 +256,9 @@ impl World {
     }
 
     fn answer_ask(&mut self, ticket: crate::Ticket, error: bool) -> Seen {
-        let result = json!({ "action": "accept", "t": ticket.number() });
+        let result = answer_to(ticket.number());
         let outcome = if error {
-            Err(RpcError::new(-32000, "no"))
+            Err(RpcError::new(-32000, format!("{MARK}refusal")))
         } else {
             Ok(&result)
         };
@@ -315,6 +326,11 @@ impl World {
         }
         Err("law 4: it does not come to rest".to_owned())
     }
+}
+
+/// What the application says to a question.
+pub(super) fn answer_to(ticket: u64) -> Value {
+    json!({ "action": "accept", "t": ticket, "s": format!("{MARK}answer") })
 }
 
 pub(super) fn outcome<T>(done: &Result<T, Error>) -> String {

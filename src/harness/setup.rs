@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::operation::Source;
+use super::secrets::MARK;
 use crate::{Binding, Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
 
 const LEVELS: [&str; 2] = ["info", "debug"];
@@ -116,7 +117,10 @@ impl Setup {
 
     pub(super) fn config(&self) -> Config {
         let capabilities = serde_json::json!({ "elicitation": {} });
-        let config = Config::new("https://example.com/mcp").expect("a URL");
+        let config = Config::new(&format!("https://example.com/mcp?key={MARK}query"));
+        let config = config.and_then(|config| config.bearer(&format!("{MARK}token")));
+        let config = config.and_then(|config| config.header("x-key", &format!("{MARK}key")));
+        let config = config.expect("a URL and values");
         let config = match self.remembered {
             Some(binding) => config.remember(binding),
             None => config,
@@ -209,10 +213,10 @@ impl CallPlan {
     pub(super) fn params(&self, mark: u64) -> Value {
         match self.method {
             "resources/subscribe" | "resources/unsubscribe" => {
-                json!({ "n": mark, "uri": format!("res://{}", self.topic) })
+                json!({ "n": mark, "uri": format!("res://{MARK}uri{}", self.topic) })
             }
             "logging/setLevel" => json!({ "n": mark, "level": LEVELS[usize::from(self.topic)] }),
-            _ => json!({ "n": mark, "name": "work" }),
+            _ => json!({ "n": mark, "name": format!("{MARK}name") }),
         }
     }
 
@@ -220,6 +224,7 @@ impl CallPlan {
         // So that a GET shows whose stream it takes up.
         let mut options = CallOptions::new()
             .header("x-call", &mark.to_string())
+            .and_then(|options| options.header("x-own", &format!("{MARK}own")))
             .expect("a header");
         if self.idempotent {
             options = options.idempotent();

@@ -6,13 +6,16 @@ use std::fmt;
 use bytes::Bytes;
 use http::Request;
 
-use crate::{Revision, Time};
+use super::secrets;
+use crate::{Event, Revision, Time};
 
-/// What happened in one run, line by line, how often each kind of thing did, and what was sent.
+/// What happened in one run, line by line, how often each kind of thing did, and what was
+/// sent and heard.
 #[derive(Clone, Debug, Default)]
 pub struct Story {
     lines: Vec<String>,
     pub(super) sent: Vec<(Request<Bytes>, Option<Revision>)>,
+    pub(super) heard: Vec<Event>,
     tally: BTreeMap<String, u64>,
 }
 
@@ -26,6 +29,13 @@ impl Story {
         *self.tally.entry(what.into()).or_default() += 1;
     }
 
+    /// Counts the secrets in what travels.
+    pub(super) fn count_secrets(&mut self, text: &str) {
+        for name in secrets::names(text) {
+            self.count(format!("secret {name}"));
+        }
+    }
+
     /// How often each phase, kind of event, answer and operation was seen.
     pub fn tally(&self) -> &BTreeMap<String, u64> {
         &self.tally
@@ -34,6 +44,11 @@ impl Story {
     /// Every request, with the revision of the session that there was.
     pub fn sent(&self) -> &[(Request<Bytes>, Option<Revision>)] {
         &self.sent
+    }
+
+    /// Every event.
+    pub fn heard(&self) -> &[Event] {
+        &self.heard
     }
 }
 

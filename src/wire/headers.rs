@@ -237,6 +237,18 @@ fn end_of_authority(url: &[u8]) -> usize {
     }
 }
 
+/// Where a URL or reference leads, readable or not: user, path and all after it left out.
+pub(crate) fn place(reference: &[u8]) -> String {
+    let (place, rest) = reference.split_at(end_of_authority(reference));
+    let place = place.rsplit(|byte| *byte == b'@').next();
+    let place = excerpt(place.unwrap_or_default());
+    if rest.is_empty() {
+        place
+    } else {
+        place + "/..."
+    }
+}
+
 /// A URL as it can be shown: user and query left out.
 pub(crate) fn shown(url: &Uri) -> String {
     let text = encoded(url.to_string().as_bytes()).unwrap_or_default();
@@ -361,6 +373,14 @@ impl Origin {
             port,
         })
     }
+}
+
+/// Of what is no header name the part before that shows: what follows may be a value, as in
+/// `Authorization: Bearer ..`.
+pub(crate) fn good_part(name: &str) -> String {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let good = name.bytes().take_while(is_token).take(MAX_EXCERPT);
+    good.map(char::from).collect()
 }
 
 /// Whether a header belongs to HTTP or to the protocol, so that an application may not set it.

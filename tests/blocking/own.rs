@@ -82,11 +82,12 @@ fn call_for_ever(client: &Client) -> Result<mcp_http::RawJson, mcp_http::Error> 
 #[test]
 fn a_transport_that_panics_ends_its_call_and_nothing_else() {
     let client = client(|_, message, _| {
-        assert_ne!(message["method"], "tools/call", "a bug in a transport");
+        assert_ne!(message["method"], "tools/call", "a bug: MARKED");
         usual(message)
     });
     let error = call_for_ever(&client).unwrap_err();
     assert!(matches!(error.reason(), Reason::Transport(_)), "{error}");
+    assert!(!error.to_string().contains("MARKED"), "{error}");
     assert_eq!(error.delivery(), Delivery::Unknown);
     client.call("tools/list", ()).unwrap();
 }
@@ -96,7 +97,7 @@ fn a_body_that_panics_ends_its_call_and_nothing_else() {
     struct Bad;
     impl Read for Bad {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-            panic!("a bug in a reader")
+            panic!("a bug: MARKED")
         }
     }
     let client = client(|_, message, _| match message["method"].as_str() {
@@ -104,6 +105,7 @@ fn a_body_that_panics_ends_its_call_and_nothing_else() {
         _ => usual(message),
     });
     let error = call_for_ever(&client).unwrap_err();
+    assert!(!error.to_string().contains("MARKED"), "{error}");
     assert_eq!(error.delivery(), Delivery::Unknown);
     client.call("tools/list", ()).unwrap();
 }

@@ -160,3 +160,38 @@ fn a_secret_is_hidden_where_an_excerpt_cuts_it() {
         assert!(!said.contains("marker"), "{ran:?}");
     }
 }
+
+#[test]
+fn the_session_the_cursor_and_the_query_are_never_printed() {
+    let away = format!("location: https://user:{SECRET}@elsewhere.example/x?key={SECRET}\r\n");
+    let primed = format!("{STREAM}retry: 100\nid: {SECRET}-event\ndata:\n\n");
+    let endings: [Arc<dyn Fn() -> Act + Send + Sync>; 3] = [
+        Arc::new(move || Act::Close(primed.clone())),
+        Arc::new(move || status("307 Temporary Redirect", &away, "")),
+        Arc::new(|| status("404 Not Found", "", "")),
+    ];
+    let mut sent = String::new();
+    for ending in endings {
+        let served = Scripted::start(move |arrived| match arrived.calls() {
+            "initialize" => {
+                let result =
+                    json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} } });
+                let answer = reply(arrived, &result);
+                let session = format!("mcp-session-id: {SECRET}-session");
+                Some(Act::Answer(answer.replace("mcp-session-id: s1", &session)))
+            }
+            "tools/call" => Some(ending()),
+            _ => None,
+        });
+        for more in ["--verbose", "--json"] {
+            let url = format!("{}?key={SECRET}", served.script.url());
+            let ran = Running::start(call(&[&url, "tools/call", more])).end();
+            assert!(matches!(ran.code, Some(4 | 8)), "{ran:?}");
+        }
+        sent += &served.heads().concat();
+    }
+    for secret in ["/mcp?key=", "mcp-session-id: ", "last-event-id: "] {
+        let secret = format!("{secret}{SECRET}");
+        assert!(sent.contains(&secret), "{secret}: {sent}");
+    }
+}

@@ -1,9 +1,12 @@
 //! Law 9: secrets stay secret. Each is marked, and the marks are looked for.
 
-use mcp_http::{CallOptions, Config, Error, Event, Resend, Subject};
+use std::error::Error as _;
+
+use http::StatusCode;
+use mcp_http::{CallOptions, Config, Error, Event, Failure, RawJson, Resend, RpcError, Subject};
 use serde_json::json;
 
-use crate::world::{Sent, World, config, notification, request, reset, result};
+use crate::world::{Sent, World, config, notification, request, reset, result, rpc_error};
 
 const SESSION: &str = "MARKED-session-id";
 const TOKEN: &str = "MARKED-token";
@@ -23,6 +26,10 @@ fn all_clean(w: &World) {
         clean("Event", &format!("{event:?}"));
         if let Event::Fail { error, .. } = event {
             clean("Error", &format!("{error} {error:?} {error:#?}"));
+            clean("Reason", &format!("{0} {0:?}", error.reason()));
+            clean("RpcError", &format!("{:?}", error.rpc_error()));
+            clean("Search", &format!("{0} {0:?}", error.search()));
+            assert!(error.source().is_none(), "{error}");
         }
     }
 }
@@ -80,6 +87,11 @@ fn bad_header_values_are_not_repeated() {
     let w = &mut World::ready();
     let error = w.connection.authorize("MARKED\n", w.now).unwrap_err();
     clean("Header", &format!("{error} {error:?}"));
+    let error = config()
+        .header("Authorization: Bearer MARKED", "")
+        .unwrap_err();
+    clean("Header", &format!("{error} {error:?}"));
+    assert!(error.to_string().contains("`Authorization`"), "{error}");
     let error = config().bearer("MARKED\n").unwrap_err();
     clean("Header", &format!("{error} {error:?}"));
 }
@@ -257,18 +269,66 @@ fn replies_of_another_shape() {
     }
 }
 
+/// What is shown of a server's words: the excerpt that law 9 names, and what says in which way
+/// the server broke or refused something.
 #[test]
-fn the_excerpt_of_an_error_body_is_the_stated_exception() {
-    let mut w = marked();
+fn the_stated_exceptions() {
+    type Say = fn(&mut World, &Sent);
+    let rows: [(&str, Say); 6] = [
+        ("(it says \"MARKED\")", |w, sent| {
+            w.answer(sent, 422).body("MARKED");
+        }),
+        ("(JSON-RPC error 1: MARKED)", |w, sent| {
+            w.answer(sent, 403)
+                .json(&rpc_error(json!(null), 1, "MARKED"));
+        }),
+        ("the content type `text/marked`", |w, sent| {
+            w.answer(sent, 200).typed("text/MARKED; x=MARKED", "");
+        }),
+        (
+            "redirects to `https://elsewhere.com/MARKED?...`",
+            |w, sent| {
+                let to = "https://elsewhere.com/MARKED?MARKED";
+                w.answer(sent, 307).header("location", to).empty();
+            },
+        ),
+        ("Message(notifications/MARKED, Some(RawJson", |w, sent| {
+            let message = notification("notifications/MARKED", json!({ "k": "MARKED" }));
+            w.answer(sent, 200).stream(&[message]);
+        }),
+        ("connection broke: MARKED", |w, sent| {
+            w.fail(sent, Failure::broken("MARKED"));
+        }),
+    ];
+    for (shown, say) in rows {
+        let mut w = marked();
+        let sent = marked_call(&mut w);
+        say(&mut w, &sent);
+        let told = format!("{:?}", w.events);
+        assert!(told.contains(shown), "{shown}: {told}");
+        clean(shown, &told.replace(shown, ""));
+    }
+}
+
+/// Of a challenge the parameters are shown besides: they say what is asked for.
+#[test]
+fn what_types_show_that_an_application_has_in_hand() {
+    let rpc = RpcError::new(1, "MARKED");
+    clean("RpcError", &format!("{rpc:?} {rpc:#?}"));
+    let error = Error::from_rpc(rpc, StatusCode::OK);
+    clean("its Reason", &format!("{:?}", error.reason()));
+    let json = RawJson::from_text(r#""MARKED""#).unwrap();
+    clean("RawJson", &format!("{json:?} {json:#?}"));
+    let mut w = World::new(config().authorize(true));
+    w.connect();
+    w.establish(SESSION);
     let sent = marked_call(&mut w);
-    w.answer(&sent, 422).body("MARKED words of the server");
-    let excerpt = w.events.iter().find_map(|event| match event {
-        Event::Fail { error, .. } => error.excerpt(),
-        _ => None,
-    });
-    assert_eq!(excerpt, Some("MARKED words of the server"));
-    w.events.clear();
-    all_clean(&w);
+    w.answer(&sent, 401)
+        .header("www-authenticate", r#"Negotiate MARKED, Bearer scope="x""#)
+        .empty();
+    let asked = format!("{0:?} {0:#?}", w.authorization().challenges);
+    assert!(asked.contains("scope"), "{asked}");
+    clean("Challenge", &asked);
 }
 
 #[test]
@@ -394,4 +454,45 @@ fn rounds_subscriptions_and_tools_without_sessions() {
             .iter()
             .any(|event| matches!(event, Event::ToolRejected(_)))
     );
+}
+
+#[test]
+fn the_address_of_a_session() {
+    let mut w = World::new(config().remember(mcp_http::Binding::HttpSse));
+    w.connect();
+    let stream = w.take("GET");
+    w.answer(&stream, 200).stream(&[]);
+    w.chunk(&stream, "event: endpoint\ndata: /MARKED?MARKED\n\n");
+    clean("initialize", &w.visible());
+    w.drive();
+    assert!(
+        w.take("initialize")
+            .request
+            .uri()
+            .path()
+            .ends_with("MARKED")
+    );
+    all_clean(&w);
+}
+
+#[test]
+fn the_address_of_a_session_that_is_refused() {
+    for (address, shown) in [
+        (
+            "https://elsewhere.com/MARKED?MARKED",
+            "`https://elsewhere.com/...`",
+        ),
+        ("https://MARKED@example.com/MARKED", "`example.com/...`"),
+        ("https://MARKED@[x/MARKED", "`[x/...`"),
+        ("\u{1}MARKED", "`/...`"),
+    ] {
+        let mut w = World::new(config().remember(mcp_http::Binding::HttpSse));
+        w.connect();
+        let stream = w.take("GET");
+        w.answer(&stream, 200).stream(&[]);
+        w.chunk(&stream, format!("event: endpoint\ndata: {address}\n\n"));
+        all_clean(&w);
+        let told = format!("{:?}", w.connection.status());
+        assert!(told.contains(shown), "{address}: {told}");
+    }
 }

@@ -1,5 +1,5 @@
 //! What the runs of the harness have to reach over each binding: each phase, event, failure,
-//! answer and operation.
+//! answer and operation, and each secret that law 9 hides.
 
 use mcp_http::Binding;
 
@@ -13,6 +13,34 @@ pub(crate) const EVERYTHING: &[(Binding, [All; 2])] = &[
 ];
 
 const COMMON: All = &[
+    (
+        "secret",
+        &[
+            "answer",
+            "can",
+            "challenge",
+            "data",
+            "id",
+            "intruder",
+            "key",
+            "message",
+            "name",
+            "note",
+            "notice",
+            "oops",
+            "own",
+            "progress",
+            "query",
+            "question",
+            "result",
+            "server",
+            "session",
+            "to",
+            "token",
+            "uri",
+            "user",
+        ],
+    ),
     (
         "sends",
         &[
@@ -234,6 +262,7 @@ const STATELESS: All = &[
         ],
     ),
     ("operation", &["Listen"]),
+    ("secret", &["changed", "state"]),
 ];
 
 const HTTP_SSE: All = &[
@@ -248,4 +277,5 @@ const HTTP_SSE: All = &[
         ],
     ),
     ("operation", &["Reinitialize"]),
+    ("secret", &["address"]),
 ];

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::run::answer_to;
 use super::exchange::{Carries, Exchange, Outcome};
 use super::{Call, Model, Seen, must};
 use crate::{Binding, Phase, Ticket};
@@ -119,7 +120,7 @@ impl Model {
         })?;
         let answer = |mark: &u64| {
             let ticket = self.questions.get(mark).map(|it| it.ticket.number());
-            json!({ "action": "accept", "t": ticket })
+            ticket.map(answer_to)
         };
         let answers = last.map(|round| round.asks.iter()).into_iter().flatten();
         let answers: BTreeMap<_, _> = answers.map(|(key, mark)| (key, answer(mark))).collect();

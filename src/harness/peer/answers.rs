@@ -4,14 +4,15 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::super::secrets::MARK;
 use super::Answer;
 
 pub(super) fn reply(id: u64, n: u64) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "result": { "r": n } })
+    json!({ "jsonrpc": "2.0", "id": id, "result": { "r": n, "s": format!("{MARK}result") } })
 }
 
 pub(super) fn error(id: Value, code: i64) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": "no" } })
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": format!("{MARK}message"), "data": format!("{MARK}data") } })
 }
 
 pub(super) fn event(message: &Value) -> String {

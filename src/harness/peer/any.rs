@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::operation::Source;
+use super::super::secrets::MARK;
 use super::{
     Answer, Peer, Request, answer, error, event, json_answer, reply, stream, with_header, with_type,
 };
@@ -22,7 +23,7 @@ impl Peer {
         match choice {
             0 => json_answer("error reply", 200, &error(json!(id), -32602)),
             1 => json_answer("wrong id", 200, &reply(id + 1000, n)),
-            2 => with_type("no JSON", "application/json", "<html>"),
+            2 => with_type("no JSON", "application/json", "<~~html>"),
             3 => json_answer("array", 200, &json!([self.notification(), reply(id, n)])),
             4 => with_type("nothing", "application/json", ""),
             5 => json_answer("a notification", 200, &self.notification()),
@@ -34,14 +35,14 @@ impl Peer {
             14 => with_type(
                 "another type",
                 "text/html; charset=utf-8",
-                "<h1>Welcome</h1>",
+                "<h1>~~Welcome</h1>",
             ),
             15 => with_header(
                 answer("moved", 301, ""),
                 "location",
                 "https://example.com/mcp/",
             ),
-            16 => with_header(answer("see other", 303, ""), "location", "/other"),
+            16 => with_header(answer("see other", 303, ""), "location", "/other?key=~~to"),
             17 | 18 => with_header(
                 answer("redirect", *source.pick(&[307, 308]), ""),
                 "location",
@@ -50,9 +51,9 @@ impl Peer {
             19 => with_header(
                 answer("redirect away", 307, ""),
                 "location",
-                "https://elsewhere.example/mcp",
+                "https://~~user@elsewhere.example/mcp?key=~~to",
             ),
-            20 => answer("bad request", 400, "Bad Request"),
+            20 => answer("bad request", 400, "~~Bad Request"),
             21 => json_answer(
                 "bad request, server code",
                 400,
@@ -62,7 +63,7 @@ impl Peer {
             23 => with_header(
                 answer("unauthorized", 401, ""),
                 "www-authenticate",
-                "Bearer realm=\"a, b\", scope=\"x\", Basic",
+                "Bearer realm=\"a, b\", scope=\"x\", Negotiate ~~challenge",
             ),
             24 => with_header(
                 answer("insufficient scope", 403, ""),
@@ -81,10 +82,10 @@ impl Peer {
             33 => match source.byte() {
                 0..=84 => with_header(answer("too many, far", 429, ""), "retry-after", "4000"),
                 85..=169 => with_header(answer("too many, zero", 429, ""), "retry-after", "0"),
-                _ => answer("too many, no time", 429, "slow down"),
+                _ => answer("too many, no time", 429, "~~slow down"),
             },
-            34 => with_header(answer("unavailable", 503, "later"), "retry-after", "1"),
-            35 => answer("server error", 500, "oops"),
+            34 => with_header(answer("unavailable", 503, "~~later"), "retry-after", "1"),
+            35 => answer("server error", 500, "~~oops"),
             36 => json_answer("server error, own error", 500, &error(json!(id), -32603)),
             37 => answer("odd", 304, ""),
             38 => answer("long refusal", 422, &"x".repeat(300)),
@@ -112,7 +113,7 @@ impl Peer {
                         json!(format!("ask-{n}"))
                     };
                     events.push(event(&json!({
-                        "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": { "m": n },
+                        "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": { "m": n, "s": format!("{MARK}question") },
                     })));
                     if source.chance(48) {
                         events.push(event(&json!({
@@ -125,7 +126,7 @@ impl Peer {
                 8 => events.push(event(&json!({
                     "jsonrpc": "2.0", "id": n, "method": "roots/list", "params": {},
                 }))),
-                9 => events.push("data: not json\n\n".to_owned()),
+                9 => events.push("data: ~~not json\n\n".to_owned()),
                 10 => events.push(
                     ": comment\nid: 7\nretry: 50\ndata:\n\nevent: other\ndata: {}\n\n".to_owned(),
                 ),

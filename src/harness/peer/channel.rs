@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::super::operation::Source;
+use super::super::secrets::MARK;
 use super::{Answer, Peer, Request, answer, error, event, json_answer, reply, stream};
 use crate::Binding;
 
@@ -24,12 +25,15 @@ impl Peer {
         self.to_say.clear();
         let n = self.next();
         let mut text = match source.below(24) {
-            0 => named("https://elsewhere.example/messages"),
+            0 => named("https://elsewhere.example/~~address"),
             1 => event(&self.notification()),
             2 => String::new(),
-            3 => "event: other\ndata: {}\n\n: comment\n\n".to_owned() + &named("/messages"),
-            4..=7 => named(&format!("https://example.com/messages/{n}")),
-            _ => named(&format!("/messages/{n}")),
+            3 => {
+                "event: other\ndata: {}\n\n: comment\n\n".to_owned()
+                    + &named("/messages?key=~~address")
+            }
+            4..=7 => named(&format!("https://example.com/messages/{MARK}address/{n}")),
+            _ => named(&format!("/messages/{MARK}address/{n}")),
         };
         if source.chance(24) {
             text.push_str(&event(
@@ -53,7 +57,7 @@ impl Peer {
                     self.sessions += 1;
                     json!({ "jsonrpc": "2.0", "id": exchange, "result": {
                         "protocolVersion": self.revision, "capabilities": self.capabilities(),
-                        "serverInfo": { "name": "peer", "version": "1" },
+                        "serverInfo": { "name": format!("{MARK}server"), "version": "1" },
                     }})
                 }
                 _ if source.chance(24) => error(json!(exchange), -32602),
@@ -80,9 +84,9 @@ impl Peer {
             0 => event(&self.question()),
             1 => event(&json!({"jsonrpc": "2.0", "id": n, "method": "ping"})),
             2 => ": still there\n\n".to_owned(),
-            3 if n % 5 == 0 => named(&format!("/messages/{n}")),
-            3 if n % 5 == 1 => named("https://elsewhere.example/messages"),
-            4 => "data: not json\n\n".to_owned(),
+            3 if n % 5 == 0 => named(&format!("/messages/{MARK}address/{n}")),
+            3 if n % 5 == 1 => named("https://elsewhere.example/~~address"),
+            4 => "data: ~~not json\n\n".to_owned(),
             5 | 6 => event(&self.notification()),
             7 => event(&self.progress_of_last()),
             _ => self

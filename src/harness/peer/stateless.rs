@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::operation::Source;
+use super::super::secrets::MARK;
 use super::{Answer, Peer, Request, answer, error, event, json_answer, reply, stream};
 use crate::Binding;
 
@@ -45,8 +46,8 @@ impl Peer {
     /// What it says to a call instead of a reply.
     pub(super) fn no_reply_yet(&mut self, source: &mut Source<'_>, id: u64) -> Answer {
         let n = self.next();
-        let ask = |n| json!({ "method": "elicitation/create", "params": { "m": n } });
-        let state = format!("state {n}");
+        let ask = |n| json!({ "method": "elicitation/create", "params": { "m": n, "s": format!("{MARK}question") } });
+        let state = format!("{MARK}state {n}");
         let result = |mut result: Value| {
             result["resultType"] = json!("input_required");
             json!({ "jsonrpc": "2.0", "id": id, "result": result })
@@ -82,7 +83,10 @@ impl Peer {
             }
             18..=20 => json_answer("header mismatch", 400, &error(json!(id), -32020)),
             21 => self.unsupported(id, -32022, 400, &["2026-07-28"]),
-            22 => self.unsupported(id, -32022, 400, &["2025-11-25", "2025-06-18"]),
+            22 => {
+                self.steps_back = true;
+                self.unsupported(id, -32022, 400, &["2025-11-25", "2025-06-18"])
+            }
             _ => self.unsupported(id, -32022, 400, &[]),
         }
     }
@@ -139,7 +143,7 @@ impl Peer {
             return event(&reply(id, n));
         }
         event(&json!({
-            "jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": { "m": n },
+            "jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": { "m": n, "s": format!("{MARK}changed") },
         }))
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::super::operation::Source;
+use super::super::secrets::MARK;
 use super::{Answer, Peer, Request, answer, error, event, json_answer, reply, stream, with_header};
 
 /// Where a stream that is open goes on.
@@ -63,7 +64,7 @@ impl Peer {
         let n = self.next();
         json!({
             "jsonrpc": "2.0", "id": format!("ask-{n}"), "method": "elicitation/create",
-            "params": { "m": n },
+            "params": { "m": n, "s": format!("{MARK}question") },
         })
     }
 
@@ -73,7 +74,7 @@ impl Peer {
         let token: Value = serde_json::from_str(token).unwrap_or_default();
         json!({
             "jsonrpc": "2.0", "method": "notifications/progress",
-            "params": { "progressToken": token, "progress": n, "m": n },
+            "params": { "progressToken": token, "progress": n, "m": n, "message": format!("{MARK}progress") },
         })
     }
 
@@ -83,7 +84,7 @@ impl Peer {
         let kept: Vec<String> = events
             .into_iter()
             .zip(from..)
-            .map(|(text, n)| format!("id: {name}.{n}\n{text}"))
+            .map(|(text, n)| format!("id: {MARK}id-{name}.{n}\n{text}"))
             .collect();
         let text = kept.concat();
         self.store.entry(name).or_default().extend(kept);
@@ -177,7 +178,7 @@ impl Peer {
             19 => stream("stream that clears its id", "id\ndata:\n\n".to_owned()),
             20 => stream(
                 "stream that clears its id",
-                format!("id: x{n}\n{}id:\n\n", event(&self.notification())),
+                format!("id: {MARK}id-x{n}\n{}id:\n\n", event(&self.notification())),
             ),
             21 => stream("stream without ids", event(&self.notification())),
             22 => {
@@ -240,6 +241,9 @@ impl Peer {
 
 /// The stream and the number of an event.
 fn place(id: &str) -> Option<(&str, usize)> {
-    let (name, number) = id.rsplit_once('.')?;
+    let (name, number) = id
+        .strip_prefix(MARK)?
+        .strip_prefix("id-")?
+        .rsplit_once('.')?;
     Some((name, number.parse().ok()?))
 }

@@ -8,7 +8,7 @@
 //! the design against what they send and tell; in the end every call has ended once, what
 //! was executed agrees with what was told, and nothing is left.
 //!
-//! `judge` does not judge law 1 (a seed is told twice in the same words: a test does), nor
+//! `judge` does not judge law 1 (that a seed makes the same world everywhere: a test does), nor
 //! law 9. What a proxy does to a call by turning the answer to what was executed into a
 //! refusal is not held against a client (law 5).
 

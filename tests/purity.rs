@@ -1,0 +1,174 @@
+//! What no lint sees: what is under the core, which room knows which, and that nothing panics.
+
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A user of the core compiles so many crates besides it.
+const MOST: usize = 18;
+
+/// Each of them, with the features that are on. What is new here was read first: it calls no
+/// clock, random source, thread, socket, file or environment variable, and no map of it iterates
+/// in a random order. (The `HeaderMap` of `http` hashes at random once many names collide, and
+/// iterates in the order of insertion all the same; the map of `serde_json` would hash so with
+/// `preserve_order`.) From `proc-macro2` to `unicode-ident` they run when the core is compiled.
+const UNDER_THE_CORE: &[(&str, &str)] = &[
+    ("base64", "alloc"),
+    ("bytes", "default,std"),
+    ("http", "default,std"),
+    ("httpdate", ""),
+    ("iri-string", "alloc"),
+    ("itoa", ""),
+    ("memchr", "alloc,default,std"),
+    ("proc-macro2", "default,proc-macro"),
+    ("quote", "default,proc-macro"),
+    ("serde", "default,derive,serde_derive,std"),
+    ("serde_core", "result,std"),
+    ("serde_derive", "default"),
+    ("serde_json", "default,raw_value,std"),
+    (
+        "syn",
+        "clone-impls,default,derive,parsing,printing,proc-macro",
+    ),
+    ("thiserror", "default,std"),
+    ("thiserror-impl", ""),
+    ("unicode-ident", ""),
+    ("zmij", ""),
+];
+
+#[test]
+fn under_the_core_are_these_crates_with_these_features() {
+    let tree = "tree --locked --offline --package mcp-http --no-default-features \
+                --edges normal,build --target all --prefix none --no-dedupe";
+    let output = Command::new(env!("CARGO"))
+        .current_dir(package())
+        .args(tree.split_whitespace())
+        .args(["--format", "{p}|{f}"])
+        .output()
+        .unwrap();
+    let (said, failed) = (output.stdout, output.stderr);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&failed)
+    );
+    let said = String::from_utf8(said).unwrap();
+    let mut found: Vec<_> = said.lines().filter_map(crate_and_features).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.retain(|(name, _)| *name != "mcp-http");
+    assert_eq!(found, UNDER_THE_CORE);
+    assert!(found.len() <= MOST, "{} crates", found.len());
+}
+
+/// Of `name v1.0.0 (what it is)|features`.
+fn crate_and_features(line: &str) -> Option<(&str, &str)> {
+    let (package, features) = line.split_once('|')?;
+    Some((package.split_once(' ')?.0, features))
+}
+
+/// Rooms beside the core: adapters, what they share, the command, and test support.
+const BESIDE: &[&str] = &[
+    "adapter",
+    "asynchronous",
+    "bin",
+    "blocking",
+    "harness",
+    "tls",
+    "tokio",
+];
+
+/// The crate's root names them all.
+const ROOT: &str = "lib.rs";
+
+#[test]
+fn the_core_knows_no_adapter() {
+    let src = package().join("src");
+    let entries = fs::read_dir(src).unwrap().map(|entry| entry.unwrap());
+    let core = entries.filter(|entry| {
+        let name = entry.file_name().into_string().unwrap();
+        name != ROOT && !BESIDE.contains(&name.trim_end_matches(".rs"))
+    });
+    let strangers: Vec<_> = BESIDE.iter().map(|room| format!("{room}::")).collect();
+    for room in core {
+        knows_none_of(&room.path(), &strangers);
+    }
+}
+
+#[test]
+fn the_wire_knows_no_connection() {
+    let strangers = ["connection::", "Connection", "Listening", "Phase"];
+    knows_none_of(&package().join("src/wire"), &strangers.map(str::to_owned));
+}
+
+/// No panic shows anything (law 9): the lints allow none, and no file of the library lifts them
+/// but where the TLS provider is put together.
+#[test]
+fn the_library_has_no_panics_of_its_own() {
+    let lints = [
+        "panic",
+        "unwrap_used",
+        "expect_used",
+        "indexing_slicing",
+        "unreachable",
+    ];
+    let manifest = fs::read_to_string(package().join("Cargo.toml")).unwrap();
+    for lint in lints {
+        assert!(
+            manifest.contains(&format!("\n{lint} = \"warn\"\n")),
+            "{lint}"
+        );
+    }
+    let lifted = lints.map(|lint| format!("clippy::{lint}"));
+    let lifting: Vec<_> = files(&package().join("src"))
+        .into_iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            lifted.iter().any(|lint| text.contains(lint))
+        })
+        .map(|file| file.strip_prefix(package().join("src")).unwrap().to_owned())
+        .filter(|file| !file.starts_with("bin") && !file.starts_with("harness"))
+        .collect();
+    assert_eq!(lifting, [Path::new("tls.rs")]);
+}
+
+#[track_caller]
+fn knows_none_of(room: &Path, strangers: &[String]) {
+    for file in files(room) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let known = strangers.iter().find(|name| has_word(code, name));
+            let place = format!("{}:{}", file.display(), at + 1);
+            assert_eq!(known, None, "{place}: {line}");
+        }
+    }
+}
+
+/// The room's sources, but for their tests.
+fn files(room: &Path) -> Vec<PathBuf> {
+    if !room.is_dir() {
+        let is_source = room.extension().is_some_and(|end| end == "rs");
+        let is_tests = room.ends_with("tests.rs");
+        return Vec::from_iter((is_source && !is_tests).then(|| room.to_owned()));
+    }
+    let entries = fs::read_dir(room)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| files(&path)).collect()
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    let is_part = |char: char| char.is_alphanumeric() || char == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let (before, rest) = code.split_at(at);
+        let behind = &rest[word.len()..];
+        !before.ends_with(is_part) && (word.ends_with(':') || !behind.starts_with(is_part))
+    })
+}
+
+fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
