@@ -162,9 +162,9 @@ fn files(room: &Path) -> Vec<PathBuf> {
 
 fn has_word(code: &str, word: &str) -> bool {
     let is_part = |char: char| char.is_alphanumeric() || char == '_';
-    code.match_indices(word).any(|(at, _)| {
-        let (before, rest) = code.split_at(at);
-        let behind = &rest[word.len()..];
+    let places = code.match_indices(word).map(|(at, _)| code.split_at(at));
+    let parts = places.map(|(before, rest)| (before, rest.strip_prefix(word).unwrap_or(rest)));
+    { parts }.any(|(before, behind)| {
         !before.ends_with(is_part) && (word.ends_with(':') || !behind.starts_with(is_part))
     })
 }

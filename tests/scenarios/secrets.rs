@@ -3,10 +3,12 @@
 use std::error::Error as _;
 
 use http::StatusCode;
-use mcp_http::{CallOptions, Config, Error, Event, Failure, RawJson, Resend, RpcError, Subject};
+use mcp_http::{
+    CallOptions, Config, Error, Event, Failure, RawJson, Resend, RpcError, Subject, Transmit,
+};
 use serde_json::json;
 
-use crate::world::{Sent, World, config, notification, request, reset, result, rpc_error};
+use crate::world::{Sent, World, config, notification, request, reset, result};
 
 const SESSION: &str = "MARKED-session-id";
 const TOKEN: &str = "MARKED-token";
@@ -109,6 +111,9 @@ fn transmits() {
     w.connection.connect(w.now).unwrap();
     clean("initialize", &w.visible());
     w.drive();
+    let headers = w.open[0].request.headers();
+    assert_eq!(headers["authorization"], TOKEN);
+    clean("its headers", &format!("{headers:?}"));
     w.accept_initialize(SESSION);
     w.accept("notifications/initialized");
     let params = json!({ "k": "MARKED" });
@@ -274,13 +279,9 @@ fn replies_of_another_shape() {
 #[test]
 fn the_stated_exceptions() {
     type Say = fn(&mut World, &Sent);
-    let rows: [(&str, Say); 6] = [
+    let rows: [(&str, Say); 5] = [
         ("(it says \"MARKED\")", |w, sent| {
             w.answer(sent, 422).body("MARKED");
-        }),
-        ("(JSON-RPC error 1: MARKED)", |w, sent| {
-            w.answer(sent, 403)
-                .json(&rpc_error(json!(null), 1, "MARKED"));
         }),
         ("the content type `text/marked`", |w, sent| {
             w.answer(sent, 200).typed("text/MARKED; x=MARKED", "");
@@ -463,15 +464,12 @@ fn the_address_of_a_session() {
     let stream = w.take("GET");
     w.answer(&stream, 200).stream(&[]);
     w.chunk(&stream, "event: endpoint\ndata: /MARKED?MARKED\n\n");
-    clean("initialize", &w.visible());
-    w.drive();
-    assert!(
-        w.take("initialize")
-            .request
-            .uri()
-            .path()
-            .ends_with("MARKED")
-    );
+    let Sent {
+        exchange, request, ..
+    } = w.take("initialize");
+    assert!(request.uri().path().ends_with("MARKED"));
+    let transmit = Transmit::Send { exchange, request };
+    clean("Transmit", &format!("{transmit:?} {transmit:#?}"));
     all_clean(&w);
 }
 
