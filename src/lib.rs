@@ -114,6 +114,10 @@
 #![doc = include_str!("connection/phase_graph.mmd")]
 //! ```
 //!
+//! # How it is proven
+//!
+//! [What is claimed, what checks it, what is not claimed](guide::trust), and how to run it all.
+//!
 //! # Features
 //!
 //! The core has none. `asynchronous` adds the adapter without a runtime, `tokio` the
@@ -141,6 +145,7 @@ mod connection;
 mod error;
 mod event;
 mod filter;
+pub mod guide;
 #[cfg(feature = "harness")]
 #[doc(hidden)]
 pub mod harness;
