@@ -7,3 +7,10 @@
 ///
 #[doc = include_str!("last_runs.md")]
 pub mod trust {}
+
+/// For those who come from another client, or wrote their own: their words, ours, and the ten
+/// lines before and after.
+///
+#[cfg(all(feature = "blocking", feature = "tokio"))]
+#[doc = include_str!("moving_in.md")]
+pub mod moving_in {}
