@@ -23,7 +23,7 @@ mod form;
 
 use std::env;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => failed(&error.to_string()),
-        Err(error) => failed(&format!("it did not end: {error}")),
+        Err(RecvTimeoutError::Disconnected) => failed("it panicked"),
+        Err(RecvTimeoutError::Timeout) => failed("it did not end in time"),
     }
 }
 
