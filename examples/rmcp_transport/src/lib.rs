@@ -63,6 +63,8 @@
 //!   rmcp's calls end with an error. Rounds are made here, so that `call_tool_once` never
 //!   sees an `input_required`. And rmcp does not tell its handler there that a question is
 //!   withdrawn; an answer that comes too late is dropped.
+//! - A log level in the `_meta` of one request is refused: `set_level` says it for all, in
+//!   every revision.
 //! - The reason that rmcp gives for cancelling is not passed on.
 //! - A subscription whose server ends the stream is over for all of them, as the stream is
 //!   one. What a subscription was granted is what the first session granted.

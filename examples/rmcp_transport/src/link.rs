@@ -38,8 +38,6 @@ pub(crate) struct Link {
     told: usize,
     /// Questions that rmcp was asked.
     asks: HashMap<RequestId, Ticket>,
-    /// Questions that came before rmcp's handshake was over: it would drop them.
-    early: Vec<Ask>,
     subscriptions: Subscriptions,
     /// What rmcp has not received yet.
     out: VecDeque<ServerJsonRpcMessage>,
@@ -57,7 +55,6 @@ impl Link {
             ended: VecDeque::new(),
             told: 0,
             asks: HashMap::new(),
-            early: Vec::new(),
             subscriptions: Subscriptions::default(),
             out: VecDeque::new(),
         }
@@ -103,11 +100,10 @@ impl Link {
     /// What rmcp is told next; none when the connection is closed.
     pub(crate) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<Option<ServerJsonRpcMessage>> {
         loop {
+            // Before all that comes after `Ready`: until its handshake is over, rmcp drops
+            // questions.
             if let Some(answer) = self.opening.answer() {
-                self.out.push_back(answer);
-                for ask in std::mem::take(&mut self.early) {
-                    self.asked(&ask);
-                }
+                return Poll::Ready(Some(answer));
             }
             if let Some(message) = self.out.pop_front() {
                 return Poll::Ready(Some(message));
@@ -146,7 +142,6 @@ impl Link {
         }
         match event {
             Event::Ready(ready) => self.opening.established(ready),
-            Event::Ask(ask) if self.opening.is_open() => self.early.push(ask),
             Event::Ask(ask) => self.asked(&ask),
             Event::AskWithdrawn { ticket, .. } => self.withdrawn(ticket),
             Event::Message(message) => self.notified(&message),
@@ -198,7 +193,6 @@ impl Link {
     }
 
     fn withdrawn(&mut self, ticket: Ticket) {
-        self.early.retain(|ask| ask.ticket != ticket);
         let id = name(ticket);
         if self.asks.remove(&id).is_some() {
             let params = CancelledNotificationParam::new(Some(id), None);

@@ -19,7 +19,8 @@ use example_rmcp_transport::HttpTransport;
 use mcp_http::{Config, Event};
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
-    ElicitationAction, Implementation, JsonObject, ProgressNotificationParam,
+    ElicitationAction, ElicitationCapability, Implementation, JsonObject,
+    ProgressNotificationParam,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ClientHandler, ErrorData, RoleClient, ServiceExt};
@@ -63,8 +64,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
 fn tell(event: &Event) {
     match event {
-        Event::Ready(ready) => eprintln!("session {} is ready", ready.generation),
-        Event::Reinitialize { generation, .. } => eprintln!("session {generation} is lost"),
+        Event::Ready(ready) => eprintln!("generation {} is ready", ready.generation),
+        Event::Reinitialize { generation, .. } => eprintln!("generation {generation} is lost"),
         Event::Fail { error, .. } | Event::StreamDegraded { error } => eprintln!("{error}"),
         _ => {}
     }
@@ -75,7 +76,8 @@ struct Person;
 
 impl ClientHandler for Person {
     fn get_info(&self) -> ClientConfig {
-        let capabilities = ClientCapabilities::builder().enable_elicitation().build();
+        let mut capabilities = ClientCapabilities::default();
+        capabilities.elicitation = Some(ElicitationCapability::default());
         let name = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
         ClientConfig::new(capabilities, name)
     }

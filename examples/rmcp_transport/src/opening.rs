@@ -59,11 +59,6 @@ impl Opening {
         self.ready = Some(ready);
     }
 
-    /// Whether rmcp waits for an answer.
-    pub(crate) fn is_open(&self) -> bool {
-        self.asked.is_some()
-    }
-
     /// Whether all that rmcp asked was answered.
     pub(crate) fn is_over(&self) -> bool {
         self.asked.is_none() && self.ready.is_some()

@@ -10,7 +10,7 @@ use rmcp::{RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
 use crate::http_sse;
-use crate::script::{Act, Script, reply, usual};
+use crate::script::{Act, STREAM, Script, reply, usual};
 use crate::server::Server;
 use crate::{Ada, HttpTransport, Story, pinned, said, serve, soon, tool, work};
 
@@ -157,53 +157,48 @@ async fn a_handshake_that_fails_says_why_at_once() {
     );
 }
 
-#[tokio::test]
-async fn a_server_that_pings_within_initialize_is_answered() {
-    let script = Script::start(|arrived| {
-        if arrived.calls() != "initialize" {
-            return usual(arrived);
-        }
-        let ping = json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" });
-        let Act::Answer(whole) = usual(arrived) else {
-            unreachable!();
-        };
-        let (_, reply) = whole.split_once("\r\n\r\n").unwrap();
-        let head =
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nmcp-session-id: s1\r\n\r\n";
-        Act::Close(format!("{head}data: {ping}\n\ndata: {reply}\n\n"))
-    })
-    .await;
+/// The server asks this with the id 1, and is answered like that.
+async fn is_answered(script: &Script, result: &Value) {
     let _client = serve(config(&script.url()), Ada::default()).await;
     crate::until("an answer", || {
         let arrived = script.arrived.lock().unwrap();
-        arrived
-            .iter()
-            .any(|it| it.message["id"] == "p" && it.message["result"] == json!({}))
+        let mut answers = arrived.iter().filter(|it| it.calls().is_empty());
+        answers.any(|it| it.message["id"] == 1 && it.message["result"] == *result)
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_question_that_comes_with_the_handshake_is_not_lost() {
-    let script = Script::start(|arrived| match arrived.calls() {
-        "" if arrived.method == "GET" => {
-            let question = json!({ "jsonrpc": "2.0", "id": 1, "method": "elicitation/create",
-                "params": { "message": "who?", "requestedSchema":
-                    { "type": "object", "properties": { "name": { "type": "string" } } } } });
-            Act::Hang(format!("{}data: {question}\n\n", crate::script::STREAM))
+async fn a_ping_before_the_handshake_is_over_is_answered() {
+    let script = Script::start(|arrived| match (arrived.calls(), usual(arrived)) {
+        ("initialize", Act::Answer(whole)) => {
+            let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+            let (_, reply) = whole.split_once("\r\n\r\n").unwrap();
+            let head = STREAM.replace("\r\n\r\n", "\r\nmcp-session-id: s1\r\n\r\n");
+            Act::Close(format!("{head}data: {ping}\n\ndata: {reply}\n\n"))
+        }
+        (_, usual) => usual,
+    })
+    .await;
+    is_answered(&script, &json!({})).await;
+}
+
+#[tokio::test]
+async fn a_question_right_after_the_handshake_is_answered() {
+    let script = Script::start(|arrived| match arrived.method.as_str() {
+        "GET" => {
+            let question = json!({
+                "jsonrpc": "2.0", "id": 1, "method": "elicitation/create",
+                "params": { "message": "Who?", "requestedSchema":
+                    { "type": "object", "properties": { "name": { "type": "string" } } } },
+            });
+            Act::Hang(format!("{STREAM}data: {question}\n\n"))
         }
         _ => usual(arrived),
     })
     .await;
-    let _client = serve(config(&script.url()), Ada::default()).await;
-    let answered = || -> Option<Value> {
-        let arrived = script.arrived.lock().unwrap();
-        let answer = arrived
-            .iter()
-            .find(|it| it.message["id"] == 1 && it.calls().is_empty());
-        answer.map(|it| it.message["result"]["content"].clone())
-    };
-    crate::until("an answer", || answered() == Some(json!({ "name": "Ada" }))).await;
+    let ada = json!({ "action": "accept", "content": { "name": "Ada" } });
+    is_answered(&script, &ada).await;
 }
 
 #[tokio::test]

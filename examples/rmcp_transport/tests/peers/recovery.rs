@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_http::{CallOptions, Config};
+use mcp_http::asynchronous::Client;
+use mcp_http::{Authorize, CallOptions, Config};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::{ServiceError, ServiceExt};
 use tokio::task::JoinSet;
@@ -166,4 +167,38 @@ async fn a_server_that_is_away_ends_the_call_with_what_to_do() {
     let data = error.data.unwrap();
     assert_eq!(data["delivery"], "not sent");
     assert_eq!(data["remedy"], "call again");
+}
+
+#[tokio::test]
+async fn a_token_that_expires_is_replaced() {
+    let server = Server::start().await;
+    server.require("old");
+    let config = pinned(&server.url()).bearer("old").unwrap();
+    let transport = HttpTransport::over(config, |config| {
+        let source = |_: Authorize| async { Some("Bearer new".to_owned()) };
+        Client::spawn_with_credentials(config, source)
+    });
+    let client = soon(Ada::default().serve(transport)).await.unwrap();
+    server.require("new");
+    let result = soon(client.call_tool(work("a", 0, 0))).await.unwrap();
+    assert_eq!(said(&result), "done a");
+}
+
+#[tokio::test]
+async fn without_another_token_the_call_ends() {
+    for authorize in [false, true] {
+        let server = Server::start().await;
+        let config = pinned(&server.url()).authorize(authorize);
+        let client = serve(config, Ada::default()).await;
+        server.require("new");
+        let end = soon(client.call_tool(work("a", 0, 0))).await;
+        let Err(ServiceError::McpError(error)) = end else {
+            panic!("{end:?}");
+        };
+        let data = error.data.unwrap();
+        assert_eq!(
+            (&data["status"], &data["delivery"]),
+            (&401.into(), &"rejected".into())
+        );
+    }
 }
