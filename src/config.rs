@@ -86,6 +86,17 @@ impl Config {
         self
     }
 
+    /// All that `clientInfo` says, in place of [`client`](Self::client): name and version,
+    /// and what some revisions have besides, such as `title` and `websiteUrl`. It goes out
+    /// as it is given.
+    ///
+    /// # Errors
+    /// [`Mistake::Params`] if this is no JSON object.
+    pub fn client_info<T: Serialize + ?Sized>(mut self, info: &T) -> Result<Self, Error> {
+        self.client_info = object("Config::client_info", info)?;
+        Ok(self)
+    }
+
     /// The client capabilities that are announced (lifecycle: capability
     /// negotiation). Asks for what is not announced never reach the application:
     /// in a session the machine answers them with `-32601`. Default: none.

@@ -863,6 +863,7 @@ fn mistake_params() {
         );
     }
     assert!(config().capabilities(&json!(null)).is_err());
+    assert!(config().client_info(&json!("agent")).is_err());
 }
 
 #[test]

@@ -42,6 +42,16 @@ fn the_second_initialize_carries_nothing_of_the_lost_session_either() {
 }
 
 #[test]
+fn all_that_the_application_says_of_the_client_goes_out_each_time() {
+    let info = json!({ "name": "agent", "title": "An agent", "version": "7", "icons": [] });
+    let mut w = World::recovering_with(|config| config.client_info(&info).unwrap());
+    assert_eq!(
+        w.wait_for("initialize").json()["params"]["clientInfo"],
+        info
+    );
+}
+
+#[test]
 fn initialized_goes_next_and_carries_id_and_negotiated_version() {
     let mut w = World::initializing();
     let initialize = w.take("initialize");

@@ -328,6 +328,14 @@ fn every_request_says_who_asks_in_what_revision_and_what_the_client_can_do() {
 }
 
 #[test]
+fn all_that_the_application_says_of_the_client_goes_out_with_each_request() {
+    let info = json!({ "name": "agent", "title": "An agent", "version": "7" });
+    let mut w = World::stateless_with(|config| config.client_info(&info).unwrap());
+    let (_, sent) = w.begin_with("x/y", &Value::Null);
+    assert_eq!(meta(&sent)["io.modelcontextprotocol/clientInfo"], info);
+}
+
+#[test]
 fn progress_asked_for_by_option_joins_the_protocols_own() {
     let mut w = World::stateless();
     let call = w.call_with("tools/call", CallOptions::new().progress());
