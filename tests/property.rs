@@ -14,16 +14,19 @@ mod everywhere;
 mod pieces;
 #[path = "support/reached.rs"]
 mod reached;
+// It takes many runs: too long for a build without optimization.
+#[cfg(not(debug_assertions))]
+#[path = "support/reaching.rs"]
+mod reaching;
 #[path = "support/record.rs"]
 mod record;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
 use http::Request;
 use mcp_http::harness::{self, Story, Violation};
-use mcp_http::{Binding, Connection, Event, RawJson};
+use mcp_http::{Binding, Event, RawJson};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -252,57 +255,6 @@ fn bytes(seed: u64) -> Vec<u8> {
     };
     let length = usize::try_from(next() % LONGEST as u64).expect("small");
     (0..length).map(|_| next().to_be_bytes()[3]).collect()
-}
-
-#[test]
-fn the_runs_reach_everything() {
-    let mut transitions = BTreeSet::new();
-    for (binding, all) in reached::EVERYTHING {
-        let mut tally = BTreeMap::<String, u64>::new();
-        let first = harness::first_bytes(*binding);
-        for (seed, first) in (0..2000).zip(first.cycle()) {
-            let input = [vec![first], bytes(seed)].concat();
-            for (what, count) in run(&input).tally() {
-                *tally.entry(what.clone()).or_default() += count;
-            }
-        }
-        for (what, count) in &tally {
-            println!("{count:>8}  {binding}: {what}");
-        }
-        let all = all
-            .iter()
-            .copied()
-            .flatten()
-            .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
-        let missing: Vec<_> = all.filter(|what| !tally.contains_key(what)).collect();
-        assert!(
-            missing.is_empty(),
-            "never reached over {binding}: {missing:?}"
-        );
-        let taken = tally.into_keys();
-        transitions.extend(taken.filter(|what| what.starts_with("transition ")));
-    }
-    let all = transitions_of(&Connection::phase_table());
-    assert_eq!(transitions, all, "each transition of the table is taken");
-}
-
-/// Those of the phase table that lead to another phase.
-fn transitions_of(table: &str) -> BTreeSet<String> {
-    let mut rows = table
-        .lines()
-        .map(|row| row.split_whitespace().collect::<Vec<_>>());
-    let phases = rows.next().expect("a head");
-    let cells = rows.flat_map(|row| {
-        let (input, cells) = row.split_first().expect("an input");
-        let moves = phases
-            .iter()
-            .zip(cells)
-            .filter(|(_, to)| !["-", "misuse"].contains(to));
-        moves
-            .map(|(from, _)| format!("transition {from} {input}"))
-            .collect::<Vec<_>>()
-    });
-    cells.collect()
 }
 
 /// Law 1.

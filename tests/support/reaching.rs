@@ -1,0 +1,58 @@
+//! That the runs of the harness reach everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mcp_http::{Connection, harness};
+
+use crate::{bytes, reached, run};
+
+#[test]
+fn the_runs_reach_everything() {
+    let mut transitions = BTreeSet::new();
+    for (binding, all) in reached::EVERYTHING {
+        let mut tally = BTreeMap::<String, u64>::new();
+        let first = harness::first_bytes(*binding);
+        for (seed, first) in (0..2000).zip(first.cycle()) {
+            let input = [vec![first], bytes(seed)].concat();
+            for (what, count) in run(&input).tally() {
+                *tally.entry(what.clone()).or_default() += count;
+            }
+        }
+        for (what, count) in &tally {
+            println!("{count:>8}  {binding}: {what}");
+        }
+        let all = all
+            .iter()
+            .copied()
+            .flatten()
+            .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
+        let missing: Vec<_> = all.filter(|what| !tally.contains_key(what)).collect();
+        assert!(
+            missing.is_empty(),
+            "never reached over {binding}: {missing:?}"
+        );
+        let taken = tally.into_keys();
+        transitions.extend(taken.filter(|what| what.starts_with("transition ")));
+    }
+    let all = transitions_of(&Connection::phase_table());
+    assert_eq!(transitions, all, "each transition of the table is taken");
+}
+
+/// Those of the phase table that lead to another phase.
+fn transitions_of(table: &str) -> BTreeSet<String> {
+    let mut rows = table
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let phases = rows.next().expect("a head");
+    let cells = rows.flat_map(|row| {
+        let (input, cells) = row.split_first().expect("an input");
+        let moves = phases
+            .iter()
+            .zip(cells)
+            .filter(|(_, to)| !["-", "misuse"].contains(to));
+        moves
+            .map(|(from, _)| format!("transition {from} {input}"))
+            .collect::<Vec<_>>()
+    });
+    cells.collect()
+}
