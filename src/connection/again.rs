@@ -96,7 +96,7 @@ impl Connection {
 
     /// At the end of each turn: all that was to be asked for may have left.
     pub(super) fn release_behind(&mut self) {
-        if !self.restoring.has_more() {
+        if !self.behind.is_empty() && !self.restoring.has_more() {
             for id in std::mem::take(&mut self.behind) {
                 self.line_up(id);
             }

@@ -374,11 +374,11 @@ impl Connection {
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
-        for id in std::mem::take(&mut self.read_on) {
+        while let Some(id) = self.read_on.pop_first() {
             self.hear(id);
         }
-        self.woken.to_send &= self.wants_to_send();
-        self.woken.to_tell &= !self.events.is_empty();
+        self.woken.to_send = self.woken.to_send && self.wants_to_send();
+        self.woken.to_tell = self.woken.to_tell && !self.events.is_empty();
         self.release_if_replaced();
     }
 
