@@ -310,6 +310,9 @@ impl ProgressToken {
 
     /// The token that params ask progress with: `_meta.progressToken`.
     pub(crate) fn of_params(params: &RawJson) -> Option<Self> {
+        if !object::may_have(params.as_str(), "progressToken") {
+            return None;
+        }
         let meta = Members::of(params.as_str()).get("_meta")?;
         Members::of(meta.get())
             .get("progressToken")

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::jsonrpc::{Members, Object};
+use super::object;
 use crate::{RawJson, Revision};
 
 /// The members that the protocol writes, or that mean something to it alone.
@@ -25,6 +26,9 @@ pub(crate) enum BadMeta {
 
 /// Whether the application's own `_meta` leaves to the protocol what is the protocol's.
 pub(crate) fn check(params: &RawJson) -> Result<(), BadMeta> {
+    if !object::may_have(params.as_str(), "_meta") {
+        return Ok(());
+    }
     let params = Members::read(params.as_str()).ok_or(BadMeta::Unreadable)?;
     for (_, meta) in params.iter().filter(|(name, _)| *name == "_meta") {
         if !meta.get().starts_with('{') {
