@@ -22,6 +22,7 @@ mod ladder;
 mod listening;
 mod negotiation;
 mod notice;
+mod offer;
 mod outbox;
 mod outcome;
 mod parked;
