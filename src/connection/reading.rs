@@ -67,12 +67,11 @@ impl Connection {
                 return Err(Mistake::HeadTwice);
             }
         }
-        let session = headers::session_id(head);
         let on_one_stream = exchange.rules.binding.answers_on_one_stream();
         match &mut exchange.purpose {
             Purpose::Abandoned => {
                 let opens = status.is_success() && !on_one_stream;
-                if let (true, Ok(Some(session))) = (opens, session) {
+                if let (true, Ok(Some(session))) = (opens, headers::session_id(head)) {
                     self.say_farewell(session, None);
                 }
                 self.abort(id);
@@ -90,7 +89,7 @@ impl Connection {
             }
             purpose => {
                 if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
-                    match session {
+                    match headers::session_id(head) {
                         Ok(session) => *provisional = session,
                         Err(_) => {
                             self.abort(id);
