@@ -8,7 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::object;
+use super::{json, object};
 use crate::RawJson;
 use crate::error::RpcError;
 
@@ -20,16 +20,16 @@ const ID: usize = 1 << 10;
 pub(crate) enum Message<'a> {
     Notification {
         method: Cow<'a, str>,
-        params: Option<&'a RawValue>,
+        params: Option<&'a str>,
     },
     Request {
-        id: &'a RawValue,
+        id: &'a str,
         method: Cow<'a, str>,
-        params: Option<&'a RawValue>,
+        params: Option<&'a str>,
     },
     Response {
         id: Id,
-        outcome: Result<&'a RawValue, RpcError>,
+        outcome: Result<&'a str, RpcError>,
     },
 }
 
@@ -44,87 +44,89 @@ pub(crate) enum Id {
     Foreign,
 }
 
-#[derive(Deserialize)]
+/// The members that route a message.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// Keeps a `null` that is there apart from nothing at all.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'a> Envelope<'a> {
+    fn read(text: &'a str) -> Result<Self, &'static str> {
+        let mut envelope = Self::default();
+        let mut twice = false;
+        let read = json::members(text, |name, value| {
+            let member = match name.text().as_deref() {
+                Some("id") => &mut envelope.id,
+                Some("method") => &mut envelope.method,
+                Some("params") => &mut envelope.params,
+                Some("result") => &mut envelope.result,
+                Some("error") => &mut envelope.error,
+                _ => return,
+            };
+            twice |= member.replace(value).is_some();
+        });
+        match read {
+            Some(()) if !twice => Ok(envelope),
+            None if !json::is_json(text) => Err(NO_JSON),
+            _ => Err(NO_MESSAGE),
+        }
+    }
 }
+
+const NO_JSON: &str = "it is no JSON";
+const NO_MESSAGE: &str = "it is no JSON-RPC message";
 
 /// Reads one message.
 pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
-    // Serde would take the elements of an array for an envelope's members in turn.
-    if is_array(text) {
-        return Err("it is no JSON-RPC message");
-    }
-    let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|error| {
-        if error.is_data() {
-            "it is no JSON-RPC message"
-        } else {
-            "it is no JSON"
-        }
-    })?;
-    match envelope {
-        Envelope {
-            id,
-            method: None,
-            result: Some(result),
-            error: None,
-            ..
-        } => Ok(Message::Response {
+    let text = std::str::from_utf8(text).map_err(|_| NO_JSON)?;
+    let Envelope {
+        id,
+        method,
+        params,
+        result,
+        error,
+    } = Envelope::read(text)?;
+    // A `null` is as good as nothing, but for the id and the result.
+    let [method, params, error] =
+        [method, params, error].map(|value| value.filter(|value| *value != "null"));
+    match (method, result, error) {
+        (None, Some(result), None) => Ok(Message::Response {
             id: response_id(id),
             outcome: Ok(result),
         }),
-        Envelope {
-            id,
-            method: None,
-            result: None,
-            error: Some(error),
-            ..
-        } => {
+        (None, None, Some(error)) => {
             let error =
-                serde_json::from_str(error.get()).map_err(|_| "its error is no JSON-RPC error")?;
+                serde_json::from_str(error).map_err(|_| "its error is no JSON-RPC error")?;
             Ok(Message::Response {
                 id: response_id(id),
                 outcome: Err(error),
             })
         }
-        Envelope {
-            id: None,
-            method: Some(method),
-            params,
-            result: None,
-            error: None,
-        } => Ok(Message::Notification { method, params }),
-        Envelope {
-            id: Some(id),
-            method: Some(method),
-            params,
-            result: None,
-            error: None,
-        } => match id.get().as_bytes().first() {
-            _ if id.get().len() > ID => Err("its id is longer than 1 KiB"),
-            Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
-            _ => Err("its id is neither a string nor a number"),
-        },
-        _ => Err("it is no JSON-RPC message"),
+        (Some(method), None, None) => {
+            let method = json::string(method).ok_or(NO_MESSAGE)?;
+            match id {
+                None => Ok(Message::Notification { method, params }),
+                Some(id) if id.len() > ID => Err("its id is longer than 1 KiB"),
+                Some(id) if id.starts_with(['"', '-']) || id.starts_with(digit) => {
+                    Ok(Message::Request { id, method, params })
+                }
+                Some(_) => Err("its id is neither a string nor a number"),
+            }
+        }
+        _ => Err(NO_MESSAGE),
     }
 }
 
-fn response_id(id: Option<&RawValue>) -> Id {
-    match id.map(RawValue::get) {
+fn digit(char: char) -> bool {
+    char.is_ascii_digit()
+}
+
+fn response_id(id: Option<&str>) -> Id {
+    match id {
         None | Some("null") => Id::None,
         Some(text) => text.parse().map_or(Id::Foreign, Id::Number),
     }
@@ -321,14 +323,8 @@ impl ProgressToken {
     }
 
     /// The token that a progress notification names: `params.progressToken`.
-    pub(crate) fn of_notification(params: &RawValue) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Progress<'a> {
-            #[serde(borrow, rename = "progressToken")]
-            token: &'a RawValue,
-        }
-        let progress: Progress<'_> = serde_json::from_str(params.get()).ok()?;
-        Some(Self::new(progress.token.get()))
+    pub(crate) fn of_notification(params: &str) -> Option<Self> {
+        only(params, "progressToken").map(Self::new)
     }
 
     /// Params that ask for progress with this token, all else as it was. Nothing if they
@@ -351,14 +347,19 @@ impl ProgressToken {
 }
 
 /// The id that `notifications/cancelled` names, as JSON text.
-pub(crate) fn cancelled_request(params: &RawValue) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Cancelled<'a> {
-        #[serde(borrow, rename = "requestId")]
-        request: &'a RawValue,
-    }
-    let cancelled: Cancelled<'_> = serde_json::from_str(params.get()).ok()?;
-    Some(cancelled.request.get())
+pub(crate) fn cancelled_request(params: &str) -> Option<&str> {
+    only(params, "requestId")
+}
+
+/// The value of a member that is there once.
+fn only<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (mut found, mut twice) = (None, false);
+    json::members(text, |key, value| {
+        if key.text().as_deref() == Some(name) {
+            twice |= found.replace(value).is_some();
+        }
+    })?;
+    found.filter(|_| !twice)
 }
 
 /// The body of a request.
