@@ -121,40 +121,38 @@ impl Connection {
         }
         let longest = options.longest.or(self.config.clocks.progress);
         let patience = options.patience.map(|patience| self.now + patience);
-        self.calls.insert(
-            id,
-            Call {
-                method,
-                params,
-                headers: options.headers,
-                state: State::Waiting,
-                route: Route::default(),
-                token,
-                request: 0,
-                generation: 0,
-                stream: Stream::default(),
-                rounds: Rounds::default(),
-                renegotiated: false,
-                repaired: false,
-                delivery: Delivery::NotSent,
-                idempotent: options.idempotent,
-                restores: self.is_restoring(),
-                refused: false,
-                losses: 0,
-                resend: options.resend,
-                patience,
-                unreached: 0,
-                resends: 0,
-                clock: CallClock {
-                    limit,
-                    longest: longest.map(|longest| self.now + longest),
-                    asks: 0,
-                    left: None,
-                    stopped: None,
-                },
-                held: 0,
+        let call = Call {
+            method,
+            params,
+            headers: options.headers,
+            state: State::Waiting,
+            route: Route::default(),
+            token,
+            request: 0,
+            generation: 0,
+            stream: Stream::default(),
+            rounds: Rounds::default(),
+            renegotiated: false,
+            repaired: false,
+            delivery: Delivery::NotSent,
+            idempotent: options.idempotent,
+            restores: self.is_restoring(),
+            refused: false,
+            losses: 0,
+            resend: options.resend,
+            patience,
+            unreached: 0,
+            resends: 0,
+            clock: CallClock {
+                limit,
+                longest: longest.map(|longest| self.now + longest),
+                asks: 0,
+                left: None,
+                stopped: None,
             },
-        );
+            held: 0,
+        };
+        self.calls.insert(id, Box::new(call));
         self.line_up(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
@@ -213,7 +211,7 @@ impl Connection {
         }
     }
 
-    fn close_call(&mut self, id: CallId) -> Option<Call> {
+    fn close_call(&mut self, id: CallId) -> Option<Box<Call>> {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
         self.behind.remove(&id);

@@ -206,7 +206,7 @@ impl Connection {
     }
 
     /// A request was accepted, and its answer can come no more.
-    pub(super) fn unheard(&mut self, exchange: Exchange) {
+    pub(super) fn unheard(&mut self, exchange: Box<Exchange>) {
         let error = Error::new(Lost::Stream, Delivery::Unknown);
         match exchange.purpose {
             Purpose::Call(call) => {
@@ -235,7 +235,7 @@ impl Connection {
 
     /// Whether anything waits for an answer on it.
     pub(super) fn awaits_replies(&self) -> bool {
-        let accepted = |exchange: &Exchange| matches!(exchange.reading, Reading::Accepted { .. });
-        self.exchanges.values().any(accepted)
+        let mut exchanges = self.exchanges.values();
+        exchanges.any(|exchange| matches!(exchange.reading, Reading::Accepted { .. }))
     }
 }

@@ -217,26 +217,24 @@ impl Connection {
         let in_session = self.phase.has_session();
         let rules = self.rules();
         let by_address = rules.binding.answers_on_one_stream();
-        self.exchanges.insert(
-            id,
-            Exchange {
-                purpose,
-                generation: if in_session {
-                    self.session.generation
-                } else {
-                    0
-                },
-                rules,
-                credential: self.authorization.version,
-                carries_id: in_session && (by_address || self.session.id.is_some()),
-                is_overtaken: false,
-                target,
-                reading: Reading::Head,
-                held: 0,
-                heard: self.now,
-                doubted: false,
+        let exchange = Exchange {
+            purpose,
+            generation: if in_session {
+                self.session.generation
+            } else {
+                0
             },
-        );
+            rules,
+            credential: self.authorization.version,
+            carries_id: in_session && (by_address || self.session.id.is_some()),
+            is_overtaken: false,
+            target,
+            reading: Reading::Head,
+            held: 0,
+            heard: self.now,
+            doubted: false,
+        };
+        self.exchanges.insert(id, Box::new(exchange));
         id
     }
 
@@ -253,7 +251,7 @@ impl Connection {
     }
 
     /// Takes an exchange out: it is over.
-    pub(super) fn end_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
+    pub(super) fn end_exchange(&mut self, id: ExchangeId) -> Option<Box<Exchange>> {
         let exchange = self.exchanges.remove(&id)?;
         self.timers.clear(Timer::Exchange(id));
         self.timers.clear(Timer::Silence(id));
@@ -267,7 +265,7 @@ impl Connection {
     }
 
     /// Takes an exchange out, and has the adapter end it, if it is still under way.
-    pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
+    pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Box<Exchange>> {
         let exchange = self.end_exchange(id)?;
         if !matches!(exchange.reading, Reading::Accepted { over: true, .. }) {
             self.aborts.push_back(id);

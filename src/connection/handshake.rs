@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use super::Connection;
 use super::budget::Attempts;
-use super::call::Call;
 use super::negotiation::{INVALID_PARAMS, METHOD_NOT_FOUND, UNSUPPORTED_VERSION};
 use super::phase::{Input, Phase, Step};
 use super::route::Route;
@@ -433,7 +432,7 @@ impl Connection {
             }
         }
         self.fail_notices(&error);
-        if self.calls.values().any(Call::waits_for_session) {
+        if self.calls.values().any(|call| call.waits_for_session()) {
             self.want_session(true);
         }
     }

@@ -111,7 +111,8 @@ pub struct Connection {
     initialized_due: bool,
     authorization: Authorization,
     suspicion: Option<Suspicion>,
-    calls: BTreeMap<CallId, Call>,
+    /// Boxed, here and below: trees move their entries about.
+    calls: BTreeMap<CallId, Box<Call>>,
     /// Calls that leave as soon as there is a session, in their order.
     waiting: BTreeSet<CallId>,
     /// Calls that leave then too, but behind what the session is asked for anew.
@@ -120,7 +121,7 @@ pub struct Connection {
     asks: BTreeMap<Ticket, Ask>,
     /// Those of them that are asked on behalf of a call.
     asks_of: BTreeMap<CallId, BTreeSet<Ticket>>,
-    exchanges: BTreeMap<ExchangeId, Exchange>,
+    exchanges: BTreeMap<ExchangeId, Box<Exchange>>,
     /// Calls whose stream broke off, by the id of their JSON-RPC request.
     cut: BTreeMap<u64, CallId>,
     /// Those of them that are to be resumed now.
