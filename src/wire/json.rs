@@ -58,56 +58,59 @@ pub(crate) fn members<'a>(text: &'a str, mut take: impl FnMut(Name<'a>, &'a str)
     }
 }
 
+/// What is left of a text.
 struct Reader<'a> {
     text: &'a str,
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        let rest = text.as_bytes();
+        Self { text, rest }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
+    #[inline(always)]
     fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
     }
 
+    #[inline(always)]
     fn expect(&mut self, wanted: u8) -> Option<()> {
-        self.peek().filter(|byte| *byte == wanted)?;
-        self.at += 1;
-        Some(())
+        let (byte, rest) = self.rest.split_first()?;
+        (*byte == wanted).then(|| self.rest = rest)
     }
 
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
-    }
-
+    #[inline(always)]
     fn blank(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
+            self.rest = rest;
         }
+    }
+
+    /// Where it is in the text.
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
     }
 
     /// There is nothing more.
     fn end(&mut self) -> Option<()> {
         self.blank();
-        (self.at == self.text.len()).then_some(())
+        self.rest.is_empty().then_some(())
     }
 
     /// The value that comes next, without blanks around it.
     fn value(&mut self) -> Option<&'a str> {
         self.blank();
-        let start = self.at;
+        let start = self.at();
+        self.skip()?;
+        self.text.get(start..self.at())
+    }
+
+    fn skip(&mut self) -> Option<()> {
         let mut nest = Nest::default();
         loop {
             match self.next()? {
@@ -136,33 +139,37 @@ impl<'a> Reader<'a> {
             // A value has ended: so may those around it.
             loop {
                 let Some(is_object) = nest.is_in_object() else {
-                    return Some(self.since(start));
+                    return Some(());
                 };
                 self.blank();
-                match (self.next()?, is_object) {
-                    (b',', _) => break,
-                    (b'}', true) | (b']', false) => nest.close(),
+                match self.next()? {
+                    b',' => {
+                        self.blank();
+                        if is_object {
+                            self.name()?;
+                        }
+                        break;
+                    }
+                    b'}' if is_object => nest.close(),
+                    b']' if !is_object => nest.close(),
                     _ => return None,
                 }
-            }
-            self.blank();
-            if nest.is_in_object() == Some(true) {
-                self.name()?;
             }
         }
     }
 
     /// A member's name, its colon, and the blanks after that.
+    #[inline]
     fn name(&mut self) -> Option<Name<'a>> {
         self.expect(b'"')?;
-        let start = self.at;
+        let start = self.at();
         let is_escaped = self.string()?;
-        let written = self.text.get(start..self.at - 1)?;
+        let end = self.at() - 1;
         self.blank();
         self.expect(b':')?;
         self.blank();
         Some(Name {
-            written,
+            written: self.text.get(start..end)?,
             is_escaped,
         })
     }
@@ -171,7 +178,7 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Option<bool> {
         let mut is_escaped = false;
         loop {
-            self.at += plain(self.rest());
+            self.rest = after_plain(self.rest);
             match self.next()? {
                 b'"' => return Some(is_escaped),
                 b'\\' => is_escaped = true,
@@ -180,9 +187,9 @@ impl<'a> Reader<'a> {
             match self.next()? {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                 b'u' => {
-                    let digits = self.rest().first_chunk::<4>()?;
+                    let (digits, rest) = self.rest.split_first_chunk::<4>()?;
                     digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
-                    self.at += digits.len();
+                    self.rest = rest;
                 }
                 _ => return None,
             }
@@ -200,11 +207,11 @@ impl<'a> Reader<'a> {
             self.next().filter(u8::is_ascii_digit)?;
             self.digits();
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
+        if let [b'e' | b'E', rest @ ..] = self.rest {
+            self.rest = match rest {
+                [b'+' | b'-', rest @ ..] => rest,
+                _ => rest,
+            };
             self.next().filter(u8::is_ascii_digit)?;
             self.digits();
         }
@@ -212,14 +219,13 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self) {
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
+        while let [b'0'..=b'9', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
-    fn word(&mut self, rest: &[u8]) -> Option<()> {
-        self.rest().starts_with(rest).then_some(())?;
-        self.at += rest.len();
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        self.rest = self.rest.strip_prefix(word)?;
         Some(())
     }
 }
@@ -256,29 +262,46 @@ impl Nest {
     }
 }
 
-/// How many bytes come before the first that means something in a string, or may not be there:
-/// quote, backslash, control character.
-fn plain(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((eight, tail)) = rest.split_first_chunk() {
+/// What comes from the first byte on that means something in a string, or may not be there: quote,
+/// backslash, control character.
+#[inline(always)]
+fn after_plain(mut rest: &[u8]) -> &[u8] {
+    while let Some((eight, after)) = rest.split_first_chunk() {
         let special = special(u64::from_le_bytes(*eight));
         if special != 0 {
-            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
+            return rest
+                .get(special.trailing_zeros() as usize / 8..)
+                .unwrap_or_default();
         }
-        rest = tail;
+        rest = after;
+        // What is this long goes on for a while. The compiler makes vectors of these blocks.
+        while let Some((block, after)) = rest.split_first_chunk::<32>() {
+            let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+            if block.iter().fold(false, |any, byte| any | is_special(byte)) {
+                break;
+            }
+            rest = after;
+        }
     }
-    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | ..b' ');
-    bytes.len() - rest.len() + rest.iter().take_while(is_plain).count()
+    while let [byte, after @ ..] = rest {
+        if matches!(byte, b'"' | b'\\' | ..b' ') {
+            break;
+        }
+        rest = after;
+    }
+    rest
 }
 
 /// The highest bit of each byte that is special. The lowest of them is certain; above it, there may
 /// be some by a borrow.
-#[inline]
+#[inline(always)]
 fn special(eight: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xFF;
     let below = |bytes: u64, least: u8| bytes.wrapping_sub(ONES * u64::from(least)) & !bytes;
-    let is = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
-    (below(eight, b' ') | is(b'"') | is(b'\\')) & (ONES << 7)
+    // This swaps the quote with the blank and leaves control characters what they are.
+    let quote_or_control = below(eight ^ (ONES * 2), b'!');
+    let backslash = below(eight ^ (ONES * u64::from(b'\\')), 1);
+    (quote_or_control | backslash) & (ONES << 7)
 }
 
 #[cfg(test)]
