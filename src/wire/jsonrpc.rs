@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -311,10 +311,7 @@ impl ProgressToken {
     }
 
     /// The token that params ask progress with: `_meta.progressToken`.
-    pub(crate) fn of_params(params: &RawJson) -> Option<Self> {
-        if !object::may_have(params.as_str(), "progressToken") {
-            return None;
-        }
+    pub(super) fn of_params(params: &RawJson) -> Option<Self> {
         let meta = Members::of(params.as_str()).get("_meta")?;
         Members::of(meta.get())
             .get("progressToken")
@@ -374,54 +371,61 @@ pub(crate) fn notification(method: &str, params: Option<&RawJson>) -> Bytes {
 
 /// The body of a response; the id goes back to the letter.
 pub(crate) fn response(id: &str, outcome: &Result<RawJson, RpcError>) -> Bytes {
-    let mut body = BytesMut::with_capacity(64 + id.len());
-    body.put_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    body.put_slice(id.as_bytes());
+    let mut body = Vec::with_capacity(64 + id.len());
+    body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    body.extend_from_slice(id.as_bytes());
     match outcome {
         Ok(result) => {
-            body.put_slice(b",\"result\":");
-            body.put_slice(result.as_bytes());
+            body.extend_from_slice(b",\"result\":");
+            body.extend_from_slice(result.as_bytes());
         }
         Err(error) => {
-            body.put_slice(b",\"error\":{\"code\":");
-            body.put_slice(error.code.to_string().as_bytes());
-            body.put_slice(b",\"message\":");
-            put_string(&mut body, &error.message);
+            body.extend_from_slice(b",\"error\":{\"code\":");
+            body.extend_from_slice(error.code.to_string().as_bytes());
+            body.extend_from_slice(b",\"message\":");
+            push_string(&mut body, &error.message);
             if let Some(data) = &error.data {
-                body.put_slice(b",\"data\":");
-                body.put_slice(data.as_bytes());
+                body.extend_from_slice(b",\"data\":");
+                body.extend_from_slice(data.as_bytes());
             }
-            body.put_u8(b'}');
+            body.push(b'}');
         }
     }
-    close(body)
+    body.push(b'}');
+    body.into()
 }
 
 fn body(id: Option<u64>, method: &str, params: Option<&RawJson>) -> Bytes {
     // The fixed text around method, params and id takes 60 bytes at most.
     let room = 72 + method.len() + params.map_or(0, RawJson::len);
-    let mut body = BytesMut::with_capacity(room);
-    body.put_slice(b"{\"jsonrpc\":\"2.0\",");
+    let mut body = Vec::with_capacity(room);
+    body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
     if let Some(id) = id {
-        body.put_slice(b"\"id\":");
-        body.put_slice(id.to_string().as_bytes());
-        body.put_u8(b',');
+        body.extend_from_slice(b"\"id\":");
+        body.extend_from_slice(id.to_string().as_bytes());
+        body.push(b',');
     }
-    body.put_slice(b"\"method\":");
-    put_string(&mut body, method);
+    body.extend_from_slice(b"\"method\":");
+    push_string(&mut body, method);
     if let Some(params) = params {
-        body.put_slice(b",\"params\":");
-        body.put_slice(params.as_bytes());
+        body.extend_from_slice(b",\"params\":");
+        body.extend_from_slice(params.as_bytes());
     }
-    close(body)
+    body.push(b'}');
+    body.into()
 }
 
-fn close(mut body: BytesMut) -> Bytes {
-    body.put_u8(b'}');
-    body.freeze()
-}
-
-fn put_string(body: &mut BytesMut, text: &str) {
-    // Writing text to memory cannot fail.
-    let _ = serde_json::to_writer(body.writer(), text);
+/// Adds a string, which mostly needs no escapes.
+fn push_string(body: &mut Vec<u8>, text: &str) {
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'/' | b'_' | b'A'..=b'Z'))
+    {
+        body.push(b'"');
+        body.extend_from_slice(text.as_bytes());
+        body.push(b'"');
+    } else {
+        // Writing text to memory cannot fail.
+        let _ = serde_json::to_writer(body, text);
+    }
 }
