@@ -74,10 +74,7 @@ impl Connection {
             return;
         };
         call.state = State::Waiting;
-        self.account_call(id);
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
+        call.account(&mut self.held);
         let restores_first = call.losses > 0 && self.restoring.has_more();
         let restoring = &mut self.restoring;
         if restores_first || !restoring.lets_pass(id, &call.method, call.params.as_ref()) {

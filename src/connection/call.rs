@@ -102,6 +102,18 @@ impl Call {
     pub(super) fn waits_for_server(&self) -> bool {
         self.unreached > 0
     }
+
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let refusal = match &self.state {
+            State::Mismatched(reply) => reply.bytes(),
+            State::Suspended(refusal) => refusal.bytes(),
+            _ => 0,
+        };
+        let held = self.rounds.bytes().saturating_add(refusal);
+        let before = std::mem::replace(&mut self.held, held);
+        *all = all.saturating_sub(before).saturating_add(held);
+    }
 }
 
 impl Connection {
@@ -162,17 +174,9 @@ impl Connection {
 
     /// Brings the sum of all buffers up to date with what the call holds.
     pub(super) fn account_call(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let refusal = match &call.state {
-            State::Mismatched(reply) => reply.bytes(),
-            State::Suspended(refusal) => refusal.bytes(),
-            _ => 0,
-        };
-        let held = call.rounds.bytes().saturating_add(refusal);
-        let before = std::mem::replace(&mut call.held, held);
-        self.held = self.held.saturating_sub(before).saturating_add(held);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.account(&mut self.held);
+        }
     }
 
     /// The call's end, with a reply.

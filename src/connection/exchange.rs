@@ -206,7 +206,9 @@ impl Connection {
             Purpose::Delete => Some(self.config.clocks.delete),
             _ => self.config.clocks.head,
         };
-        self.timers.set_within(Timer::Exchange(id), self.now, clock);
+        if let Some(clock) = clock {
+            self.timers.set(Timer::Exchange(id), self.now + clock);
+        }
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
             self.restoring.began(&purpose);

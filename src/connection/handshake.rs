@@ -383,8 +383,8 @@ impl Connection {
     /// A call whose time ends before the handshake that the server put off.
     pub(super) fn fail_if_hopeless(&mut self, id: CallId) {
         let due = self.handshake.due;
-        let ends = self.timers.due(Timer::Call(id));
         if let (Phase::Due, Some(told)) = (self.phase, &self.handshake.told) {
+            let ends = self.timers.due(Timer::Call(id));
             if ends.is_some_and(|end| end <= due) {
                 let after = Some(due.since(self.now));
                 let told = told.clone().with_retry_after(after);

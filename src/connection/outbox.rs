@@ -207,6 +207,7 @@ impl Connection {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.state = State::Sent(exchange);
                     if first {
+                        call.route.restart();
                         call.request = exchange.number();
                         call.generation = self.session.generation;
                         call.stream = Stream::default();

@@ -136,9 +136,6 @@ impl Connection {
                     .post(body)
             }
         };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.route.restart();
-        }
         Ok(Some(request))
     }
 

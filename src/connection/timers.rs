@@ -35,8 +35,9 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Time) {
-        self.clear(timer);
-        self.at.insert(timer, at);
+        if let Some(before) = self.at.insert(timer, at) {
+            self.queue.remove(&(before, timer));
+        }
         self.queue.insert((at, timer));
     }
 
