@@ -85,6 +85,13 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn blank(&mut self) {
+        if self.rest.first().is_some_and(|byte| *byte <= b' ') {
+            self.step_over_blanks();
+        }
+    }
+
+    #[cold]
+    fn step_over_blanks(&mut self) {
         while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
             self.rest = rest;
         }
@@ -159,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A member's name, its colon, and the blanks after that.
-    #[inline]
+    #[inline(always)]
     fn name(&mut self) -> Option<Name<'a>> {
         self.expect(b'"')?;
         let start = self.at();
@@ -175,7 +182,18 @@ impl<'a> Reader<'a> {
     }
 
     /// A string, whose opening quote was read. Whether something in it is escaped.
+    #[inline(always)]
     fn string(&mut self) -> Option<bool> {
+        self.rest = after_plain(self.rest);
+        if let [b'"', rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(false);
+        }
+        self.escaped_string()
+    }
+
+    #[inline(never)]
+    fn escaped_string(&mut self) -> Option<bool> {
         let mut is_escaped = false;
         loop {
             self.rest = after_plain(self.rest);
@@ -264,7 +282,7 @@ impl Nest {
 
 /// What comes from the first byte on that means something in a string, or may not be there: quote,
 /// backslash, control character.
-#[inline(always)]
+#[inline]
 fn after_plain(mut rest: &[u8]) -> &[u8] {
     while let Some((eight, after)) = rest.split_first_chunk() {
         let special = special(u64::from_le_bytes(*eight));
@@ -274,10 +292,9 @@ fn after_plain(mut rest: &[u8]) -> &[u8] {
                 .unwrap_or_default();
         }
         rest = after;
-        // What is this long goes on for a while. The compiler makes vectors of these blocks.
-        while let Some((block, after)) = rest.split_first_chunk::<32>() {
-            let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-            if block.iter().fold(false, |any, byte| any | is_special(byte)) {
+        // What is this long goes on for a while.
+        while let Some((block, after)) = rest.split_first_chunk() {
+            if !are_plain(block) {
                 break;
             }
             rest = after;
@@ -290,6 +307,15 @@ fn after_plain(mut rest: &[u8]) -> &[u8] {
         rest = after;
     }
     rest
+}
+
+/// Looks at every byte in any case: so the compiler makes vectors of them.
+#[inline(always)]
+fn are_plain(block: &[u8; 32]) -> bool {
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    !block
+        .iter()
+        .fold(false, |any, byte| any | is_special(*byte))
 }
 
 /// The highest bit of each byte that is special. The lowest of them is certain; above it, there may
