@@ -15,19 +15,24 @@ pub struct Decoder {
 
 pub const LENT: &str = "mcp-http, lent";
 pub const OWNED: &str = "mcp-http, owned";
+const TEXT: &str = "mcp-http, as a `str`";
 
-pub const DECODERS: [Decoder; 6] = [
+pub const DECODERS: [Decoder; 7] = [
     Decoder {
         name: LENT,
-        run: |chunks, times| own(chunks, times, |data| _ = black_box(data.as_str().len())),
+        run: |chunks, times| own(chunks, times, |data| _ = black_box(data.as_bytes())),
     },
     Decoder {
         name: OWNED,
         run: |chunks, times| {
             own(chunks, times, |data| {
-                drop(black_box(data.as_str().to_owned()))
+                _ = black_box(data.as_bytes().to_vec())
             })
         },
+    },
+    Decoder {
+        name: TEXT,
+        run: |chunks, times| own(chunks, times, |data| _ = black_box(data.as_str())),
     },
     Decoder {
         name: "eventsrc 0.0.2",

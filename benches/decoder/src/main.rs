@@ -14,8 +14,8 @@ use streams::{STREAMS, Stream};
 
 /// The most instructions and allocations: of a decoder, for a stream, by its unit.
 const MARKS: &[(&str, &str, f64, Option<f64>)] = &[
-    ("240 B in 16 KiB", LENT, 1_000.0, Some(0.0)),
-    ("240 B in 16 KiB", OWNED, 1_250.0, Some(1.0)),
+    ("240 B in 16 KiB", LENT, 1_000.0, Some(0.1)),
+    ("240 B in 16 KiB", OWNED, 1_250.0, Some(1.1)),
     ("64 KiB in 1,460 B", LENT, 0.65, None),
     ("64 KiB in 1,460 B", OWNED, 0.75, None),
     ("64 KiB in 16 KiB", LENT, 0.55, None),
@@ -53,8 +53,12 @@ fn main() -> ExitCode {
 }
 
 const NOTE: &str = "\
-Lent: the data are read where they lie, as text. Owned: they are copied out into a `String`. Peers are
-used as their documentation shows it, and give owned text, but for `eventsrc`.";
+Lent: the data are looked at where they lie. Owned: they are copied out. Both are bytes that are known
+to be UTF-8. As a `str`: they are checked once more, for that they are UTF-8 is known to us and not to
+the compiler, and there is no `unsafe` to tell it. Peers are used as their documentation shows it; they
+give `String`s, `eventsrc` a `str`.
+Allocations where nothing is owned: an event that lies in two chunks is put together, and the last
+event id is kept when its chunk goes. So there are some for each chunk, and none for each event.";
 
 fn name(stream: &Stream, decoder: &Decoder) -> String {
     format!("{}: {}", stream.name, decoder.name)
