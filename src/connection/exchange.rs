@@ -58,6 +58,17 @@ impl Exchange {
         self.doubted = false;
     }
 
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let held = match &self.reading {
+            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
+            Reading::Whole(_, body) => body.len(),
+            Reading::Stream(feed) => feed.buffered(),
+        };
+        let before = std::mem::replace(&mut self.held, held);
+        *all = all.saturating_sub(before).saturating_add(held);
+    }
+
     /// Whether its head may bring the id of a session, which is to be ended then.
     pub(super) fn may_bring_id(&self) -> bool {
         let is_to_come = matches!(self.reading, Reading::Head);
@@ -314,16 +325,9 @@ impl Connection {
 
     /// Brings the sum of all buffers up to date.
     pub(super) fn account(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            return;
-        };
-        let held = match &exchange.reading {
-            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
-            Reading::Whole(_, body) => body.len(),
-            Reading::Stream(feed) => feed.buffered(),
-        };
-        let before = std::mem::replace(&mut exchange.held, held);
-        self.held = self.held.saturating_sub(before).saturating_add(held);
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.account(&mut self.held);
+        }
     }
 
     pub(super) fn exceed(&mut self, id: ExchangeId, kind: LimitKind, value: usize) {

@@ -221,7 +221,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => return Ok(()),
             Reading::Stream(stream) => {
                 stream.feed(chunk);
-                self.account(id);
+                exchange.account(&mut self.held);
                 // What is given out is no longer this exchange's, and could not be
                 // taken back with it.
                 if self.buffered() <= limits.buffers {
@@ -233,6 +233,7 @@ impl Connection {
                     self.exceed(id, LimitKind::JsonBody, limits.json_body);
                 } else {
                     body.push(chunk);
+                    exchange.account(&mut self.held);
                 }
             }
             Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), body) => {
@@ -240,13 +241,13 @@ impl Connection {
                 let whole = chunk.len() <= room;
                 chunk.truncate(room);
                 body.push(chunk);
+                exchange.account(&mut self.held);
                 if !whole {
                     self.conclude(id);
                     self.aborts.push_back(id);
                 }
             }
         }
-        self.account(id);
         if self.buffered() > limits.buffers {
             self.exceed(id, LimitKind::Buffers, limits.buffers);
         }
