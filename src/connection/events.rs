@@ -132,7 +132,10 @@ impl Events {
     }
 
     fn remove(&mut self, at: usize) -> Option<Queued> {
-        let queued = self.queue.remove(at)?;
+        let queued = match at {
+            0 => self.queue.pop_front()?,
+            _ => self.queue.remove(at)?,
+        };
         self.count(&queued.event, class(&queued.event), -1);
         if queued.gives_way() {
             self.yielding = self.yielding.saturating_sub(1);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 
 use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -402,8 +403,8 @@ fn body(id: Option<u64>, method: &str, params: Option<&RawJson>) -> Bytes {
     body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
     if let Some(id) = id {
         body.extend_from_slice(b"\"id\":");
-        body.extend_from_slice(id.to_string().as_bytes());
-        body.push(b',');
+        // Writing text to memory cannot fail.
+        let _ = write!(body, "{id},");
     }
     body.extend_from_slice(b"\"method\":");
     push_string(&mut body, method);

@@ -98,12 +98,9 @@ impl Envelope<'_> {
         *request.uri_mut() = self.target.clone();
         let headers = request.headers_mut();
         headers.reserve(self.headers.len() + 4);
-        headers.extend(
-            self.headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-        if let Some(own) = self.own_headers {
+        let all = self.headers.iter();
+        headers.extend(all.map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(own) = self.own_headers.filter(|own| !own.is_empty()) {
             for name in own.keys() {
                 headers.remove(name);
             }
