@@ -109,20 +109,20 @@ impl Connection {
     /// Holds the calls that were refused with their session, until `resume`; others,
     /// which may be there to restore the application's state, pass.
     pub(super) fn hold_refused(&mut self) {
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             if call.refused && matches!(call.state, State::Waiting) {
                 call.state = State::Held;
-                self.waiting.remove(id);
-                self.behind.remove(id);
+                self.waiting.remove(&id);
+                self.behind.remove(&id);
             }
         }
     }
 
     pub(super) fn release_held(&mut self) {
         let mut held = Vec::new();
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             if matches!(call.state, State::Held) {
-                held.push(*id);
+                held.push(id);
             }
         }
         for id in held {

@@ -164,7 +164,7 @@ impl Connection {
             },
             held: 0,
         };
-        self.calls.insert(id, Box::new(call));
+        self.calls.insert(id, call);
         self.line_up(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);

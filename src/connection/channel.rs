@@ -160,7 +160,7 @@ impl Connection {
             exchange.rules.binding.answers_on_one_stream()
                 && matches!(exchange.purpose, Purpose::Initialize(_))
         });
-        let initialize = initialize.map(|(id, _)| *id);
+        let initialize = initialize.map(|(id, _)| id);
         for id in channel.exchange.into_iter().chain(initialize) {
             self.abort(id);
         }
@@ -180,7 +180,7 @@ impl Connection {
             .exchanges
             .iter()
             .filter(|(_, exchange)| on_it(exchange));
-        for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
+        for id in ids.map(|(id, _)| id).collect::<Vec<_>>() {
             match self.exchanges.get(&id).map(|exchange| &exchange.reading) {
                 Some(Reading::Accepted { .. }) => {
                     if let Some(exchange) = self.drop_exchange(id) {

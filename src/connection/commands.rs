@@ -372,15 +372,15 @@ impl Connection {
         self.listen_anew();
         self.check_streams();
         let mut hurried = Vec::new();
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             let forgiven = call.stream.forgive();
             let hurries = match call.state {
                 State::Cut => forgiven,
                 State::Delayed => call.waits_for_server(),
                 _ => false,
             };
-            if hurries && self.timers.clear(Timer::Delay(*id)).is_some() {
-                hurried.push(*id);
+            if hurries && self.timers.clear(Timer::Delay(id)).is_some() {
+                hurried.push(id);
             }
         }
         for id in hurried {

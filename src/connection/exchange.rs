@@ -247,7 +247,7 @@ impl Connection {
             heard: self.now,
             doubted: false,
         };
-        self.exchanges.insert(id, Box::new(exchange));
+        self.exchanges.insert(id, exchange);
         id
     }
 

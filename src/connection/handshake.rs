@@ -424,7 +424,7 @@ impl Connection {
             .calls
             .iter()
             .filter(|(_, call)| call.waits_for_session())
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for id in waiting {
             if !(unreached && self.patience(id).is_some()) {

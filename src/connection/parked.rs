@@ -54,7 +54,7 @@ impl Connection {
                 self.authorization.handshake = Some(parked);
                 let waiting = self.calls.iter();
                 let waiting = waiting.filter(|(_, call)| call.waits_for_session());
-                for id in waiting.map(|(id, _)| *id).collect::<Vec<_>>() {
+                for id in waiting.map(|(id, _)| id).collect::<Vec<_>>() {
                     self.stand_still(id);
                 }
             }

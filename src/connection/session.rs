@@ -103,7 +103,7 @@ impl Connection {
             .exchanges
             .iter()
             .find(|(_, exchange)| matches!(exchange.purpose, Purpose::Initialized));
-        if let Some(id) = stale.map(|(id, _)| *id) {
+        if let Some(id) = stale.map(|(id, _)| id) {
             self.abort(id);
         }
     }
