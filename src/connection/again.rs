@@ -12,7 +12,7 @@ use super::timers::Timer;
 use crate::breakage::Breakage;
 use crate::error::{Answer, Delivery, Error, Lost, Reason};
 use crate::wire::response::Refusal;
-use crate::{CallId, Recovery, Resend, Time};
+use crate::{CallId, RawJson, Recovery, Resend, Time};
 
 impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
@@ -81,6 +81,15 @@ impl Connection {
             self.behind.insert(id);
         } else {
             self.waiting.insert(id);
+        }
+    }
+
+    /// Puts a call into its place that is new, and so was not refused with any session.
+    pub(super) fn line_up_new(&mut self, id: CallId, method: &str, params: Option<&RawJson>) {
+        if self.restoring.lets_pass(id, method, params) {
+            self.waiting.insert(id);
+        } else {
+            self.behind.insert(id);
         }
     }
 

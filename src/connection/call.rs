@@ -164,8 +164,8 @@ impl Connection {
             },
             held: 0,
         };
+        self.line_up_new(id, &call.method, call.params.as_ref());
         self.calls.insert(id, call);
-        self.line_up(id);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
         self.stand_still_if_waiting(id);
