@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::vec::IntoIter;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use mcp_http::sse::{self, Item};
 
-/// Decodes a stream so often, and says how many events there were.
+/// Decodes chunks, and says how many events there were.
 pub struct Decoder {
     pub name: &'static str,
-    pub run: fn(&[Bytes], usize) -> usize,
+    pub run: fn(IntoIter<Bytes>) -> usize,
 }
 
 pub const LENT: &str = "mcp-http, lent";
@@ -20,19 +21,15 @@ const TEXT: &str = "mcp-http, as a `str`";
 pub const DECODERS: [Decoder; 7] = [
     Decoder {
         name: LENT,
-        run: |chunks, times| own(chunks, times, |data| _ = black_box(data.as_bytes())),
+        run: |chunks| own(chunks, |data| _ = black_box(data.as_bytes())),
     },
     Decoder {
         name: OWNED,
-        run: |chunks, times| {
-            own(chunks, times, |data| {
-                _ = black_box(data.as_bytes().to_vec())
-            })
-        },
+        run: |chunks| own(chunks, |data| _ = black_box(data.as_bytes().to_vec())),
     },
     Decoder {
         name: TEXT,
-        run: |chunks, times| own(chunks, times, |data| _ = black_box(data.as_str())),
+        run: |chunks| own(chunks, |data| _ = black_box(data.as_str())),
     },
     Decoder {
         name: "eventsrc 0.0.2",
@@ -52,10 +49,10 @@ pub const DECODERS: [Decoder; 7] = [
     },
 ];
 
-fn own(chunks: &[Bytes], times: usize, read: impl Fn(&sse::Data)) -> usize {
+fn own(chunks: IntoIter<Bytes>, read: impl Fn(&sse::Data)) -> usize {
     let mut events = 0;
     let mut decoder = sse::Decoder::default();
-    for chunk in repeated(chunks, times) {
+    for chunk in chunks {
         decoder.feed(chunk);
         while let Some(item) = decoder.next() {
             if let Item::Event(event) = item.expect("it keeps to the limits") {
@@ -67,11 +64,11 @@ fn own(chunks: &[Bytes], times: usize, read: impl Fn(&sse::Data)) -> usize {
     events
 }
 
-fn sse_core(chunks: &[Bytes], times: usize) -> usize {
+fn sse_core(chunks: IntoIter<Bytes>) -> usize {
     let mut events = 0;
     let most = std::num::NonZeroUsize::new(16 << 20).expect("more than nothing");
     let mut decoder = sse_core::SseDecoder::with_limit(most);
-    for mut chunk in repeated(chunks, times) {
+    for mut chunk in chunks {
         while let Some(event) = decoder.next(&mut chunk) {
             if let sse_core::SseEvent::Message(event) = event.expect("it keeps to the limit") {
                 black_box(&event.data);
@@ -82,34 +79,27 @@ fn sse_core(chunks: &[Bytes], times: usize) -> usize {
     events
 }
 
-fn eventsrc(chunks: &[Bytes], times: usize) -> usize {
-    drain(eventsrc::EventStream::new(source(chunks, times)), |event| {
+fn eventsrc(chunks: IntoIter<Bytes>) -> usize {
+    drain(eventsrc::EventStream::new(source(chunks)), |event| {
         black_box(event.expect("an event").data());
     })
 }
 
-fn sse_stream(chunks: &[Bytes], times: usize) -> usize {
-    drain(
-        sse_stream::SseByteStream::new(source(chunks, times)),
-        |event| {
-            black_box(event.expect("an event").data);
-        },
-    )
+fn sse_stream(chunks: IntoIter<Bytes>) -> usize {
+    drain(sse_stream::SseByteStream::new(source(chunks)), |event| {
+        black_box(event.expect("an event").data);
+    })
 }
 
-fn sse_stream_of_rmcp(chunks: &[Bytes], times: usize) -> usize {
-    let events = sse_stream_of_rmcp::SseStream::from_bytes_stream(source(chunks, times));
+fn sse_stream_of_rmcp(chunks: IntoIter<Bytes>) -> usize {
+    let events = sse_stream_of_rmcp::SseStream::from_bytes_stream(source(chunks));
     drain(events, |event| {
         black_box(event.expect("an event").data);
     })
 }
 
-fn repeated(chunks: &[Bytes], times: usize) -> impl Iterator<Item = Bytes> {
-    (0..times).flat_map(move |_| chunks.iter().cloned())
-}
-
-fn source(chunks: &[Bytes], times: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
-    stream::iter(repeated(chunks, times).map(Ok))
+fn source(chunks: IntoIter<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
+    stream::iter(chunks.map(Ok))
 }
 
 /// Takes what a stream gives that never waits.

@@ -61,15 +61,13 @@ impl Stream {
         self.event * self.events
     }
 
-    /// The chunks, as parts of one buffer: so a network's buffers are given out.
-    pub fn chunks(&self) -> Vec<Bytes> {
+    /// The chunks of it so often, as parts of one buffer: so a network's buffers are given out.
+    pub fn chunks(&self, times: usize) -> Vec<Bytes> {
         let text: String = (0..self.events).map(|at| self.text(at)).collect();
-        let mut text = Bytes::from(text);
-        let mut chunks = Vec::new();
-        while !text.is_empty() {
-            chunks.push(text.split_to(self.chunk.min(text.len())));
-        }
-        chunks
+        let text = Bytes::from(text);
+        let starts = (0..text.len()).step_by(self.chunk);
+        let chunk = |start: usize| text.slice(start..text.len().min(start + self.chunk));
+        (0..times).flat_map(|_| starts.clone().map(chunk)).collect()
     }
 
     fn text(&self, at: usize) -> String {

@@ -99,12 +99,12 @@ fn id(at: usize) -> String {
 }
 
 /// Calls beside so many that are open; the oldest is answered.
-pub fn calls(revision: Revision, Plan { times, room }: Plan, open: usize) {
+pub fn calls(revision: Revision, plan: Plan, open: usize) {
     let mut driver = Driver::ready(revision);
     let first = driver.next_number();
     let mut under_way: VecDeque<_> = (0..open).map(|_| driver.call()).collect();
-    let bodies: Vec<_> = (0..room).map(|at| result(first + at)).collect();
-    for body in bodies.into_iter().take(times) {
+    let bodies = (0..plan.room).map(|at| result(first + at)).collect();
+    for body in plan.take(bodies) {
         under_way.push_back(driver.call());
         let oldest = under_way.pop_front();
         driver.answer(oldest.expect("a call is open"), body);
@@ -112,25 +112,20 @@ pub fn calls(revision: Revision, Plan { times, room }: Plan, open: usize) {
 }
 
 /// Events that say nothing to the application.
-fn events(Plan { times, room }: Plan, kind: &str, data: &str) {
+fn events(plan: Plan, kind: &str, data: &str) {
     let mut driver = Driver::ready(Revision::V2025_11_25);
     let stream = driver.call();
     driver.open_stream(stream);
     let event = format!("event: {kind}\ndata: {data}\n\n");
-    let chunks: Vec<_> = (0..room).map(|_| Bytes::from(event.clone())).collect();
-    for chunk in chunks.into_iter().take(times) {
+    let chunks = (0..plan.room).map(|_| Bytes::from(event.clone())).collect();
+    for chunk in plan.take(chunks) {
         driver.chunk(stream, chunk);
         assert!(!driver.has_event());
     }
 }
 
 /// Notifications on so many streams in turn, with so many others unread before them.
-pub fn notifications(
-    Plan { times, room }: Plan,
-    streams: usize,
-    unread: usize,
-    id: fn(usize) -> String,
-) {
+pub fn notifications(plan: Plan, streams: usize, unread: usize, id: fn(usize) -> String) {
     let mut driver = Driver::ready(Revision::V2025_11_25);
     let streams: Vec<_> = (0..streams)
         .map(|_| {
@@ -139,15 +134,14 @@ pub fn notifications(
             stream
         })
         .collect();
-    let mut chunks: VecDeque<_> = (0..unread + room)
-        .map(|at| Bytes::from(notification(&id(at))))
-        .collect();
+    let chunk = |at| Bytes::from(notification(&id(at)));
     let mut next = streams.iter().cycle();
     let mut stream = || *next.next().expect("there is a stream");
-    for chunk in chunks.drain(..unread) {
-        driver.chunk(stream(), chunk);
+    for at in 0..unread {
+        driver.chunk(stream(), chunk(at));
     }
-    for chunk in chunks.into_iter().take(times) {
+    let chunks = (unread..unread + plan.room).map(chunk).collect();
+    for chunk in plan.take(chunks) {
         driver.chunk(stream(), chunk);
         drop(driver.message());
         if unread == 0 {
@@ -156,7 +150,7 @@ pub fn notifications(
     }
 }
 
-fn packed(Plan { times, room }: Plan) {
+fn packed(plan: Plan) {
     let mut driver = Driver::ready(Revision::V2025_11_25);
     let stream = driver.call();
     driver.open_stream(stream);
@@ -165,8 +159,8 @@ fn packed(Plan { times, room }: Plan) {
             .map(|event| notification(&id(64 * at + event)))
             .collect::<String>()
     };
-    let chunks: Vec<_> = (0..room).map(|at| Bytes::from(chunk(at))).collect();
-    for chunk in chunks.into_iter().take(times) {
+    let chunks = (0..plan.room).map(|at| Bytes::from(chunk(at))).collect();
+    for chunk in plan.take(chunks) {
         driver.chunk(stream, chunk);
         for _ in 0..64 {
             drop(driver.message());
@@ -176,12 +170,12 @@ fn packed(Plan { times, room }: Plan) {
 }
 
 /// Calls beside so many that are open, whose time is up.
-pub fn time_outs(Plan { times, .. }: Plan, open: usize) {
+pub fn time_outs(plan: Plan, open: usize) {
     let mut driver = Driver::ready(Revision::V2025_11_25);
     for _ in 0..open {
         driver.call();
     }
-    for _ in 0..times {
+    for _ in 0..plan.times {
         driver.call();
         driver.time_out();
     }

@@ -12,6 +12,16 @@ pub struct Plan {
     pub room: usize,
 }
 
+impl Plan {
+    /// What was made ready, so much of it as is wanted. The rest is not even freed: in the other
+    /// run it is used, and freed there.
+    pub fn take<T>(self, mut ready: Vec<T>) -> std::vec::IntoIter<T> {
+        let each = ready.len() / self.room;
+        std::mem::forget(ready.split_off(each * self.times));
+        ready.into_iter()
+    }
+}
+
 /// Something that can be done any number of times.
 pub struct Case {
     pub name: String,
@@ -45,11 +55,6 @@ impl Case {
             units: units as f64,
             ..self
         }
-    }
-
-    /// Runs it without measuring.
-    pub fn run(&self, times: usize) {
-        (self.run)(Plan { times, room: times });
     }
 
     pub fn measure(&self) -> Cost {
