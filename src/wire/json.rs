@@ -184,16 +184,20 @@ impl<'a> Reader<'a> {
     /// A string, whose opening quote was read. Whether something in it is escaped.
     #[inline(always)]
     fn string(&mut self) -> Option<bool> {
-        self.rest = after_plain(self.rest);
-        if let [b'"', rest @ ..] = self.rest {
-            self.rest = rest;
-            return Some(false);
+        // Most names are short.
+        if let Some((eight, _)) = self.rest.split_first_chunk() {
+            let special = special(u64::from_le_bytes(*eight));
+            let end = special.trailing_zeros() as usize / 8;
+            if eight.get(end) == Some(&b'"') {
+                self.rest = self.rest.get(end + 1..)?;
+                return Some(false);
+            }
         }
-        self.escaped_string()
+        self.long_string()
     }
 
     #[inline(never)]
-    fn escaped_string(&mut self) -> Option<bool> {
+    fn long_string(&mut self) -> Option<bool> {
         let mut is_escaped = false;
         loop {
             self.rest = after_plain(self.rest);
