@@ -4,7 +4,9 @@ use std::fmt;
 
 /// What comes back from the outside and may be another connection's.
 pub(crate) trait Tagged {
+    fn named(tag: Tag, number: u64) -> Self;
     fn tag(&self) -> Tag;
+    fn number(&self) -> u64;
 }
 
 /// Tells the ids of one connection from those of another. Made of the seed and
@@ -62,8 +64,16 @@ id! {
 macro_rules! tagged {
     ($($name:ident)*) => {
         $(impl Tagged for $name {
+            fn named(tag: Tag, number: u64) -> Self {
+                Self::new(tag, number)
+            }
+
             fn tag(&self) -> Tag {
                 self.tag
+            }
+
+            fn number(&self) -> u64 {
+                self.number
             }
         })*
     };

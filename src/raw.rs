@@ -45,8 +45,8 @@ impl RawJson {
     /// Keeps a part of `source`: a slice where that pays, a copy where a small
     /// slice would pin a large buffer.
     /// `pinned`: how many bytes a slice would keep alive.
-    pub(crate) fn keep(source: &Bytes, part: &RawValue, pinned: usize) -> Self {
-        let part = part.get().as_bytes();
+    pub(crate) fn keep(source: &Bytes, part: &str, pinned: usize) -> Self {
+        let part = part.as_bytes();
         if part.len() >= pinned / 2 {
             Self(source.slice_ref(part))
         } else {
@@ -56,7 +56,7 @@ impl RawJson {
 
     /// A part of this value, kept on its own.
     pub(crate) fn part(&self, part: &RawValue) -> Self {
-        Self::keep(&self.0, part, self.0.len())
+        Self::keep(&self.0, part.get(), self.0.len())
     }
 
     /// Text that is known to be JSON.

@@ -12,7 +12,7 @@ use super::timers::Timer;
 use crate::breakage::Breakage;
 use crate::error::{Answer, Delivery, Error, Lost, Reason};
 use crate::wire::response::Refusal;
-use crate::{CallId, Recovery, Resend, Time};
+use crate::{CallId, RawJson, Recovery, Resend, Time};
 
 impl Connection {
     /// Sends a call again that the server certainly did not execute: in its
@@ -74,16 +74,22 @@ impl Connection {
             return;
         };
         call.state = State::Waiting;
-        self.account_call(id);
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
+        call.account(&mut self.held);
         let restores_first = call.losses > 0 && self.restoring.has_more();
         let restoring = &mut self.restoring;
         if restores_first || !restoring.lets_pass(id, &call.method, call.params.as_ref()) {
             self.behind.insert(id);
         } else {
             self.waiting.insert(id);
+        }
+    }
+
+    /// Puts a call into its place that is new, and so was not refused with any session.
+    pub(super) fn line_up_new(&mut self, id: CallId, method: &str, params: Option<&RawJson>) {
+        if self.restoring.lets_pass(id, method, params) {
+            self.waiting.insert(id);
+        } else {
+            self.behind.insert(id);
         }
     }
 
@@ -96,7 +102,7 @@ impl Connection {
 
     /// At the end of each turn: all that was to be asked for may have left.
     pub(super) fn release_behind(&mut self) {
-        if !self.restoring.has_more() {
+        if !self.behind.is_empty() && !self.restoring.has_more() {
             for id in std::mem::take(&mut self.behind) {
                 self.line_up(id);
             }
@@ -112,20 +118,20 @@ impl Connection {
     /// Holds the calls that were refused with their session, until `resume`; others,
     /// which may be there to restore the application's state, pass.
     pub(super) fn hold_refused(&mut self) {
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             if call.refused && matches!(call.state, State::Waiting) {
                 call.state = State::Held;
-                self.waiting.remove(id);
-                self.behind.remove(id);
+                self.waiting.remove(&id);
+                self.behind.remove(&id);
             }
         }
     }
 
     pub(super) fn release_held(&mut self) {
         let mut held = Vec::new();
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             if matches!(call.state, State::Held) {
-                held.push(*id);
+                held.push(id);
             }
         }
         for id in held {

@@ -102,6 +102,18 @@ impl Call {
     pub(super) fn waits_for_server(&self) -> bool {
         self.unreached > 0
     }
+
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let refusal = match &self.state {
+            State::Mismatched(reply) => reply.bytes(),
+            State::Suspended(refusal) => refusal.bytes(),
+            _ => 0,
+        };
+        let held = self.rounds.bytes().saturating_add(refusal);
+        let before = std::mem::replace(&mut self.held, held);
+        *all = all.saturating_sub(before).saturating_add(held);
+    }
 }
 
 impl Connection {
@@ -121,41 +133,39 @@ impl Connection {
         }
         let longest = options.longest.or(self.config.clocks.progress);
         let patience = options.patience.map(|patience| self.now + patience);
-        self.calls.insert(
-            id,
-            Call {
-                method,
-                params,
-                headers: options.headers,
-                state: State::Waiting,
-                route: Route::default(),
-                token,
-                request: 0,
-                generation: 0,
-                stream: Stream::default(),
-                rounds: Rounds::default(),
-                renegotiated: false,
-                repaired: false,
-                delivery: Delivery::NotSent,
-                idempotent: options.idempotent,
-                restores: self.is_restoring(),
-                refused: false,
-                losses: 0,
-                resend: options.resend,
-                patience,
-                unreached: 0,
-                resends: 0,
-                clock: CallClock {
-                    limit,
-                    longest: longest.map(|longest| self.now + longest),
-                    asks: 0,
-                    left: None,
-                    stopped: None,
-                },
-                held: 0,
+        let call = Call {
+            method,
+            params,
+            headers: options.headers,
+            state: State::Waiting,
+            route: Route::default(),
+            token,
+            request: 0,
+            generation: 0,
+            stream: Stream::default(),
+            rounds: Rounds::default(),
+            renegotiated: false,
+            repaired: false,
+            delivery: Delivery::NotSent,
+            idempotent: options.idempotent,
+            restores: self.is_restoring(),
+            refused: false,
+            losses: 0,
+            resend: options.resend,
+            patience,
+            unreached: 0,
+            resends: 0,
+            clock: CallClock {
+                limit,
+                longest: longest.map(|longest| self.now + longest),
+                asks: 0,
+                left: None,
+                stopped: None,
             },
-        );
-        self.line_up(id);
+            held: 0,
+        };
+        self.line_up_new(id, &call.method, call.params.as_ref());
+        self.calls.insert(id, call);
         self.want_session(patience.is_some());
         self.fail_if_hopeless(id);
         self.stand_still_if_waiting(id);
@@ -164,17 +174,9 @@ impl Connection {
 
     /// Brings the sum of all buffers up to date with what the call holds.
     pub(super) fn account_call(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let refusal = match &call.state {
-            State::Mismatched(reply) => reply.bytes(),
-            State::Suspended(refusal) => refusal.bytes(),
-            _ => 0,
-        };
-        let held = call.rounds.bytes().saturating_add(refusal);
-        let before = std::mem::replace(&mut call.held, held);
-        self.held = self.held.saturating_sub(before).saturating_add(held);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.account(&mut self.held);
+        }
     }
 
     /// The call's end, with a reply.
@@ -213,7 +215,7 @@ impl Connection {
         }
     }
 
-    fn close_call(&mut self, id: CallId) -> Option<Call> {
+    fn close_call(&mut self, id: CallId) -> Option<Box<Call>> {
         let call = self.calls.remove(&id)?;
         self.waiting.remove(&id);
         self.behind.remove(&id);

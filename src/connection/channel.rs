@@ -155,7 +155,7 @@ impl Connection {
             exchange.rules.binding.answers_on_one_stream()
                 && matches!(exchange.purpose, Purpose::Initialize(_))
         });
-        let initialize = initialize.map(|(id, _)| *id);
+        let initialize = initialize.map(|(id, _)| id);
         for id in channel.exchange.into_iter().chain(initialize) {
             self.abort(id);
         }
@@ -175,7 +175,7 @@ impl Connection {
             .exchanges
             .iter()
             .filter(|(_, exchange)| on_it(exchange));
-        for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
+        for id in ids.map(|(id, _)| id).collect::<Vec<_>>() {
             match self.exchanges.get(&id).map(|exchange| &exchange.reading) {
                 Some(Reading::Accepted { .. }) => {
                     if let Some(exchange) = self.drop_exchange(id) {
@@ -201,7 +201,7 @@ impl Connection {
     }
 
     /// A request was accepted, and its answer can come no more.
-    pub(super) fn unheard(&mut self, exchange: Exchange) {
+    pub(super) fn unheard(&mut self, exchange: Box<Exchange>) {
         let error = Error::new(Lost::Stream, Delivery::Unknown);
         match exchange.purpose {
             Purpose::Call(call) => {
@@ -230,7 +230,7 @@ impl Connection {
 
     /// Whether anything waits for an answer on it.
     pub(super) fn awaits_replies(&self) -> bool {
-        let accepted = |exchange: &Exchange| matches!(exchange.reading, Reading::Accepted { .. });
-        self.exchanges.values().any(accepted)
+        let mut exchanges = self.exchanges.values();
+        exchanges.any(|exchange| matches!(exchange.reading, Reading::Accepted { .. }))
     }
 }

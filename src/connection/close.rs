@@ -19,7 +19,7 @@ impl Connection {
         self.timers.clear(Timer::Network);
         self.timers
             .set(Timer::Closing, self.now + self.config.clocks.delete);
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+        for id in self.calls.keys().collect::<Vec<_>>() {
             self.shut_call(id);
         }
         self.shut_authorization(&unsent);
@@ -119,6 +119,6 @@ impl Connection {
     }
 
     fn all_exchanges(&self) -> Vec<ExchangeId> {
-        self.exchanges.keys().copied().collect()
+        self.exchanges.keys().collect()
     }
 }

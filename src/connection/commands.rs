@@ -78,8 +78,9 @@ impl Connection {
             method,
         )?;
         let params = self.params("call", params)?;
+        let mut own_token = None;
         if let Some(params) = &params {
-            meta::check(params).map_err(|bad| {
+            own_token = meta::check(params).map_err(|bad| {
                 let mistake = match bad {
                     BadMeta::NoObject => {
                         Mistake::Params("have a `_meta` that is no object".to_owned())
@@ -103,8 +104,7 @@ impl Connection {
             let params = params.ok_or_else(|| self.misuse("call", unreadable()))?;
             (Some(params), Some(token))
         } else {
-            let token = params.as_ref().and_then(ProgressToken::of_params);
-            (params, token)
+            (params, own_token)
         };
         if token
             .as_ref()
@@ -372,15 +372,15 @@ impl Connection {
         self.listen_anew();
         self.check_streams();
         let mut hurried = Vec::new();
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             let forgiven = call.stream.forgive();
             let hurries = match call.state {
                 State::Cut => forgiven,
                 State::Delayed => call.waits_for_server(),
                 _ => false,
             };
-            if hurries && self.timers.clear(Timer::Delay(*id)).is_some() {
-                hurried.push(*id);
+            if hurries && self.timers.clear(Timer::Delay(id)).is_some() {
+                hurried.push(id);
             }
         }
         for id in hurried {

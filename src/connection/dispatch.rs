@@ -94,7 +94,7 @@ impl Connection {
                 params,
             }) => {
                 let params = params.map(|params| RawJson::keep(text, params, pinned));
-                self.question(id, request.get(), &method, params, call)
+                self.question(id, request, &method, params, call)
             }
             Err(why) => self.unreadable(source, Peer::Message(why)),
         }

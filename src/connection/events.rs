@@ -1,6 +1,8 @@
 //! The queue of events: ends never wait for room, what the peer sends unasked does.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::{iter, mem};
 
 use crate::event::Withdrawal;
 use crate::{CallId, Event, Limits, Subject, Ticket};
@@ -50,11 +52,11 @@ impl Queued {
 pub(super) struct Events {
     queue: VecDeque<Queued>,
     /// The numbers of those that came on each stream.
-    from: BTreeMap<Source, BTreeSet<u64>>,
+    from: BTreeMap<Source, Numbers>,
     /// The number of each ask.
     asks: BTreeMap<Ticket, u64>,
     /// The numbers of those that say something about a call that goes on.
-    about: BTreeMap<CallId, BTreeSet<u64>>,
+    about: BTreeMap<CallId, Numbers>,
     unasked: usize,
     unasked_bytes: usize,
     /// Those of them that give way to others, and their bytes.
@@ -83,7 +85,7 @@ impl Events {
             self.asks.insert(ask.ticket, number);
         }
         if let Some(call) = about(&event) {
-            self.about.entry(call).or_default().insert(number);
+            list(&mut self.about, call, number);
         }
         self.queue.push_back(Queued {
             event,
@@ -118,7 +120,7 @@ impl Events {
                     let bytes = payload(&queued.event);
                     self.yielding_bytes = self.yielding_bytes.saturating_add(bytes);
                 }
-                self.from.entry(source).or_default().insert(queued.number);
+                list(&mut self.from, source, queued.number);
             }
         }
     }
@@ -126,11 +128,14 @@ impl Events {
     /// The oldest and the newest event of this stream that nobody has read.
     pub(super) fn unread_from(&self, source: Source) -> Option<(u64, u64)> {
         let numbers = self.from.get(&source)?;
-        Some((*numbers.first()?, *numbers.last()?))
+        Some((numbers.first, numbers.last()))
     }
 
     fn remove(&mut self, at: usize) -> Option<Queued> {
-        let queued = self.queue.remove(at)?;
+        let queued = match at {
+            0 => self.queue.pop_front()?,
+            _ => self.queue.remove(at)?,
+        };
         self.count(&queued.event, class(&queued.event), -1);
         if queued.gives_way() {
             self.yielding = self.yielding.saturating_sub(1);
@@ -239,7 +244,10 @@ impl Events {
 
     /// Drops what was said about a call that the application gave up.
     pub(super) fn forget(&mut self, call: CallId) {
-        for number in self.about.remove(&call).unwrap_or_default() {
+        let Some(Numbers { first, later }) = self.about.remove(&call) else {
+            return;
+        };
+        for number in iter::once(first).chain(later) {
             self.remove_number(number);
         }
     }
@@ -291,11 +299,56 @@ fn about(event: &Event) -> Option<CallId> {
     }
 }
 
-fn unlist<K: Ord>(lists: &mut BTreeMap<K, BTreeSet<u64>>, key: K, number: u64) {
-    if let Some(numbers) = lists.get_mut(&key) {
-        numbers.remove(&number);
-        if numbers.is_empty() {
-            lists.remove(&key);
+/// The numbers of some events, in order. Mostly there is but one, which takes no memory of its own.
+#[derive(Clone, Debug)]
+struct Numbers {
+    first: u64,
+    later: VecDeque<u64>,
+}
+
+impl Numbers {
+    fn last(&self) -> u64 {
+        self.later.back().copied().unwrap_or(self.first)
+    }
+
+    fn insert(&mut self, mut number: u64) {
+        if number < self.first {
+            mem::swap(&mut self.first, &mut number);
+        }
+        let at = self.later.partition_point(|later| *later < number);
+        self.later.insert(at, number);
+    }
+
+    /// Takes one out. Whether none is left.
+    fn remove(&mut self, number: u64) -> bool {
+        if number == self.first {
+            let Some(next) = self.later.pop_front() else {
+                return true;
+            };
+            self.first = next;
+        } else if let Ok(at) = self.later.binary_search(&number) {
+            self.later.remove(at);
+        }
+        false
+    }
+}
+
+fn list<K: Ord>(lists: &mut BTreeMap<K, Numbers>, key: K, number: u64) {
+    match lists.entry(key) {
+        Entry::Occupied(mut numbers) => numbers.get_mut().insert(number),
+        Entry::Vacant(place) => {
+            place.insert(Numbers {
+                first: number,
+                later: VecDeque::new(),
+            });
+        }
+    }
+}
+
+fn unlist<K: Ord>(lists: &mut BTreeMap<K, Numbers>, key: K, number: u64) {
+    if let Entry::Occupied(mut numbers) = lists.entry(key) {
+        if numbers.get_mut().remove(number) {
+            numbers.remove();
         }
     }
 }

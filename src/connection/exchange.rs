@@ -58,6 +58,17 @@ impl Exchange {
         self.doubted = false;
     }
 
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let held = match &self.reading {
+            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
+            Reading::Whole(_, body) => body.len(),
+            Reading::Stream(feed) => feed.buffered(),
+        };
+        let before = std::mem::replace(&mut self.held, held);
+        *all = all.saturating_sub(before).saturating_add(held);
+    }
+
     /// Whether its head may bring the id of a session, which is to be ended then.
     pub(super) fn may_bring_id(&self) -> bool {
         let is_to_come = matches!(self.reading, Reading::Head);
@@ -206,7 +217,9 @@ impl Connection {
             Purpose::Delete => Some(self.config.clocks.delete),
             _ => self.config.clocks.head,
         };
-        self.timers.set_within(Timer::Exchange(id), self.now, clock);
+        if let Some(clock) = clock {
+            self.timers.set(Timer::Exchange(id), self.now + clock);
+        }
         if purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_add(1);
             self.restoring.began(&purpose);
@@ -217,26 +230,24 @@ impl Connection {
         let in_session = self.phase.has_session();
         let rules = self.rules();
         let by_address = rules.binding.answers_on_one_stream();
-        self.exchanges.insert(
-            id,
-            Exchange {
-                purpose,
-                generation: if in_session {
-                    self.session.generation
-                } else {
-                    0
-                },
-                rules,
-                credential: self.authorization.version,
-                carries_id: in_session && (by_address || self.session.id.is_some()),
-                is_overtaken: false,
-                target,
-                reading: Reading::Head,
-                held: 0,
-                heard: self.now,
-                doubted: false,
+        let exchange = Exchange {
+            purpose,
+            generation: if in_session {
+                self.session.generation
+            } else {
+                0
             },
-        );
+            rules,
+            credential: self.authorization.version,
+            carries_id: in_session && (by_address || self.session.id.is_some()),
+            is_overtaken: false,
+            target,
+            reading: Reading::Head,
+            held: 0,
+            heard: self.now,
+            doubted: false,
+        };
+        self.exchanges.insert(id, exchange);
         id
     }
 
@@ -253,7 +264,7 @@ impl Connection {
     }
 
     /// Takes an exchange out: it is over.
-    pub(super) fn end_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
+    pub(super) fn end_exchange(&mut self, id: ExchangeId) -> Option<Box<Exchange>> {
         let exchange = self.exchanges.remove(&id)?;
         self.timers.clear(Timer::Exchange(id));
         self.timers.clear(Timer::Silence(id));
@@ -267,7 +278,7 @@ impl Connection {
     }
 
     /// Takes an exchange out, and has the adapter end it, if it is still under way.
-    pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
+    pub(super) fn drop_exchange(&mut self, id: ExchangeId) -> Option<Box<Exchange>> {
         let exchange = self.end_exchange(id)?;
         if !matches!(exchange.reading, Reading::Accepted { over: true, .. }) {
             self.aborts.push_back(id);
@@ -314,16 +325,9 @@ impl Connection {
 
     /// Brings the sum of all buffers up to date.
     pub(super) fn account(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            return;
-        };
-        let held = match &exchange.reading {
-            Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
-            Reading::Whole(_, body) => body.len(),
-            Reading::Stream(feed) => feed.buffered(),
-        };
-        let before = std::mem::replace(&mut exchange.held, held);
-        self.held = self.held.saturating_sub(before).saturating_add(held);
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.account(&mut self.held);
+        }
     }
 
     pub(super) fn exceed(&mut self, id: ExchangeId, kind: LimitKind, value: usize) {

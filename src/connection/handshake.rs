@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use super::Connection;
 use super::budget::Attempts;
-use super::call::Call;
 use super::negotiation::{INVALID_PARAMS, METHOD_NOT_FOUND, UNSUPPORTED_VERSION};
 use super::phase::{Input, Phase, Step};
 use super::route::Route;
@@ -384,8 +383,8 @@ impl Connection {
     /// A call whose time ends before the handshake that the server put off.
     pub(super) fn fail_if_hopeless(&mut self, id: CallId) {
         let due = self.handshake.due;
-        let ends = self.timers.due(Timer::Call(id));
         if let (Phase::Due, Some(told)) = (self.phase, &self.handshake.told) {
+            let ends = self.timers.due(Timer::Call(id));
             if ends.is_some_and(|end| end <= due) {
                 let after = Some(due.since(self.now));
                 let told = told.clone().with_retry_after(after);
@@ -425,7 +424,7 @@ impl Connection {
             .calls
             .iter()
             .filter(|(_, call)| call.waits_for_session())
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for id in waiting {
             if !(unreached && self.patience(id).is_some()) {
@@ -433,7 +432,7 @@ impl Connection {
             }
         }
         self.fail_notices(&error);
-        if self.calls.values().any(Call::waits_for_session) {
+        if self.calls.values().any(|call| call.waits_for_session()) {
             self.want_session(true);
         }
     }

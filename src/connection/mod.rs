@@ -22,6 +22,7 @@ mod ladder;
 mod listening;
 mod negotiation;
 mod notice;
+mod offer;
 mod outbox;
 mod outcome;
 mod parked;
@@ -42,6 +43,7 @@ mod state;
 mod stream;
 mod subscription;
 mod suspicion;
+mod table;
 mod timers;
 mod tools;
 
@@ -65,6 +67,7 @@ use self::notice::Notice;
 use self::restoring::Restoring;
 use self::session::Session;
 use self::suspicion::Suspicion;
+use self::table::Table;
 use self::timers::Timers;
 use self::tools::Tools;
 use crate::error::{Error, Mistake, Misuse};
@@ -110,7 +113,7 @@ pub struct Connection {
     initialized_due: bool,
     authorization: Authorization,
     suspicion: Option<Suspicion>,
-    calls: BTreeMap<CallId, Call>,
+    calls: Table<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
     waiting: BTreeSet<CallId>,
     /// Calls that leave then too, but behind what the session is asked for anew.
@@ -119,7 +122,7 @@ pub struct Connection {
     asks: BTreeMap<Ticket, Ask>,
     /// Those of them that are asked on behalf of a call.
     asks_of: BTreeMap<CallId, BTreeSet<Ticket>>,
-    exchanges: BTreeMap<ExchangeId, Exchange>,
+    exchanges: Table<ExchangeId, Exchange>,
     /// Calls whose stream broke off, by the id of their JSON-RPC request.
     cut: BTreeMap<u64, CallId>,
     /// Those of them that are to be resumed now.
@@ -210,10 +213,11 @@ impl Connection {
             // FNV-1a's step; any mixing of seed and endpoint would do.
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
         });
+        let tag = Tag(u32::try_from(tag >> 32).unwrap_or_default());
         let ladder = Ladder::new(config.pinned, config.remembered);
         Self {
             config,
-            tag: Tag(u32::try_from(tag >> 32).unwrap_or_default()),
+            tag,
             now: Time::ZERO,
             jitter,
             phase: Phase::Idle,
@@ -225,13 +229,13 @@ impl Connection {
             initialized_due: false,
             authorization: Authorization::default(),
             suspicion: None,
-            calls: BTreeMap::new(),
+            calls: Table::new(tag),
             waiting: BTreeSet::new(),
             behind: BTreeSet::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
             asks_of: BTreeMap::new(),
-            exchanges: BTreeMap::new(),
+            exchanges: Table::new(tag),
             cut: BTreeMap::new(),
             resumes: BTreeSet::new(),
             listening: Listener::default(),
@@ -374,11 +378,11 @@ impl Connection {
     /// A turn begins: time never goes back.
     fn begin(&mut self, now: Time) {
         self.now = self.now.max(now);
-        for id in std::mem::take(&mut self.read_on) {
+        while let Some(id) = self.read_on.pop_first() {
             self.hear(id);
         }
-        self.woken.to_send &= self.wants_to_send();
-        self.woken.to_tell &= !self.events.is_empty();
+        self.woken.to_send = self.woken.to_send && self.wants_to_send();
+        self.woken.to_tell = self.woken.to_tell && !self.events.is_empty();
         self.release_if_replaced();
     }
 

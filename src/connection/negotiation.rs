@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::Connection;
 use super::exchange::answered;
+use super::offer::Offer;
 use super::phase::Input;
 use super::route::Route;
 use super::session::Session;
@@ -291,6 +292,7 @@ impl Connection {
             binding: Some(binding),
             id,
             revision: Some(revision),
+            offer: capabilities.as_ref().map(Offer::new),
             capabilities,
             result,
             stamp: None,

@@ -36,34 +36,56 @@ enum Intent {
 
 impl Connection {
     fn next_intent(&self) -> Option<Intent> {
-        let control = self.control_exchanges < self.config.limits.control_exchanges;
+        if !self.aborts.is_empty() {
+            return Some(Intent::Abort);
+        }
+        if self.initialized_due && self.phase == Phase::Confirming {
+            return Some(Intent::Initialized);
+        }
+        if self.phase == Phase::Due && self.handshake.due <= self.now {
+            return Some(Intent::Handshake);
+        }
         let open = self.phase.is_open();
-        let ping = self
-            .suspicion
-            .as_ref()
-            .is_some_and(|suspicion| suspicion.ping.is_none());
-        [
-            (!self.aborts.is_empty(), Intent::Abort),
-            (
-                self.initialized_due && self.phase == Phase::Confirming,
-                Intent::Initialized,
-            ),
-            (
-                self.phase == Phase::Due && self.handshake.due <= self.now,
-                Intent::Handshake,
-            ),
-            (control && !self.farewells.is_empty(), Intent::Farewell),
-            (control && !self.answers.is_empty(), Intent::Prompt),
-            (control && open && ping, Intent::Ping),
-            (control && open && !self.notices.is_empty(), Intent::Notice),
-            (control && open && self.restoring.is_due(), Intent::Restore),
-            (control && open && self.tools.is_due(), Intent::Refresh),
-            (open && !self.waiting.is_empty(), Intent::Call),
-            (open && !self.resumes.is_empty(), Intent::Resume),
-            (open && self.listening.is_due(), Intent::Listen),
-        ]
-        .into_iter()
-        .find_map(|(wanted, intent)| wanted.then_some(intent))
+        let control = self.control_exchanges < self.config.limits.control_exchanges;
+        control
+            .then(|| self.next_control(open))
+            .flatten()
+            .or_else(|| open.then(|| self.next_of_session()).flatten())
+    }
+
+    /// Control traffic: all but the first two only while calls go out.
+    fn next_control(&self, open: bool) -> Option<Intent> {
+        let ping = self.suspicion.as_ref();
+        if !self.farewells.is_empty() {
+            Some(Intent::Farewell)
+        } else if !self.answers.is_empty() {
+            Some(Intent::Prompt)
+        } else if !open {
+            None
+        } else if ping.is_some_and(|suspicion| suspicion.ping.is_none()) {
+            Some(Intent::Ping)
+        } else if !self.notices.is_empty() {
+            Some(Intent::Notice)
+        } else if self.restoring.is_due() {
+            Some(Intent::Restore)
+        } else if self.tools.is_due() {
+            Some(Intent::Refresh)
+        } else {
+            None
+        }
+    }
+
+    /// What a session carries besides.
+    fn next_of_session(&self) -> Option<Intent> {
+        if !self.waiting.is_empty() {
+            Some(Intent::Call)
+        } else if !self.resumes.is_empty() {
+            Some(Intent::Resume)
+        } else if self.listening.is_due() {
+            Some(Intent::Listen)
+        } else {
+            None
+        }
     }
 
     /// Whether the next poll can give something.
@@ -185,6 +207,7 @@ impl Connection {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.state = State::Sent(exchange);
                     if first {
+                        call.route.restart();
                         call.request = exchange.number();
                         call.generation = self.session.generation;
                         call.stream = Stream::default();

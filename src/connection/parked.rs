@@ -54,7 +54,7 @@ impl Connection {
                 self.authorization.handshake = Some(parked);
                 let waiting = self.calls.iter();
                 let waiting = waiting.filter(|(_, call)| call.waits_for_session());
-                for id in waiting.map(|(id, _)| *id).collect::<Vec<_>>() {
+                for id in waiting.map(|(id, _)| id).collect::<Vec<_>>() {
                     self.stand_still(id);
                 }
             }
@@ -140,14 +140,18 @@ impl Connection {
 impl Connection {
     /// The clock of a call stands still if it waits for what waits for authorisation.
     pub(super) fn stand_still_if_waiting(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
+        let handshake = self.authorization.handshake.is_some();
+        let doubt = self.authorization.ping.is_some();
+        let list = self.parked(|purpose| matches!(purpose, Purpose::Refresh)) > 0;
+        if !handshake && !doubt && !list {
             return;
-        };
-        let handshake = self.authorization.handshake.is_some() && call.waits_for_session();
-        let doubt = self.authorization.ping.is_some() && matches!(call.state, State::Suspended(_));
-        let list = matches!(call.state, State::Mismatched(_))
-            && self.parked(|purpose| matches!(purpose, Purpose::Refresh)) > 0;
-        if handshake || doubt || list {
+        }
+        let stands = self.calls.get(&id).is_some_and(|call| {
+            handshake && call.waits_for_session()
+                || doubt && matches!(call.state, State::Suspended(_))
+                || list && matches!(call.state, State::Mismatched(_))
+        });
+        if stands {
             self.stand_still(id);
         }
     }

@@ -67,12 +67,11 @@ impl Connection {
                 return Err(Mistake::HeadTwice);
             }
         }
-        let session = headers::session_id(head);
         let on_one_stream = exchange.rules.binding.answers_on_one_stream();
         match &mut exchange.purpose {
             Purpose::Abandoned => {
                 let opens = status.is_success() && !on_one_stream;
-                if let (true, Ok(Some(session))) = (opens, session) {
+                if let (true, Ok(Some(session))) = (opens, headers::session_id(head)) {
                     self.say_farewell(session, None);
                 }
                 self.abort(id);
@@ -90,7 +89,7 @@ impl Connection {
             }
             purpose => {
                 if let (Purpose::Initialize(provisional), true) = (purpose, status.is_success()) {
-                    match session {
+                    match headers::session_id(head) {
                         Ok(session) => *provisional = session,
                         Err(_) => {
                             self.abort(id);
@@ -222,7 +221,7 @@ impl Connection {
             Reading::Stream(stream) if stream.has_ended() => return Ok(()),
             Reading::Stream(stream) => {
                 stream.feed(chunk);
-                self.account(id);
+                exchange.account(&mut self.held);
                 // What is given out is no longer this exchange's, and could not be
                 // taken back with it.
                 if self.buffered() <= limits.buffers {
@@ -234,6 +233,7 @@ impl Connection {
                     self.exceed(id, LimitKind::JsonBody, limits.json_body);
                 } else {
                     body.push(chunk);
+                    exchange.account(&mut self.held);
                 }
             }
             Reading::Whole(Whole::Refusal(_) | Whole::Typed(..), body) => {
@@ -241,13 +241,13 @@ impl Connection {
                 let whole = chunk.len() <= room;
                 chunk.truncate(room);
                 body.push(chunk);
+                exchange.account(&mut self.held);
                 if !whole {
                     self.conclude(id);
                     self.aborts.push_back(id);
                 }
             }
         }
-        self.account(id);
         if self.buffered() > limits.buffers {
             self.exceed(id, LimitKind::Buffers, limits.buffers);
         }

@@ -10,7 +10,7 @@ use super::phase::Input;
 use super::restoring::{SET_LEVEL, level_of};
 use crate::error::{Delivery, Error, Mistake, Misuse};
 use crate::event::Reply;
-use crate::wire::jsonrpc::{self, Members};
+use crate::wire::jsonrpc;
 use crate::wire::meta::{self, Carried, Stamp};
 use crate::wire::{request, value};
 use crate::{CallId, RawJson, Revision};
@@ -26,8 +26,6 @@ const LEVELS: [&str; 8] = [
     "notice",
     "warning",
 ];
-/// The extension that holds what was the capability `tasks` (2026-07-28, changelog).
-const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// Params are written only from what could be read.
 pub(super) fn unreadable() -> Mistake {
@@ -138,9 +136,6 @@ impl Connection {
                     .post(body)
             }
         };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.route.restart();
-        }
         Ok(Some(request))
     }
 
@@ -169,45 +164,5 @@ impl Connection {
         self.reply(id, Reply { outcome, status });
         self.stamp();
         Ok(())
-    }
-
-    /// The capability that a call needs and the server did not announce
-    /// (lifecycle: capability negotiation).
-    pub(super) fn missing_capability(&self, method: &str) -> Option<&'static str> {
-        let (capability, option) = match (method, self.binding().stands_alone()) {
-            // 2024-11-05 has completions without a capability for them.
-            ("completion/complete", _) if self.revision_spoken() > Revision::V2024_11_05 => {
-                ("completions", None)
-            }
-            ("logging/setLevel", _) => ("logging", None),
-            ("prompts/get" | "prompts/list", _) => ("prompts", None),
-            ("resources/list" | "resources/read" | "resources/templates/list", _) => {
-                ("resources", None)
-            }
-            ("resources/subscribe" | "resources/unsubscribe", false) => {
-                ("resources", Some("subscribe"))
-            }
-            ("tasks/cancel" | "tasks/get" | "tasks/list" | "tasks/result", false) => {
-                ("tasks", None)
-            }
-            ("tasks/cancel" | "tasks/get" | "tasks/update", true) => ("extensions", Some(TASKS)),
-            ("tools/call" | "tools/list", _) => ("tools", None),
-            _ => return None,
-        };
-        let announced = Members::of(self.session.capabilities.as_ref()?.as_str());
-        let value = announced.get(capability);
-        let Some(option) = option else {
-            return value.is_none().then_some(capability);
-        };
-        let granted = value.and_then(|value| Members::of(value.get()).get(option));
-        match (value, option) {
-            (None, TASKS) => Some(TASKS),
-            (None, _) => Some(capability),
-            (Some(_), TASKS) => granted.is_none().then_some(TASKS),
-            (Some(_), _) => {
-                let granted = granted.is_some_and(|granted| granted.get() == "true");
-                (!granted).then_some("resources.subscribe")
-            }
-        }
     }
 }

@@ -239,7 +239,7 @@ impl Connection {
         let all = self.exchanges.iter();
         let stale: Vec<_> = all
             .filter(|(_, exchange)| restores(exchange))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for id in stale {
             self.abort(id);

@@ -23,7 +23,7 @@ impl Connection {
     /// An exchange of a stream ended before the stream did.
     pub(super) fn stream_cut(
         &mut self,
-        exchange: Exchange,
+        exchange: Box<Exchange>,
         ending: Ending,
         retry: Option<Duration>,
         error: Error,

@@ -3,6 +3,7 @@
 use super::Connection;
 use super::control::Farewell;
 use super::exchange::Purpose;
+use super::offer::Offer;
 use super::phase::{Input, Phase};
 use super::suspicion::Finding;
 use crate::breakage::Breakage;
@@ -23,6 +24,8 @@ pub(super) struct Session {
     pub(super) id: Option<SessionId>,
     pub(super) revision: Option<Revision>,
     pub(super) capabilities: Option<RawJson>,
+    /// What calls need of them.
+    pub(super) offer: Option<Offer>,
     /// The whole result of `initialize` or `server/discover`.
     pub(super) result: Option<RawJson>,
     /// What every request carries where each stands on its own.
@@ -100,7 +103,7 @@ impl Connection {
             .exchanges
             .iter()
             .find(|(_, exchange)| matches!(exchange.purpose, Purpose::Initialized));
-        if let Some(id) = stale.map(|(id, _)| *id) {
+        if let Some(id) = stale.map(|(id, _)| id) {
             self.abort(id);
         }
     }

@@ -173,7 +173,7 @@ impl Connection {
                     _ => false,
                 }
         });
-        let doubtful: Vec<_> = doubtful.map(|(id, _)| *id).collect();
+        let doubtful: Vec<_> = doubtful.map(|(id, _)| id).collect();
         if self.config.clocks.silence.is_some() {
             for id in doubtful {
                 self.doubt_exchange(id);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::jitter::Jitter;
-use crate::wire::request::event_id;
+use crate::wire::request::can_carry;
 use crate::wire::sse::EventId;
 use crate::{Retries, Time};
 
@@ -91,7 +91,7 @@ impl Stream {
     /// message that waits to be read, if one does.
     pub(super) fn passed(&mut self, id: Option<&EventId>, newest: Option<u64>) {
         // What no header can carry is as good as none.
-        let id = id.filter(|id| event_id(id).is_some()).map(EventId::detach);
+        let id = id.filter(|id| can_carry(id)).map(EventId::detach);
         let Some(number) = newest else {
             self.ahead.clear();
             self.cursor = id;
@@ -110,10 +110,9 @@ impl Stream {
 
     /// What was read moves the cursor up to the oldest message that was not.
     pub(super) fn read_up_to(&mut self, oldest: Option<u64>) {
-        let is_read = |next: &&Passed| oldest.is_none_or(|oldest| next.number < oldest);
-        while let Some(passed) = self.ahead.front().filter(is_read) {
-            self.cursor.clone_from(&passed.id);
-            self.ahead.pop_front();
+        let is_read = |next: &Passed| oldest.is_none_or(|oldest| next.number < oldest);
+        while self.ahead.front().is_some_and(is_read) {
+            self.cursor = self.ahead.pop_front().and_then(|passed| passed.id);
         }
     }
 

@@ -89,11 +89,11 @@ impl Connection {
     ///
     /// # Errors
     /// If it cannot be read, or is not the first.
-    pub(super) fn acknowledged(&mut self, params: Option<&RawValue>) -> Result<(), Peer> {
+    pub(super) fn acknowledged(&mut self, params: Option<&str>) -> Result<(), Peer> {
         if self.restoring.acknowledged.is_some() {
             return Err(Peer::Message("it acknowledges a subscription twice"));
         }
-        let read = params.and_then(|params| serde_json::from_str(params.get()).ok());
+        let read = params.and_then(|params| serde_json::from_str(params).ok());
         let Notifications { notifications } =
             read.ok_or(Peer::Message("it acknowledges nothing that can be read"))?;
         let granted = within(notifications, self.restoring.filter());
@@ -138,7 +138,7 @@ impl Connection {
 
     /// The server cancels a request: of this stream, if of any (2026-07-28, patterns:
     /// cancellation).
-    pub(super) fn subscription_cancelled(&mut self, id: ExchangeId, params: Option<&RawValue>) {
+    pub(super) fn subscription_cancelled(&mut self, id: ExchangeId, params: Option<&str>) {
         let request = params.and_then(crate::wire::jsonrpc::cancelled_request);
         if request == Some(id.number().to_string().as_str()) {
             self.abort(id);

@@ -1,6 +1,7 @@
 //! What is to happen at which time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use crate::{CallId, ExchangeId, Time};
@@ -26,17 +27,37 @@ pub(super) enum Timer {
     Silence(ExchangeId),
 }
 
+impl Timer {
+    /// Of which kind it is, and whose.
+    fn place(self) -> (usize, u64) {
+        match self {
+            Self::Closing => (0, 0),
+            Self::Handshake => (0, 1),
+            Self::Network => (0, 2),
+            Self::Listen => (0, 3),
+            Self::Call(id) => (1, id.number()),
+            Self::Delay(id) => (2, id.number()),
+            Self::Exchange(id) => (3, id.number()),
+            Self::Silence(id) => (4, id.number()),
+        }
+    }
+}
+
 /// One moment for each timer that is set, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Timers {
-    at: BTreeMap<Timer, Time>,
+    /// By kind: most calls have no timer but their own, and that is soon found out.
+    at: [BTreeMap<u64, Time>; 5],
     queue: BTreeSet<(Time, Timer)>,
 }
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Time) {
-        self.clear(timer);
-        self.at.insert(timer, at);
+        let (kind, number) = timer.place();
+        let kind = self.at.get_mut(kind);
+        if let Some(before) = kind.and_then(|kind| kind.insert(number, at)) {
+            self.queue.remove(&(before, timer));
+        }
         self.queue.insert((at, timer));
     }
 
@@ -49,13 +70,15 @@ impl Timers {
     }
 
     pub(super) fn clear(&mut self, timer: Timer) -> Option<Time> {
-        let at = self.at.remove(&timer)?;
+        let (kind, number) = timer.place();
+        let at = self.at.get_mut(kind)?.remove(&number)?;
         self.queue.remove(&(at, timer));
         Some(at)
     }
 
     pub(super) fn due(&self, timer: Timer) -> Option<Time> {
-        self.at.get(&timer).copied()
+        let (kind, number) = timer.place();
+        self.at.get(kind)?.get(&number).copied()
     }
 
     pub(super) fn next(&self) -> Option<Time> {
@@ -66,5 +89,11 @@ impl Timers {
         let (_, timer) = self.queue.first().copied().filter(|(at, _)| *at <= now)?;
         self.clear(timer);
         Some(timer)
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(&self.queue).finish()
     }
 }

@@ -301,7 +301,7 @@ impl Connection {
         self.tools.refresh = None;
         let refreshes = |exchange: &Exchange| matches!(exchange.purpose, Purpose::Refresh);
         let stale = self.exchanges.iter().find(|(_, it)| refreshes(it));
-        if let Some(id) = stale.map(|(id, _)| *id) {
+        if let Some(id) = stale.map(|(id, _)| id) {
             self.abort(id);
         }
         for id in self.mismatched() {
@@ -323,6 +323,6 @@ impl Connection {
     pub(super) fn mismatched(&self) -> Vec<CallId> {
         let calls = self.calls.iter();
         let refused = calls.filter(|(_, call)| matches!(call.state, State::Mismatched(_)));
-        refused.map(|(id, _)| *id).collect()
+        refused.map(|(id, _)| id).collect()
     }
 }

@@ -35,20 +35,33 @@ pub(crate) enum MediaType {
 }
 
 pub(crate) fn media_type(headers: &HeaderMap) -> MediaType {
-    let mut types: Vec<_> = headers.get_all(CONTENT_TYPE).iter().map(essence).collect();
-    types.dedup();
-    match types.join(&b", "[..]).as_slice() {
+    let mut lines = headers.get_all(CONTENT_TYPE).iter().map(essence);
+    let first = lines.next().unwrap_or_default();
+    let is = |name: &[u8]| first.eq_ignore_ascii_case(name);
+    if !lines.all(is) {
+        return MediaType::Other(contradicting(headers));
+    }
+    match first {
         b"" => MediaType::Absent,
-        b"application/json" => MediaType::Json,
-        b"text/event-stream" => MediaType::EventStream,
-        other => MediaType::Other(excerpt(other)),
+        _ if is(b"application/json") => MediaType::Json,
+        _ if is(b"text/event-stream") => MediaType::EventStream,
+        other => MediaType::Other(excerpt(&other.to_ascii_lowercase())),
     }
 }
 
-fn essence(value: &HeaderValue) -> Vec<u8> {
-    let mut parts = value.as_bytes().split(|&byte| byte == b';');
-    let essence = parts.next().unwrap_or_default();
-    essence.trim_ascii().to_ascii_lowercase()
+fn contradicting(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(CONTENT_TYPE).iter();
+    let mut types: Vec<_> = lines
+        .map(|line| essence(line).to_ascii_lowercase())
+        .collect();
+    types.dedup();
+    excerpt(&types.join(&b", "[..]))
+}
+
+fn essence(value: &HeaderValue) -> &[u8] {
+    let value = value.as_bytes();
+    let end = memchr(b';', value).unwrap_or(value.len());
+    value.get(..end).unwrap_or_default().trim_ascii()
 }
 
 /// How long the server asks to be left alone, unclamped: seconds, or a date less the answer's own

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::object;
+use super::{json, object};
 use crate::RawJson;
 use crate::error::RpcError;
 
@@ -20,16 +21,16 @@ const ID: usize = 1 << 10;
 pub(crate) enum Message<'a> {
     Notification {
         method: Cow<'a, str>,
-        params: Option<&'a RawValue>,
+        params: Option<&'a str>,
     },
     Request {
-        id: &'a RawValue,
+        id: &'a str,
         method: Cow<'a, str>,
-        params: Option<&'a RawValue>,
+        params: Option<&'a str>,
     },
     Response {
         id: Id,
-        outcome: Result<&'a RawValue, RpcError>,
+        outcome: Result<&'a str, RpcError>,
     },
 }
 
@@ -44,90 +45,92 @@ pub(crate) enum Id {
     Foreign,
 }
 
-#[derive(Deserialize)]
+/// The members that route a message.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// Keeps a `null` that is there apart from nothing at all.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'a> Envelope<'a> {
+    fn read(text: &'a str) -> Result<Self, &'static str> {
+        let mut envelope = Self::default();
+        let mut twice = false;
+        let read = json::members(text, |name, value| {
+            let member = match name.text().as_deref() {
+                Some("id") => &mut envelope.id,
+                Some("method") => &mut envelope.method,
+                Some("params") => &mut envelope.params,
+                Some("result") => &mut envelope.result,
+                Some("error") => &mut envelope.error,
+                _ => return,
+            };
+            twice |= member.replace(value).is_some();
+        });
+        match read {
+            Some(()) if !twice => Ok(envelope),
+            None if !json::is_json(text) => Err(NO_JSON),
+            _ => Err(NO_MESSAGE),
+        }
+    }
 }
+
+const NO_JSON: &str = "it is no JSON";
+const NO_MESSAGE: &str = "it is no JSON-RPC message";
 
 /// Reads one message.
 pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
-    // Serde would take the elements of an array for an envelope's members in turn.
-    if is_array(text) {
-        return Err("it is no JSON-RPC message");
-    }
-    let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|error| {
-        if error.is_data() {
-            "it is no JSON-RPC message"
-        } else {
-            "it is no JSON"
-        }
-    })?;
-    match envelope {
-        Envelope {
-            id,
-            method: None,
-            result: Some(result),
-            error: None,
-            ..
-        } => Ok(Message::Response {
+    let text = std::str::from_utf8(text).map_err(|_| NO_JSON)?;
+    let Envelope {
+        id,
+        method,
+        params,
+        result,
+        error,
+    } = Envelope::read(text)?;
+    // A `null` is as good as nothing, but for the id and the result.
+    let [method, params, error] =
+        [method, params, error].map(|value| value.filter(|value| *value != "null"));
+    match (method, result, error) {
+        (None, Some(result), None) => Ok(Message::Response {
             id: response_id(id),
             outcome: Ok(result),
         }),
-        Envelope {
-            id,
-            method: None,
-            result: None,
-            error: Some(error),
-            ..
-        } => {
+        (None, None, Some(error)) => {
             // As above, of an error's members.
-            let error = serde_json::from_str(error.get())
+            let error = serde_json::from_str(error)
                 .ok()
-                .filter(|_| !is_array(error.get().as_bytes()))
+                .filter(|_| !is_array(error.as_bytes()))
                 .ok_or("its error is no JSON-RPC error")?;
             Ok(Message::Response {
                 id: response_id(id),
                 outcome: Err(error),
             })
         }
-        Envelope {
-            id: None,
-            method: Some(method),
-            params,
-            result: None,
-            error: None,
-        } => Ok(Message::Notification { method, params }),
-        Envelope {
-            id: Some(id),
-            method: Some(method),
-            params,
-            result: None,
-            error: None,
-        } => match id.get().as_bytes().first() {
-            _ if id.get().len() > ID => Err("its id is longer than 1 KiB"),
-            Some(b'"' | b'-' | b'0'..=b'9') => Ok(Message::Request { id, method, params }),
-            _ => Err("its id is neither a string nor a number"),
-        },
-        _ => Err("it is no JSON-RPC message"),
+        (Some(method), None, None) => {
+            let method = json::string(method).ok_or(NO_MESSAGE)?;
+            match id {
+                None => Ok(Message::Notification { method, params }),
+                Some(id) if id.len() > ID => Err("its id is longer than 1 KiB"),
+                Some(id) if id.starts_with(['"', '-']) || id.starts_with(digit) => {
+                    Ok(Message::Request { id, method, params })
+                }
+                Some(_) => Err("its id is neither a string nor a number"),
+            }
+        }
+        _ => Err(NO_MESSAGE),
     }
 }
 
-fn response_id(id: Option<&RawValue>) -> Id {
-    match id.map(RawValue::get) {
+fn digit(char: char) -> bool {
+    char.is_ascii_digit()
+}
+
+fn response_id(id: Option<&str>) -> Id {
+    match id {
         None | Some("null") => Id::None,
         Some(text) => text.parse().map_or(Id::Foreign, Id::Number),
     }
@@ -312,7 +315,7 @@ impl ProgressToken {
     }
 
     /// The token that params ask progress with: `_meta.progressToken`.
-    pub(crate) fn of_params(params: &RawJson) -> Option<Self> {
+    pub(super) fn of_params(params: &RawJson) -> Option<Self> {
         let meta = Members::of(params.as_str()).get("_meta")?;
         Members::of(meta.get())
             .get("progressToken")
@@ -321,14 +324,8 @@ impl ProgressToken {
     }
 
     /// The token that a progress notification names: `params.progressToken`.
-    pub(crate) fn of_notification(params: &RawValue) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Progress<'a> {
-            #[serde(borrow, rename = "progressToken")]
-            token: &'a RawValue,
-        }
-        let progress: Progress<'_> = serde_json::from_str(params.get()).ok()?;
-        Some(Self::new(progress.token.get()))
+    pub(crate) fn of_notification(params: &str) -> Option<Self> {
+        only(params, "progressToken").map(Self::new)
     }
 
     /// Params that ask for progress with this token, all else as it was. Nothing if they
@@ -351,14 +348,19 @@ impl ProgressToken {
 }
 
 /// The id that `notifications/cancelled` names, as JSON text.
-pub(crate) fn cancelled_request(params: &RawValue) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Cancelled<'a> {
-        #[serde(borrow, rename = "requestId")]
-        request: &'a RawValue,
-    }
-    let cancelled: Cancelled<'_> = serde_json::from_str(params.get()).ok()?;
-    Some(cancelled.request.get())
+pub(crate) fn cancelled_request(params: &str) -> Option<&str> {
+    only(params, "requestId")
+}
+
+/// The value of a member that is there once.
+fn only<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (mut found, mut twice) = (None, false);
+    json::members(text, |key, value| {
+        if key.text().as_deref() == Some(name) {
+            twice |= found.replace(value).is_some();
+        }
+    })?;
+    found.filter(|_| !twice)
 }
 
 /// The body of a request.
@@ -373,54 +375,61 @@ pub(crate) fn notification(method: &str, params: Option<&RawJson>) -> Bytes {
 
 /// The body of a response; the id goes back to the letter.
 pub(crate) fn response(id: &str, outcome: &Result<RawJson, RpcError>) -> Bytes {
-    let mut body = BytesMut::with_capacity(64 + id.len());
-    body.put_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    body.put_slice(id.as_bytes());
+    let mut body = Vec::with_capacity(64 + id.len());
+    body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    body.extend_from_slice(id.as_bytes());
     match outcome {
         Ok(result) => {
-            body.put_slice(b",\"result\":");
-            body.put_slice(result.as_bytes());
+            body.extend_from_slice(b",\"result\":");
+            body.extend_from_slice(result.as_bytes());
         }
         Err(error) => {
-            body.put_slice(b",\"error\":{\"code\":");
-            body.put_slice(error.code.to_string().as_bytes());
-            body.put_slice(b",\"message\":");
-            put_string(&mut body, &error.message);
+            body.extend_from_slice(b",\"error\":{\"code\":");
+            body.extend_from_slice(error.code.to_string().as_bytes());
+            body.extend_from_slice(b",\"message\":");
+            push_string(&mut body, &error.message);
             if let Some(data) = &error.data {
-                body.put_slice(b",\"data\":");
-                body.put_slice(data.as_bytes());
+                body.extend_from_slice(b",\"data\":");
+                body.extend_from_slice(data.as_bytes());
             }
-            body.put_u8(b'}');
+            body.push(b'}');
         }
     }
-    close(body)
+    body.push(b'}');
+    body.into()
 }
 
 fn body(id: Option<u64>, method: &str, params: Option<&RawJson>) -> Bytes {
     // The fixed text around method, params and id takes 60 bytes at most.
     let room = 72 + method.len() + params.map_or(0, RawJson::len);
-    let mut body = BytesMut::with_capacity(room);
-    body.put_slice(b"{\"jsonrpc\":\"2.0\",");
+    let mut body = Vec::with_capacity(room);
+    body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
     if let Some(id) = id {
-        body.put_slice(b"\"id\":");
-        body.put_slice(id.to_string().as_bytes());
-        body.put_u8(b',');
+        body.extend_from_slice(b"\"id\":");
+        // Writing text to memory cannot fail.
+        let _ = write!(body, "{id},");
     }
-    body.put_slice(b"\"method\":");
-    put_string(&mut body, method);
+    body.extend_from_slice(b"\"method\":");
+    push_string(&mut body, method);
     if let Some(params) = params {
-        body.put_slice(b",\"params\":");
-        body.put_slice(params.as_bytes());
+        body.extend_from_slice(b",\"params\":");
+        body.extend_from_slice(params.as_bytes());
     }
-    close(body)
+    body.push(b'}');
+    body.into()
 }
 
-fn close(mut body: BytesMut) -> Bytes {
-    body.put_u8(b'}');
-    body.freeze()
-}
-
-fn put_string(body: &mut BytesMut, text: &str) {
-    // Writing text to memory cannot fail.
-    let _ = serde_json::to_writer(body.writer(), text);
+/// Adds a string, which mostly needs no escapes.
+fn push_string(body: &mut Vec<u8>, text: &str) {
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'/' | b'_' | b'A'..=b'Z'))
+    {
+        body.push(b'"');
+        body.extend_from_slice(text.as_bytes());
+        body.push(b'"');
+    } else {
+        // Writing text to memory cannot fail.
+        let _ = serde_json::to_writer(body, text);
+    }
 }

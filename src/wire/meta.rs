@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::jsonrpc::{Members, Object};
+use super::jsonrpc::{Members, Object, ProgressToken};
+use super::object;
 use crate::{RawJson, Revision};
 
 /// The members that the protocol writes, or that mean something to it alone.
@@ -23,8 +24,13 @@ pub(crate) enum BadMeta {
     Owned(&'static str),
 }
 
-/// Whether the application's own `_meta` leaves to the protocol what is the protocol's.
-pub(crate) fn check(params: &RawJson) -> Result<(), BadMeta> {
+/// Whether the application's own `_meta` leaves to the protocol what is the protocol's. Gives the
+/// progress token in it.
+pub(crate) fn check(params: &RawJson) -> Result<Option<ProgressToken>, BadMeta> {
+    if !object::may_have(params.as_str(), "_meta") {
+        return Ok(None);
+    }
+    let text = params;
     let params = Members::read(params.as_str()).ok_or(BadMeta::Unreadable)?;
     for (_, meta) in params.iter().filter(|(name, _)| *name == "_meta") {
         if !meta.get().starts_with('{') {
@@ -36,7 +42,7 @@ pub(crate) fn check(params: &RawJson) -> Result<(), BadMeta> {
             return Err(BadMeta::Owned(name));
         }
     }
-    Ok(())
+    Ok(ProgressToken::of_params(text))
 }
 
 /// What the protocol adds to the `_meta` of every request: members, without braces.
@@ -206,7 +212,9 @@ mod tests {
 
     #[test]
     fn the_protocols_own_keys_are_not_for_applications() {
-        assert_eq!(check(&raw(r#"{"_meta":{"progressToken":1}}"#)), Ok(()));
+        assert_eq!(check(&raw(r#"{"a":1}"#)), Ok(None));
+        let token = Some(ProgressToken::new("1"));
+        assert_eq!(check(&raw(r#"{"_meta":{"progressToken":1}}"#)), Ok(token));
         assert_eq!(check(&raw(r#"{"_meta":[]}"#)), Err(BadMeta::NoObject));
         for owned in OWNED {
             let params = format!(r#"{{"_meta":{{}},"_meta":{{"a":1,"{owned}":"x"}}}}"#);

@@ -82,6 +82,12 @@ pub(super) fn elements<'a>(text: &'a str, take: impl FnMut(&'a RawValue)) -> boo
         .is_ok()
 }
 
+/// Whether JSON text may have a member of this name, at any depth. If not, there is no need to take
+/// it apart: a name stands in the text as it is, unless something in the text is escaped.
+pub(super) fn may_have(text: &str, name: &str) -> bool {
+    text.contains(name) || text.contains('\\')
+}
+
 /// The value of a member. Of several with one name it is the last, as in nearly every server.
 pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
     let mut found = None;

@@ -45,14 +45,21 @@ pub(crate) fn describe(request: &mut Request<Bytes>, method: &str) -> Result<(),
 /// The longest event id that is sent: servers refuse headers of more than 8 KiB.
 const EVENT_ID: usize = 4096;
 
+/// Whether a header can carry this event id.
+pub(crate) fn can_carry(id: &EventId) -> bool {
+    let id = id.as_bytes();
+    let is_allowed = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+    // Outer blanks are no part of a header's value (RFC 9110, section 5.5).
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let is_whole = !is_blank(id.first()) && !is_blank(id.last());
+    id.len() <= EVENT_ID && is_whole && id.iter().all(is_allowed)
+}
+
 /// The header for this event id, if one can carry it.
-pub(crate) fn event_id(id: &EventId) -> Option<HeaderValue> {
-    let id = id.as_str();
+fn event_id(id: &EventId) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_bytes(id.as_bytes()).ok()?;
     value.set_sensitive(true);
-    // Outer blanks are no part of a header's value (RFC 9110, section 5.5).
-    let is_whole = id.len() <= EVENT_ID && id.trim_matches([' ', '\t']) == id;
-    is_whole.then_some(value)
+    can_carry(id).then_some(value)
 }
 
 impl Envelope<'_> {
@@ -91,12 +98,9 @@ impl Envelope<'_> {
         *request.uri_mut() = self.target.clone();
         let headers = request.headers_mut();
         headers.reserve(self.headers.len() + 4);
-        headers.extend(
-            self.headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-        if let Some(own) = self.own_headers {
+        let all = self.headers.iter();
+        headers.extend(all.map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(own) = self.own_headers.filter(|own| !own.is_empty()) {
             for name in own.keys() {
                 headers.remove(name);
             }

@@ -81,6 +81,10 @@ impl EventId {
         self.0.len()
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// An id from text, such as one that was stored. `None` if no stream can have set it: if it is
     /// empty or contains CR, LF or NUL.
     #[must_use]

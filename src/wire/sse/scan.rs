@@ -10,7 +10,7 @@ pub(super) struct Scan {
     pub(super) plain: bool,
 }
 
-/// Fewer bytes are looked at one by one.
+/// Fewer bytes are looked at one by one, and where a line ends within so many.
 const FEW: usize = 16;
 
 /// More bytes are looked at in blocks of so many, which the compiler makes vectors of.
@@ -38,7 +38,8 @@ pub(super) fn scan(bytes: &[u8]) -> Scan {
     if bytes.first().is_some_and(is_end) {
         return plain(0);
     }
-    if bytes.len() < FEW {
+    let few = bytes.first_chunk::<FEW>();
+    if few.is_none_or(|few| !all(few, is_easy)) {
         let easy = bytes.iter().take_while(|byte| is_easy(byte)).count();
         if bytes.get(easy).is_none_or(is_end) {
             return plain(easy);
