@@ -64,7 +64,8 @@ impl Baseline {
 
     /// With `UPDATE=1` writes the counts of this run; with `--check` says whether none is over.
     pub fn close(self) -> bool {
-        if env::var_os("UPDATE").is_some_and(|update| update == "1") {
+        let counted = self.now.iter().all(|(_, cost)| cost.instructions.is_some());
+        if counted && env::var_os("UPDATE").is_some_and(|update| update == "1") {
             let mut text = format!(
                 "# {}; instructions and allocations. UPDATE=1 writes this file.\n",
                 compiler()
