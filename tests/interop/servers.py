@@ -15,10 +15,22 @@ FEATURES = [
     "close",
 ]
 
-NO_SESSION = "There is no session that could be ended."
-NO_DELETE = "In HTTP+SSE a session ends with its stream; there is no DELETE."
-ANSWERS = "The server answers with JSON, so nothing can come before the answer."
-NO_STREAM = "The server has no stream of its own without a session."
+# Why a server cannot do what a feature needs.
+NO_SESSION = {"DELETE": "There is no session that could be ended."}
+NO_DELETE = {"DELETE": "In HTTP+SSE a session ends with its stream; there is no DELETE."}
+ANSWERS = {"progress": "The server answers with JSON, so nothing can come before the answer."}
+ELSEWHERE = {
+    "cancel": "Without a session the notice reaches an instance that does not know the call.",
+}
+SAYS_NO = {"ask": "The server says that it has no way to ask."}
+NO_STREAM = {"listen": "Without a session nobody knows on whose stream to tell a change."}
+UNWATCHED = {
+    "cancel": "2026-07-28 cancels by closing a stream; where the answer is JSON the server does not "
+    "watch for that.",
+}
+# What is wrong with it: the place in faults.md.
+DROPPED = {"ask": "dropped-questions"}
+LOST = {"ask": "lost-answers"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,41 +116,72 @@ def fastmcp(version, path, **rest):
     return python("FastMCP", version, folder, path, **rest)
 
 
+def rmcp(mode, what, **rest):
+    return Row("rmcp", "3.8.0", None, "interop-rmcp", [mode], what, **rest)
+
+
+OLD = "2025-11-25"
+
 ROWS = [
-    typescript("1.0.4", "/sse", by_design={"DELETE": NO_DELETE}),
-    typescript("1.10.2", "/sse", by_design={"DELETE": NO_DELETE}),
+    typescript("1.0.4", "/sse", by_design=NO_DELETE),
+    typescript("1.10.2", "/sse", by_design=NO_DELETE),
     typescript("1.10.2", "/mcp"),
     typescript("1.12.3", "/mcp"),
     typescript("1.17.5", "/mcp"),
-    typescript("1.20.2", "/sse", by_design={"DELETE": NO_DELETE}),
+    typescript("1.20.2", "/sse", by_design=NO_DELETE),
     typescript("1.20.2", "/mcp"),
-    typescript("1.32.2", "/sse", by_design={"DELETE": NO_DELETE}),
+    typescript("1.32.2", "/sse", by_design=NO_DELETE),
     typescript("1.32.2", "/mcp"),
     typescript("1.32.2", "/dual"),
-    typescript("1.32.2", "/answers"),
-    typescript("1.32.2", "/json", by_design={"DELETE": NO_SESSION}),
-    everything("sse", "/sse", "HTTP+SSE", by_design={"DELETE": NO_DELETE}),
-    everything("streamableHttp", "/mcp", "sessions"),
-    typescript_2("/mcp", "stateless", by_design={"DELETE": NO_SESSION}),
-    typescript_2("/mcp", "stateless", revision="2025-11-25", by_design={"DELETE": NO_SESSION}),
+    typescript("1.32.2", "/answers", by_design=ANSWERS, theirs=DROPPED),
+    typescript(
+        "1.32.2",
+        "/json",
+        by_design=NO_SESSION | ANSWERS | ELSEWHERE | NO_STREAM,
+        theirs=DROPPED,
+    ),
+    typescript_2("/mcp", "stateless", by_design=NO_SESSION),
+    typescript_2("/mcp", "stateless", revision=OLD, by_design=NO_SESSION | SAYS_NO | NO_STREAM),
     typescript_2("/sessions", "sessions"),
-    typescript_2("/answers", "sessions, JSON"),
-    mcp("1.0.0", "/sse", by_design={"DELETE": NO_DELETE}),
-    mcp("1.30.0", "/sse", by_design={"DELETE": NO_DELETE}),
+    typescript_2("/answers", "sessions, JSON", by_design=ANSWERS, theirs=DROPPED),
+    everything("sse", "/sse", "HTTP+SSE", by_design=NO_DELETE),
+    everything("streamableHttp", "/mcp", "sessions"),
+    mcp(
+        "1.0.0",
+        "/sse",
+        by_design=NO_DELETE | {"cancel": "This SDK does one thing at a time, and cancels nothing."},
+        theirs={"progress": "lost-progress-tokens", "JSON-RPC error": "unknown-methods"},
+    ),
+    mcp("1.30.0", "/sse", by_design=NO_DELETE),
     mcp("1.30.0", "/mcp"),
-    mcp("1.30.0", "/answers"),
-    mcp("1.30.0", "/stateless", by_design={"DELETE": NO_SESSION}),
-    mcp("1.30.0", "/json", by_design={"DELETE": NO_SESSION}),
-    mcp("2.3.0", "/mcp", by_design={"DELETE": NO_SESSION}),
-    mcp("2.3.0", "/json", by_design={"DELETE": NO_SESSION}),
-    mcp("2.3.0", "/mcp", revision="2025-11-25"),
-    mcp("2.3.0", "/answers", revision="2025-11-25"),
-    mcp("2.3.0", "/stateless", revision="2025-11-25", by_design={"DELETE": NO_SESSION}),
-    mcp("2.3.0", "/sse", by_design={"DELETE": NO_DELETE}),
-    fastmcp("2.12.5", "/sse", by_design={"DELETE": NO_DELETE}),
+    mcp("1.30.0", "/answers", by_design=ANSWERS, theirs=DROPPED),
+    mcp("1.30.0", "/stateless", by_design=NO_SESSION | NO_STREAM, theirs=LOST),
+    mcp(
+        "1.30.0",
+        "/json",
+        by_design=NO_SESSION | ANSWERS | ELSEWHERE | NO_STREAM,
+        theirs=DROPPED,
+    ),
+    mcp("2.3.0", "/mcp", by_design=NO_SESSION),
+    mcp("2.3.0", "/json", by_design=NO_SESSION | ANSWERS | UNWATCHED),
+    mcp("2.3.0", "/mcp", revision=OLD),
+    mcp("2.3.0", "/answers", revision=OLD, by_design=ANSWERS | SAYS_NO),
+    mcp("2.3.0", "/stateless", revision=OLD, by_design=NO_SESSION | SAYS_NO | NO_STREAM),
+    mcp("2.3.0", "/sse", by_design=NO_DELETE),
+    fastmcp("2.12.5", "/sse", by_design=NO_DELETE),
     fastmcp("2.12.5", "/mcp"),
-    fastmcp("2.12.5", "/stateless", by_design={"DELETE": NO_SESSION}),
-    fastmcp("4.2.3", "/mcp", by_design={"DELETE": NO_SESSION}),
-    fastmcp("4.2.3", "/mcp", revision="2025-11-25"),
-    fastmcp("4.2.3", "/sse", by_design={"DELETE": NO_DELETE}),
+    fastmcp(
+        "2.12.5", "/stateless", by_design=NO_SESSION | ELSEWHERE | NO_STREAM, theirs=LOST
+    ),
+    fastmcp(
+        "4.2.3",
+        "/mcp",
+        by_design=NO_SESSION | {"listen": "FastMCP has no `subscriptions/listen`."},
+    ),
+    fastmcp("4.2.3", "/mcp", revision=OLD),
+    fastmcp("4.2.3", "/sse", by_design=NO_DELETE),
+    rmcp("sessions", "stateless", by_design=NO_SESSION),
+    rmcp("sessions", "sessions", revision=OLD),
+    rmcp("stateless", "stateless", revision=OLD, by_design=NO_SESSION),
+    rmcp("answers", "stateless, JSON", by_design=NO_SESSION),
 ]

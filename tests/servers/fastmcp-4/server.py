@@ -1,4 +1,4 @@
-"""A server made with FastMCP. The argument says what is spoken: HTTP+SSE
+"""A server made with FastMCP 4. The argument says what is spoken: HTTP+SSE
 under /sse, sessions under /mcp, the same without streams for calls under /answers; without sessions
 under /stateless, and then without streams too under /json. Prints the address it listens on."""
 
@@ -9,6 +9,7 @@ import sys
 
 import uvicorn
 from fastmcp import Context, FastMCP
+from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 from pydantic import BaseModel
 
 logging.disable()
@@ -79,10 +80,18 @@ async def change(context: Context) -> str:
 
 
 @server.tool
-async def ask(context: Context) -> str:
-    """Asks for a name and greets."""
-    answer = await context.elicit("What is your name?", Person)
-    return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
+async def ask(context: Context) -> str | InputRequiredResult:
+    """Asks for a name and greets; without a session, by its result."""
+    if context.request_context.protocol_version < "2026-07-28":
+        answer = await context.elicit("What is your name?", Person)
+        return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
+    if context.input_responses is None:
+        form = ElicitRequestFormParams(
+            message="What is your name?", requested_schema=Person.model_json_schema()
+        )
+        return InputRequiredResult(input_requests={"name": ElicitRequest(params=form)})
+    answer = context.input_responses["name"]
+    return f"{answer.action} {(answer.content or {}).get('name')}"
 
 
 listener = socket.create_server(("127.0.0.1", 0))
