@@ -182,6 +182,6 @@ ROWS = [
     fastmcp("4.2.3", "/sse", by_design=NO_DELETE),
     rmcp("sessions", "stateless", by_design=NO_SESSION),
     rmcp("sessions", "sessions", revision=OLD),
-    rmcp("stateless", "stateless", revision=OLD, by_design=NO_SESSION),
+    rmcp("stateless", "stateless", revision=OLD, by_design=NO_SESSION | NO_STREAM, theirs=LOST),
     rmcp("answers", "stateless, JSON", by_design=NO_SESSION),
 ]

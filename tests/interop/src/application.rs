@@ -86,9 +86,14 @@ impl<'a> Application<'a> {
         let call = self.start("count", json!({}), CallOptions::new().progress())?;
         let id = call.id();
         call.wait()?;
-        let is_step = |event: &Event| matches!(event, Event::Message(message) if message.method == "notifications/progress" && message.call == id);
-        self.heard
-            .wait(since, Duration::from_millis(100), |_| false);
+        let is_step = |event: &Event| match event {
+            Event::Message(message) => {
+                message.method == "notifications/progress" && message.call == id
+            }
+            _ => false,
+        };
+        // They come before the result, and are read by another thread.
+        thread::sleep(Duration::from_millis(100));
         let steps = self.heard.count(since, is_step);
         expect(steps == 3, format!("{steps} messages of progress, not 3"))
     }
@@ -151,8 +156,12 @@ impl<'a> Application<'a> {
         }
         let since = self.heard.so_far();
         self.text("change", json!({}))?;
-        let is_change = |event: &Event| matches!(event, Event::Message(message) if message.method == "notifications/tools/list_changed" && message.call.is_none());
-        let heard = self.heard.wait(since, PATIENCE, is_change);
+        let told = ["notifications/tools/list_changed", "notifications/message"];
+        let is_told = |event: &Event| match event {
+            Event::Message(message) => told.contains(&&*message.method) && message.call.is_none(),
+            _ => false,
+        };
+        let heard = self.heard.wait(since, PATIENCE, is_told);
         let listening = self.client.status().listening;
         expect(
             heard,
