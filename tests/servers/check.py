@@ -54,7 +54,7 @@ if "count" in tools:
     assert [line[:12] for line in done.stderr.splitlines()] == [f"< progress {n}" for n in "123"]
 
 if binding == "stateless":
-    assert sorted(tools) == ["add", "ask", "mirror"], tools
+    assert {"add", "ask", "mirror"} <= set(tools), tools
 
     done = call("no/such/method", {})
     assert done.returncode == 3, "it is the server that does not know the method"

@@ -1,14 +1,30 @@
-"""A server made with the first Python SDK: two tools. The argument says what is spoken: HTTP+SSE
-under /sse, sessions under /mcp. Prints the address it listens on."""
+"""A server made with the first Python SDK. The argument says what is spoken: HTTP+SSE
+under /sse, sessions under /mcp, the same without streams for calls under /answers; without sessions
+under /stateless, and then without streams too under /json. Prints the address it listens on."""
 
+import asyncio
 import socket
 import sys
 
 import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
+from pydantic import BaseModel
 
 path = sys.argv[1]
-server = FastMCP("python", log_level="CRITICAL")
+server = FastMCP(
+    "python",
+    log_level="CRITICAL",
+    streamable_http_path=path,
+    json_response=path in ("/answers", "/json"),
+    stateless_http=path in ("/stateless", "/json"),
+)
+begun = 0
+cancelled = 0
+tasks = set()
+
+
+class Person(BaseModel):
+    name: str
 
 
 @server.tool()
@@ -23,6 +39,53 @@ async def count(context: Context) -> str:
     for progress in [1, 2, 3]:
         await context.report_progress(progress)
     return "3"
+
+
+@server.tool()
+async def wait() -> str:
+    """Waits until it is cancelled."""
+    global begun, cancelled
+    begun += 1
+    try:
+        await asyncio.sleep(20)
+    except asyncio.CancelledError:
+        cancelled += 1
+        raise
+    return "nobody cancelled"
+
+
+@server.tool()
+def seen() -> str:
+    """How many waited, and were cancelled."""
+    return f"begun {begun} cancelled {cancelled}"
+
+
+@server.tool()
+def fail() -> str:
+    """Fails."""
+    raise ValueError("It failed.")
+
+
+@server.tool()
+async def change(context: Context) -> str:
+    """Tells of a change a little later."""
+    session = context.session
+
+    async def tell():
+        await asyncio.sleep(0.3)
+        await session.send_tool_list_changed()
+
+    task = asyncio.create_task(tell())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return "soon"
+
+
+@server.tool()
+async def ask(context: Context) -> str:
+    """Asks for a name and greets."""
+    answer = await context.elicit("What is your name?", Person)
+    return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
 
 
 listener = socket.create_server(("127.0.0.1", 0))

@@ -1,0 +1,72 @@
+//! One application, which uses a server over either adapter, and says feature by feature
+//! whether that went as it should.
+//!
+//! `test-interop asynchronous|blocking URL [--revision DATE] [--tools JSON]`; `tests/interop/run`
+//! runs it against many servers. It prints a line of JSON for each feature. Twice it wants
+//! something to be done to the server: it prints `{"do": …}` and reads a line when it is
+//! done.
+//!
+//! The application knows the API of this crate alone. What it does and expects is the same for
+//! all servers; `--tools` says what a server of somebody else calls its tools.
+
+mod application;
+mod client;
+mod heard;
+
+use std::env;
+use std::process::ExitCode;
+
+use mcp_http::{Budget, Config, Revision};
+use serde_json::{Value, json};
+
+use self::client::Client;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[expect(clippy::print_stderr, reason = "a program that is watched")]
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Error> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let [adapter, url, ref options @ ..] = *arguments else {
+        return Err("usage: … asynchronous|blocking URL [--revision DATE] [--tools JSON]".into());
+    };
+    let mut config = config(url)?;
+    let mut tools = Value::Null;
+    for option in options.chunks(2) {
+        match *option {
+            ["--revision", date] => {
+                let revision = Revision::from_date(date);
+                config = config.pin(revision.ok_or("no revision of this name is known")?);
+            }
+            ["--tools", named] => tools = serde_json::from_str(named)?,
+            _ => return Err(format!("unknown: {option:?}").into()),
+        }
+    }
+    let client = match adapter {
+        "asynchronous" => Client::asynchronous(config)?,
+        "blocking" => Client::blocking(config),
+        _ => return Err("there is no such adapter".into()),
+    };
+    application::run(&client, &tools)
+}
+
+fn config(url: &str) -> Result<Config, Error> {
+    // Sessions are lost on purpose, more often than an application should bear.
+    let mut budget = Budget::default();
+    budget.handshakes = 20;
+    let capabilities = json!({ "elicitation": {}, "roots": {}, "sampling": {} });
+    Ok(Config::new(url)?
+        .client("interop", env!("CARGO_PKG_VERSION"))
+        .capabilities(&capabilities)?
+        .budget(budget))
+}
