@@ -31,7 +31,7 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -227,7 +227,7 @@ async fn ask(context: &RequestContext<RoleServer>) -> Result<String, ErrorData> 
 fn ask_in_rounds(request: &CallToolRequestParams) -> Result<CallToolResponse, ErrorData> {
     let answers = request.input_responses.as_ref();
     if let Some(answer) = answers.and_then(|answers| answers.get("name")) {
-        let text = Value::from(json!(answer)).to_string();
+        let text = json!(answer).to_string();
         return Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into());
     }
     let question = InputRequest::Elicitation(ElicitRequest::new(question()?));
