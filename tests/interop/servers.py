@@ -36,7 +36,8 @@ LOST = {"ask": "lost-answers"}
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
     """A server. `by_design` says why it cannot do what a feature needs; `theirs` names the place
-    in faults.md that says what it does wrong."""
+    in faults.md that says what it does wrong. `crate` is a folder beside this file, for a server that
+    is no member of the workspace."""
 
     name: str
     version: str
@@ -46,6 +47,7 @@ class Row:
     what: str = ""
     revision: str | None = None
     tools: dict | None = None
+    crate: str | None = None
     by_design: dict = dataclasses.field(default_factory=dict)
     theirs: dict = dataclasses.field(default_factory=dict)
 
@@ -120,6 +122,11 @@ def rmcp(mode, what, **rest):
     return Row("rmcp", "3.8.0", None, "interop-rmcp", [mode], what, **rest)
 
 
+def tower_mcp(what, **rest):
+    program = "interop-tower-mcp"
+    return Row("tower-mcp", "0.25.0", None, program, what=what, crate="tower-mcp", **rest)
+
+
 OLD = "2025-11-25"
 
 ROWS = [
@@ -184,4 +191,6 @@ ROWS = [
     rmcp("sessions", "sessions", revision=OLD),
     rmcp("stateless", "stateless", revision=OLD, by_design=NO_SESSION | NO_STREAM, theirs=LOST),
     rmcp("answers", "stateless, JSON", by_design=NO_SESSION),
+    tower_mcp("stateless", by_design=NO_SESSION),
+    tower_mcp("sessions", revision=OLD),
 ]

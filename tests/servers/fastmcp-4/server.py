@@ -6,11 +6,12 @@ import asyncio
 import logging
 import socket
 import sys
+from typing import Annotated
 
 import uvicorn
 from fastmcp import Context, FastMCP
 from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 logging.disable()
 
@@ -84,14 +85,23 @@ async def ask(context: Context) -> str | InputRequiredResult:
     """Asks for a name and greets; without a session, by its result."""
     if context.request_context.protocol_version < "2026-07-28":
         answer = await context.elicit("What is your name?", Person)
-        return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
+        return f"{answer.action}, {answer.data.name if answer.action == 'accept' else ''}"
     if context.input_responses is None:
         form = ElicitRequestFormParams(
             message="What is your name?", requested_schema=Person.model_json_schema()
         )
-        return InputRequiredResult(input_requests={"name": ElicitRequest(params=form)})
+        return InputRequiredResult(
+            input_requests={"name": ElicitRequest(params=form)}, request_state="asked"
+        )
     answer = context.input_responses["name"]
-    return f"{answer.action} {(answer.content or {}).get('name')}"
+    name = [answer.content["name"]] if answer.content else []
+    return ", ".join([answer.action, context.request_state, *name])
+
+
+@server.tool
+def mirror(place: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Place"})]) -> str:
+    """Says where it is; the place is in a header too."""
+    return place
 
 
 listener = socket.create_server(("127.0.0.1", 0))

@@ -67,7 +67,8 @@ function answerer() {
         requestState: "asked",
       });
     }
-    return text([answer.action, requestState() ?? "not asked", answer.content?.name].filter(Boolean).join(", "));
+    const given = answer.content ? [answer.content.name] : [];
+    return text([answer.action, requestState(), ...given].join(", "));
   });
   server.registerTool(
     "mirror",

@@ -44,9 +44,13 @@ async function serve(transport) {
   const text = (text) => ({ content: [{ type: "text", text }] });
 
   // The oldest SDKs know one stream only.
-  const tell = async (extra, told) => await (extra.sendNotification?.(told) ?? server.notification(told));
-  const request = async (extra, method, params, schema) =>
-    await (extra.sendRequest?.({ method, params }, schema) ?? server.request({ method, params }, schema));
+  const tell = async (extra, told) => {
+    await (extra.sendNotification?.(told) ?? server.notification(told));
+  };
+  const request = async (extra, method, params, schema) => {
+    const asked = { method, params };
+    return await (extra.sendRequest?.(asked, schema) ?? server.request(asked, schema));
+  };
 
   const called = {
     add: ({ a, b }) => text(String(a + b)),
