@@ -36,4 +36,16 @@ impl Breakage {
         Self::UnboundedHandshakes,
         Self::UnboundedRetry,
     ];
+
+    /// The law of the design that it breaks.
+    #[cfg(feature = "harness")]
+    pub fn law(self) -> u8 {
+        match self {
+            Self::LostCall | Self::SecondReply => 2,
+            Self::SecondHandshake => 3,
+            Self::UnboundedHandshakes | Self::UnboundedRetry => 4,
+            Self::DoubledCall => 5,
+            Self::DeadId => 6,
+        }
+    }
 }

@@ -98,7 +98,11 @@ fn a_broken_machine_is_found_out() {
             states: usize::MAX,
         };
         match explore(&SETTINGS[0].broken(how), reach) {
-            Err(found) => println!("{how:?}: {found}"),
+            Err(found) => {
+                let law = format!("law {}: ", how.law());
+                assert!(found.what.starts_with(&law), "{how:?}: {found}");
+                println!("{how:?}: {found}");
+            }
             Ok(explored) => panic!("{how:?} is not found out: {explored}"),
         }
     }

@@ -99,6 +99,21 @@ fn what_means_something_in_a_string_is_found_at_every_place() {
 }
 
 #[test]
+fn what_means_something_deep_in_a_long_string_is_found() {
+    // Past the first eight bytes whole blocks of 32 are looked at.
+    for before in 0..110 {
+        for byte in (0..=0x21).chain([b'\\', b'a', 0x7F]) {
+            let byte = char::from(byte);
+            for after in [0, 1, 31, 40] {
+                let (before, after) = ("x".repeat(before), "y".repeat(after));
+                compare(&format!(r#"{{"a":"{before}{byte}{after}"}}"#));
+                compare(&format!(r#"{{"{before}{byte}n{after}":1}}"#));
+            }
+        }
+    }
+}
+
+#[test]
 fn depth_is_no_matter() {
     for depth in [1, 2, 63, 64, 65, 127, 128, 129, 100_000] {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
