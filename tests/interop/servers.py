@@ -31,6 +31,8 @@ UNWATCHED = {
 # What is wrong with it: the place in faults.md.
 DROPPED = {"ask": "dropped-questions"}
 LOST = {"ask": "lost-answers"}
+UNKNOWN = {"JSON-RPC error": "unknown-methods"}
+UNAUTHORIZED = {"DELETE": "lost-sessions-as-401", "restart": "lost-sessions-as-401"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,6 +124,10 @@ def rmcp(mode, what, **rest):
     return Row("rmcp", "3.8.0", None, "interop-rmcp", [mode], what, **rest)
 
 
+def rmcp_0_8(mode, what, **rest):
+    return Row("rmcp", "0.8.5", None, "interop-rmcp-0-8", [mode], what, **rest)
+
+
 def tower_mcp(what, **rest):
     program = "interop-tower-mcp"
     return Row("tower-mcp", "0.25.0", None, program, what=what, crate="tower-mcp", **rest)
@@ -187,6 +193,8 @@ ROWS = [
     ),
     fastmcp("4.2.3", "/mcp", revision=OLD),
     fastmcp("4.2.3", "/sse", by_design=NO_DELETE),
+    rmcp_0_8("sse", "HTTP+SSE", by_design=NO_DELETE, theirs=UNKNOWN),
+    rmcp_0_8("sessions", "sessions", theirs=UNKNOWN | UNAUTHORIZED),
     rmcp("sessions", "stateless", by_design=NO_SESSION),
     rmcp("sessions", "sessions", revision=OLD),
     rmcp("stateless", "stateless", revision=OLD, by_design=NO_SESSION | NO_STREAM, theirs=LOST),
