@@ -115,6 +115,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 call("a"),
                 End("a"),
                 Until("resources/subscribe", 2),
+                Until("logging/setLevel", 2),
             ],
         )
         .on("initialize", 1, server("s1"))
