@@ -29,7 +29,6 @@ async def tools():
         "add": "Adds two numbers.",
         "ask": "Asks for a name and greets.",
         "change": "Tells of a change a little later.",
-        "count": "Counts to three and tells how far it is.",
         "fail": "Fails.",
         "seen": "How many waited, and were cancelled.",
         "wait": "Waits a while; meanwhile nobody else is answered.",
@@ -68,6 +67,7 @@ async def change():
     return "soon"
 
 
+# Not in the list: this SDK loses the token of those who want to know.
 async def count():
     context = server.request_context
     if context.meta and context.meta.progressToken is not None:
