@@ -3,21 +3,24 @@
 
 mod misuse;
 mod reason;
+mod remedy;
+mod rpc;
 
 use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
 
 pub use misuse::{Mistake, Misuse};
 pub use reason::{
     Clock, Failure, FailureKind, LimitExceeded, LimitKind, Lost, Peer, Reason, RedirectHint,
     Refused,
 };
+pub use remedy::{Delivery, Remedy};
+pub use rpc::RpcError;
 
 use crate::wire::headers;
-use crate::{Challenge, RawJson, Search};
+use crate::{Challenge, Search};
 
 /// Why something failed: a call, a notification, an answer, the connection.
 ///
@@ -388,115 +391,3 @@ impl fmt::Display for Error {
         }
     }
 }
-
-/// Whether the server may have executed a call that failed.
-///
-/// The order is that of doubt: what holds for a call is the worst of its sendings.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum Delivery {
-    /// It never reached the server.
-    NotSent,
-    /// The server refused it unread: certainly not executed.
-    Rejected,
-    /// It may have been executed, in part or whole.
-    Unknown,
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent => "it did not reach the server",
-            Self::Rejected => "the server did not execute it",
-            Self::Unknown => "the server may have executed it",
-        })
-    }
-}
-
-/// What to do about an error.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Remedy {
-    /// Get a credential that the challenge asks for, then call again.
-    Authorise,
-    /// The same request will fail again: correct it, or the configuration.
-    Correct,
-    /// Nothing that the caller does will help.
-    GiveUp,
-    /// Make a new connection: this one is closed.
-    Reconnect,
-    /// Call again; nothing was executed.
-    Retry,
-    /// Call again when this time has passed.
-    RetryAfter(Duration),
-    /// It may have been executed: find out whether it was before calling again.
-    Verify,
-}
-
-impl fmt::Display for Remedy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Authorise => f.write_str("get a valid credential and call again"),
-            Self::Correct => f.write_str("calling again unchanged will not help"),
-            Self::GiveUp => f.write_str("nothing the caller does will help"),
-            Self::Reconnect => f.write_str("make a new connection"),
-            Self::Retry => f.write_str("call again"),
-            Self::RetryAfter(after) => write!(f, "call again in {:.1} s", after.as_secs_f64()),
-            Self::Verify => f.write_str("find out whether it took effect before calling again"),
-        }
-    }
-}
-
-/// A JSON-RPC error object (JSON-RPC 2.0, section 5.1).
-///
-/// `Display` shows the code and an excerpt of the message, for it is what the server
-/// says of the failure; `Debug` shows the code alone, and `data` is shown by nothing.
-#[derive(Clone, Deserialize, PartialEq)]
-pub struct RpcError {
-    /// What kind of error: negative codes near −32000 are the protocol's.
-    pub code: i64,
-    /// The server's one-line description.
-    #[serde(default)]
-    pub message: String,
-    /// Whatever the server added.
-    #[serde(default)]
-    pub data: Option<RawJson>,
-}
-
-impl RpcError {
-    /// An error without data, for answering an ask.
-    pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            data: None,
-        }
-    }
-
-    /// `-32601`, the answer to an ask for a method that is not offered.
-    #[must_use]
-    pub fn method_not_found() -> Self {
-        Self::new(-32601, "Method not found")
-    }
-
-    /// How much it holds in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        let data = self.data.as_ref().map_or(0, RawJson::len);
-        data.saturating_add(self.message.len())
-    }
-}
-
-impl fmt::Debug for RpcError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RpcError({}, {} bytes)", self.code, self.message.len())
-    }
-}
-
-impl fmt::Display for RpcError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = headers::excerpt(self.message.as_bytes());
-        write!(f, "JSON-RPC error {}: {message}", self.code)
-    }
-}
-
-impl std::error::Error for RpcError {}
