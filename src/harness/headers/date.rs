@@ -26,7 +26,7 @@ const MONTHS: [(&str, u64); 12] = [
 
 /// Seconds since 1970, where alone dates of HTTP begin to matter.
 pub(super) fn seconds(text: &str) -> Option<u64> {
-    let text = text.trim();
+    let text = text.trim_ascii();
     let weekday = text.split([',', ' ']).next()?;
     let rest = text.strip_prefix(weekday)?;
     let is_long = DAYS.contains(&weekday);
