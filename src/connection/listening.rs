@@ -128,7 +128,6 @@ impl Connection {
             },
             degraded: self.listening.degraded,
             asked: self.listening.asked,
-            rests: self.listening.rests,
             ..Listener::default()
         };
     }

@@ -113,3 +113,18 @@ impl fmt::Display for Binding {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_binding_is_found_by_the_name_that_it_shows() {
+        let names = Binding::ALL.map(|binding| binding.to_string());
+        assert_eq!(names, ["http+sse", "session", "stateless"]);
+        for binding in Binding::ALL {
+            assert_eq!(Binding::from_name(binding.as_str()), Some(binding));
+        }
+        assert_eq!(Binding::from_name("sse"), None);
+    }
+}
