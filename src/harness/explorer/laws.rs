@@ -1,6 +1,6 @@
 //! What an observer knows, and the laws that he holds against it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::letter::Act;
@@ -31,11 +31,13 @@ pub(super) struct Facts {
     /// The ids that answers to `initialize` brought, and the addresses that streams named, of
     /// sessions that are not lost.
     given: BTreeSet<String>,
+    /// The ids that only the head of an answer to `initialize` brought, and whose answer that is.
+    borrowed: BTreeMap<String, ExchangeId>,
     /// The session, or the address, of the last request.
     current: Option<String>,
     /// Whether the session was refused since it is ready.
     refused: bool,
-    handshakes: Vec<Time>,
+    handshakes: Vec<(ExchangeId, Time)>,
     /// The event stream of an HTTP+SSE server.
     pub(super) channel: Option<ExchangeId>,
     /// Since when whatever is under way is broken off before time goes on.
@@ -128,6 +130,21 @@ impl Facts {
         self.given.insert(session.to_owned());
     }
 
+    /// The head of an answer to `initialize` brought an id.
+    pub(super) fn borrowed(&mut self, session: &str, from: ExchangeId) {
+        self.borrowed.insert(session.to_owned(), from);
+    }
+
+    /// The result of `initialize` came: the id that was borrowed counts.
+    pub(super) fn confirmed(&mut self, from: ExchangeId) {
+        let mut borrowed = self.borrowed.iter();
+        let found = borrowed.find(|(_, other)| **other == from);
+        if let Some(id) = found.map(|(id, _)| id.clone()) {
+            self.borrowed.remove(&id);
+            self.given.insert(id);
+        }
+    }
+
     /// Something happens.
     pub(super) fn turn(&mut self) {
         self.cause = match self.cause {
@@ -145,7 +162,7 @@ impl Facts {
             _ => Cause::Several,
         };
         if open.carries.is_handshake() && act == Act::NotSent {
-            self.handshakes.pop();
+            self.handshakes.retain(|(id, _)| *id != open.id);
         }
         let refuses = matches!(act, Act::BadRequest | Act::NotFound | Act::NotFoundError);
         self.refused |= refuses && open.session.is_some() && open.session == self.current;
@@ -200,14 +217,17 @@ impl Facts {
             ));
         }
         let name = open.session.clone().or((to != "/mcp").then_some(to));
-        if name.as_ref().is_some_and(|name| !self.given.contains(name)) {
+        if name
+            .as_ref()
+            .is_some_and(|name| !self.may_carry(name, open, others))
+        {
             return Err(format!(
                 "law 6: {:?} carries the id of no session that lives",
                 open.carries
             ));
         }
         if open.carries.is_handshake() {
-            self.handshake(now, others)?;
+            self.handshake(open.id, now, others)?;
         } else if !is_delete && name.is_some() {
             self.current = name;
         }
@@ -217,11 +237,27 @@ impl Facts {
         }
     }
 
+    /// Law 6: an id that is only borrowed is for the answers to what is asked meanwhile, and
+    /// for the end of a session that came to nothing.
+    fn may_carry(&self, name: &str, open: &Open, others: &[Open]) -> bool {
+        let borrowed = self.borrowed.get(name);
+        let is_asked = |from| others.iter().any(|other| other.id == from);
+        match open.carries {
+            Carries::Delete if borrowed.is_some() => true,
+            Carries::Answer if borrowed.is_some_and(|from| is_asked(*from)) => true,
+            _ => self.given.contains(name),
+        }
+    }
+
     /// Laws 3 and 4.
-    fn handshake(&mut self, now: Time, others: &[Open]) -> Seen {
+    fn handshake(&mut self, id: ExchangeId, now: Time, others: &[Open]) -> Seen {
         // One that has had its time is given up.
-        let patience = Clocks::default().probe;
-        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience;
+        let clocks = Clocks::default();
+        let patience = |other: &Open| match other.carries {
+            Carries::Discover => clocks.probe,
+            _ => clocks.head,
+        };
+        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience(other);
         if others
             .iter()
             .any(|other| other.carries.is_handshake() && waits(other))
@@ -232,8 +268,9 @@ impl Facts {
             return Err("law 3: a handshake although a session lives".to_owned());
         }
         let budget = setting::budget();
-        self.handshakes.retain(|at| now.since(*at) < budget.window);
-        self.handshakes.push(now);
+        self.handshakes
+            .retain(|(_, at)| now.since(*at) < budget.window);
+        self.handshakes.push((id, now));
         // A search asks by `server/discover` first, by `initialize`, and by that again.
         let most = budget.handshakes * if self.searches { 3 } else { 1 };
         if self.handshakes.len() > most {

@@ -95,7 +95,10 @@ impl World {
         let is_good = matches!(act, Act::Reply | Act::Stream);
         (opens && is_good).then(|| {
             let id = format!("session-{}", self.next());
-            self.facts.given(&id);
+            match act {
+                Act::Reply => self.facts.given(&id),
+                _ => self.facts.borrowed(&id, open.id),
+            }
             id
         })
     }
@@ -144,6 +147,9 @@ impl World {
                 json!({ "jsonrpc": "2.0", "id": rpc, "result": result })
             }
             Act::Reply => {
+                if open.carries == Carries::Initialize {
+                    self.facts.confirmed(open.id);
+                }
                 let result = wire::result(open.carries, &open.version);
                 json!({ "jsonrpc": "2.0", "id": open.rpc, "result": result })
             }

@@ -315,7 +315,7 @@ impl World {
                 }
                 None => return self.facts.finished(&self.machine.status()),
             }
-            if self.facts.all_ended() && self.listens {
+            if self.facts.all_ended() && self.listens && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
                 return Ok(());
             }
