@@ -38,10 +38,8 @@ fn setting(name: &str) {
     if explored.depth < DEEP {
         return;
     }
-    let unused = setting.letters();
-    let unused = unused
-        .iter()
-        .filter(|it| !explored.letters.contains_key(*it));
+    let letters = setting.letters.iter();
+    let unused = letters.filter(|it| !explored.letters.contains_key(*it));
     let unused: Vec<_> = unused.collect();
     assert!(unused.is_empty(), "never used: {unused:?}");
 }
@@ -74,6 +72,33 @@ fn http_sse() {
 #[test]
 fn found() {
     setting("found");
+}
+
+#[test]
+fn what_streams_tell() {
+    setting("sessions, told");
+    setting("stateless, told");
+    setting("HTTP+SSE, told");
+}
+
+#[test]
+fn what_is_refused_for_its_credential() {
+    setting("sessions, refused");
+    setting("stateless, refused");
+    setting("HTTP+SSE, refused");
+}
+
+#[test]
+fn what_is_sent_elsewhere_or_put_off() {
+    setting("sessions, put off");
+    setting("stateless, put off");
+    setting("HTTP+SSE, put off");
+}
+
+#[test]
+fn an_application_has_a_hand_in_recovery() {
+    setting("sessions, held");
+    setting("sessions, by hand");
 }
 
 #[test]
