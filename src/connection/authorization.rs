@@ -37,6 +37,31 @@ pub(super) struct Authorization {
     pub(super) paused: BTreeSet<CallId>,
 }
 
+#[cfg(feature = "harness")]
+impl Authorization {
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            version: _,
+            asked: _,
+            declined: _,
+            replaced: _,
+            calls,
+            control,
+            handshake,
+            listening,
+            ping,
+            paused,
+        } = self;
+        let alone = [handshake, listening, ping];
+        vec![
+            ("authorization.calls", calls.len()),
+            ("authorization.control", control.len()),
+            ("authorization.alone", alone.into_iter().flatten().count()),
+            ("authorization.paused", paused.len()),
+        ]
+    }
+}
+
 /// How an exchange was sent that was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {

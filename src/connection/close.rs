@@ -35,6 +35,7 @@ impl Connection {
                 self.control_failed(&Purpose::Answer(answering), unsent.clone());
             }
         }
+        self.drop_restorations();
         for id in self.all_exchanges() {
             self.shut_exchange(id);
         }

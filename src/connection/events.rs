@@ -72,6 +72,42 @@ pub(super) struct Events {
 }
 
 impl Events {
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            queue,
+            from,
+            asks,
+            about,
+            unasked,
+            unasked_bytes,
+            yielding,
+            yielding_bytes,
+            lifecycle,
+            missed,
+            bytes,
+            told: _,
+            ended_calls,
+            ended_notifications,
+        } = self;
+        let missed = usize::try_from(*missed).unwrap_or(usize::MAX);
+        vec![
+            ("events.queue", queue.len()),
+            ("events.from", from.len()),
+            ("events.asks", asks.len()),
+            ("events.about", about.len()),
+            ("events.unasked", *unasked),
+            ("events.unasked_bytes", *unasked_bytes),
+            ("events.yielding", *yielding),
+            ("events.yielding_bytes", *yielding_bytes),
+            ("events.lifecycle", *lifecycle),
+            ("events.missed", missed),
+            ("events.bytes", *bytes),
+            ("events.ended_calls", *ended_calls),
+            ("events.ended_notifications", *ended_notifications),
+        ]
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         self.push_from(event, None);
     }

@@ -269,6 +269,10 @@ impl Connection {
         self.timers.clear(Timer::Exchange(id));
         self.timers.clear(Timer::Silence(id));
         self.stalled.remove(&id);
+        let lingers = |id: &ExchangeId| self.exchanges.contains_key(id);
+        while self.lingering.front().is_some_and(|id| !lingers(id)) {
+            self.lingering.pop_front();
+        }
         self.held = self.held.saturating_sub(exchange.held);
         if exchange.purpose.is_control() {
             self.control_exchanges = self.control_exchanges.saturating_sub(1);

@@ -93,6 +93,34 @@ impl Handshake {
         known
     }
 
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            due: _,
+            attempts,
+            last_cause: _,
+            refusal: _,
+            told: _,
+            unreached: _,
+            failures: _,
+            unhurried: _,
+            retries: _,
+            renegotiated: _,
+            offered: _,
+            asked,
+            last_counted: _,
+            route: _,
+            resent: _,
+            replaces: _,
+            unscheduled: _,
+            announce: _,
+        } = self;
+        vec![
+            ("handshake.attempts", attempts.len()),
+            ("handshake.asked", asked.len()),
+        ]
+    }
+
     fn begin_anew(&mut self) {
         self.retries = 0;
         self.renegotiated = false;

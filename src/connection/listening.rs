@@ -108,6 +108,20 @@ impl Listener {
         self.offered = true;
     }
 
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            stream,
+            state: _,
+            route: _,
+            offered: _,
+            degraded: _,
+            asked: _,
+            rests: _,
+        } = self;
+        stream.weights()
+    }
+
     /// Where a redirect leads, this once.
     pub(super) fn take_target(&mut self) -> Option<Uri> {
         let target = self.route.target().cloned();

@@ -46,6 +46,8 @@ mod suspicion;
 mod table;
 mod timers;
 mod tools;
+#[cfg(feature = "harness")]
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -60,6 +60,28 @@ fn before(method: &str) -> Known {
 }
 
 impl Resources {
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            filter,
+            all,
+            due,
+            behind_calls,
+            asked,
+            under_way,
+            calls,
+        } = self;
+        vec![
+            ("resources.filter", filter.resource_subscriptions.len()),
+            ("resources.all", all.len()),
+            ("resources.due", due.len()),
+            ("resources.behind_calls", behind_calls.len()),
+            ("resources.asked", asked.len()),
+            ("resources.under_way", under_way.len()),
+            ("resources.calls", calls.len()),
+        ]
+    }
+
     pub(super) fn filter(&self) -> &SubscriptionFilter {
         &self.filter
     }

@@ -53,6 +53,21 @@ impl Restore {
 }
 
 impl Restoring {
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            resources,
+            level: _,
+            level_due: _,
+            under_way,
+            untold: _,
+            acknowledged: _,
+        } = self;
+        let mut weights = resources.weights();
+        weights.push(("restoring.under_way", *under_way));
+        weights
+    }
+
     /// What the application wants to hear about.
     pub(super) fn filter(&self) -> &SubscriptionFilter {
         self.resources.filter()

@@ -58,6 +58,30 @@ pub(super) enum Ending {
 }
 
 impl Stream {
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            cursor: _,
+            ahead,
+            told: _,
+            failures: _,
+            lived: _,
+            backs_off: _,
+            until: _,
+            barren: _,
+            idle,
+            redirected: _,
+            opened: _,
+            fruitful: _,
+            known,
+        } = self;
+        vec![
+            ("listening.ahead", ahead.len()),
+            ("listening.idle", idle.len()),
+            ("listening.known", known.len()),
+        ]
+    }
+
     /// A new exchange of it begins.
     pub(super) fn begins(&mut self) {
         self.opened = None;

@@ -61,6 +61,15 @@ impl Timers {
         self.queue.insert((at, timer));
     }
 
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self { at, queue } = self;
+        vec![
+            ("timers.at", at.iter().map(BTreeMap::len).sum()),
+            ("timers.queue", queue.len()),
+        ]
+    }
+
     /// Sets a timer, or clears it where its clock is switched off.
     pub(super) fn set_within(&mut self, timer: Timer, now: Time, clock: Option<Duration>) {
         match clock {

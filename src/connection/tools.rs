@@ -58,6 +58,22 @@ struct Refresh {
 }
 
 impl Tools {
+    #[cfg(feature = "harness")]
+    pub(super) fn weights(&self) -> super::weights::Weights {
+        let Self {
+            mirrored,
+            bytes,
+            lists: _,
+            next: _,
+            refresh,
+        } = self;
+        vec![
+            ("tools.mirrored", mirrored.len()),
+            ("tools.bytes", *bytes),
+            ("tools.refresh", usize::from(refresh.is_some())),
+        ]
+    }
+
     /// Whether a page is to be asked for.
     pub(super) fn is_due(&self) -> bool {
         self.refresh.as_ref().is_some_and(|refresh| refresh.due)

@@ -6,13 +6,14 @@ use std::time::Duration;
 use crate::Time;
 
 /// What numbers follow on, whose order alone means something.
-const NUMBERED: [&str; 12] = [
+const NUMBERED: [&str; 13] = [
     "CallId(",
     "ExchangeId(",
     "NotificationId(",
     "Number(",
     "Ticket(",
     "ask-",
+    "event: ",
     "generation: ",
     "request: ",
     "rpc: ",

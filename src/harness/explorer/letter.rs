@@ -8,10 +8,20 @@ use std::str::FromStr;
 pub enum Letter {
     /// The oldest ask is answered.
     Answer,
+    /// Another credential is given.
+    Authorize,
     Call,
     Cancel(u8),
     Close,
     Idempotent,
+    /// The application wants to hear about changes.
+    Listen,
+    NetworkChanged,
+    Notify,
+    /// There is no other credential.
+    Refuse,
+    Reinitialize,
+    Resume,
     /// Time passes until the next time-out.
     TimeOut,
     /// Something comes on an exchange that is under way.
@@ -24,22 +34,49 @@ pub enum Act {
     // Its head, and mostly its end.
     Accepted,
     BadRequest,
+    /// Refused for now, and for a while.
+    Busy,
+    /// Refused for longer than anybody waits.
+    BusyForLong,
+    /// A credential of wider scope is wanted.
+    Forbidden,
+    /// The server failed, and says for how long.
+    Later,
     MethodNotAllowed,
+    /// To be found elsewhere, which nobody follows.
+    Moved,
     NotFound,
     /// With a JSON-RPC error.
     NotFoundError,
+    /// To be asked at another path.
+    Redirect,
+    /// To be asked at another origin.
+    RedirectAway,
     /// The good answer.
     Reply,
     /// A question instead of a reply.
     RequiresInput,
     /// The head of an event stream, and what such a stream begins with.
     Stream,
+    /// The stream of an HTTP+SSE server that wants its messages sent to another origin.
+    StreamAway,
+    /// A credential is wanted.
+    Unauthorized,
+    /// The same, without a word about what kind of.
+    UnauthorizedBare,
     Unavailable,
     // On an open stream.
     Ask,
     End,
+    /// To be taken up again at once.
+    Hurry,
     /// The last of several replies that are owed.
     LastReply,
+    /// A notification.
+    Message,
+    Progress,
+    /// To be taken up again later than anybody waits.
+    Wait,
     // At any time.
     Broken,
     NotSent,
@@ -55,25 +92,46 @@ pub struct Move {
 const ACTS: &[(Act, &str)] = &[
     (Act::Accepted, "202"),
     (Act::BadRequest, "400"),
+    (Act::Busy, "429"),
+    (Act::BusyForLong, "429 for long"),
+    (Act::Forbidden, "403 scope"),
+    (Act::Later, "503 later"),
     (Act::MethodNotAllowed, "405"),
+    (Act::Moved, "302"),
     (Act::NotFound, "404"),
     (Act::NotFoundError, "404 error"),
+    (Act::Redirect, "307"),
+    (Act::RedirectAway, "307 away"),
     (Act::Reply, "reply"),
     (Act::RequiresInput, "requires input"),
     (Act::Stream, "stream"),
+    (Act::StreamAway, "stream away"),
+    (Act::Unauthorized, "401"),
+    (Act::UnauthorizedBare, "401 bare"),
     (Act::Unavailable, "503"),
     (Act::Ask, "ask"),
     (Act::End, "end"),
+    (Act::Hurry, "retry at once"),
     (Act::LastReply, "last reply"),
+    (Act::Message, "message"),
+    (Act::Progress, "progress"),
+    (Act::Wait, "retry later"),
     (Act::Broken, "broken"),
     (Act::NotSent, "not sent"),
 ];
 
 const LETTERS: &[(Letter, &str)] = &[
     (Letter::Answer, "answer"),
+    (Letter::Authorize, "authorize"),
     (Letter::Call, "call"),
     (Letter::Close, "close"),
     (Letter::Idempotent, "idempotent call"),
+    (Letter::Listen, "listen"),
+    (Letter::NetworkChanged, "network changed"),
+    (Letter::Notify, "notify"),
+    (Letter::Refuse, "refuse"),
+    (Letter::Reinitialize, "reinitialize"),
+    (Letter::Resume, "resume"),
     (Letter::TimeOut, "time-out"),
 ];
 
@@ -81,6 +139,26 @@ const CANCEL: &str = "cancel ";
 const UNREAD: &str = "unread ";
 
 impl Act {
+    /// Whether it says that the session is gone, or may be.
+    pub(super) fn refuses_session(self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest | Self::NotFound | Self::NotFoundError
+        )
+    }
+
+    /// Whether the same is to be asked again, with another credential or elsewhere.
+    pub(super) fn sends_on(self) -> bool {
+        self.wants_credential() || self == Self::Redirect
+    }
+
+    pub(super) fn wants_credential(self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden | Self::Unauthorized | Self::UnauthorizedBare
+        )
+    }
+
     pub(super) fn name(self) -> &'static str {
         name_of(ACTS, self)
     }

@@ -1,14 +1,14 @@
 //! What comes of the exchanges: the server, the proxies and the network of a world.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::HeaderValue;
 use serde_json::json;
 
 use super::laws::Seen;
 use super::letter::Act;
 use super::wire::{self, Carries};
 use super::world::{Open, Owed, World};
-use crate::Failure;
+use crate::{Binding, Failure};
 
 impl World {
     pub(super) fn comes(&mut self, at: usize, act: Act) -> Seen {
@@ -24,14 +24,17 @@ impl World {
             // Nothing comes of it by another way.
             self.owed.retain(|owed| owed.rpc != open.rpc);
         }
+        // Elsewhere no stream is taken up again.
+        let resumes = self.binding() == Some(Binding::Session);
         if over {
             self.open.retain(|other| other.id != open.id);
             self.unlink(&open);
         } else if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
             open.streams = true;
             open.replied |= act == Act::Reply;
+            open.waits = act == Act::Wait && resumes || open.waits && act != Act::Hurry;
         }
-        self.facts.came(&before, &open, act);
+        self.facts.came(&before, &open, act, self.now);
         Ok(())
     }
 
@@ -60,8 +63,7 @@ impl World {
 
     /// The first that comes of an exchange. Whether it is over with that.
     fn answered(&mut self, open: &Open, act: Act) -> Result<bool, String> {
-        let session = self.opened(open, act);
-        let (status, media, body) = match act {
+        let ((status, mut headers), body) = match act {
             Act::Broken | Act::NotSent => return self.fails(open, act),
             Act::Reply | Act::RequiresInput => {
                 let result = match act {
@@ -69,12 +71,20 @@ impl World {
                     _ => wire::required(),
                 };
                 let reply = json!({ "jsonrpc": "2.0", "id": open.rpc, "result": result });
-                (StatusCode::OK, Some("application/json"), reply.to_string())
+                (wire::good("application/json"), reply.to_string())
             }
-            Act::Stream => (StatusCode::OK, Some("text/event-stream"), self.begins(open)),
-            refused => wire::refusal(refused, &open.rpc),
+            Act::Stream | Act::StreamAway => {
+                (wire::good("text/event-stream"), self.begins(open, act))
+            }
+            refused => {
+                let (status, headers, body) = wire::refusal(refused, &open.rpc);
+                ((status, headers), body)
+            }
         };
-        let headers = wire::headers(media, session.as_deref());
+        if let Some(session) = self.opened(open, act) {
+            let session = HeaderValue::from_str(&session).expect("a header");
+            headers.insert(wire::SESSION_ID, session);
+        }
         let machine = &mut self.machine;
         let done = machine.handle_head(open.id, status, &headers, self.now);
         let done = done.and_then(|()| match body.is_empty() {
@@ -82,11 +92,11 @@ impl World {
             false => machine.handle_body(open.id, Bytes::from(body), self.now),
         });
         let done = done.and_then(|()| match act {
-            Act::Stream => Ok(()),
+            Act::Stream | Act::StreamAway => Ok(()),
             _ => machine.handle_end(open.id, self.now),
         });
         done.map_err(|error| error.to_string())?;
-        Ok(act != Act::Stream)
+        Ok(!matches!(act, Act::Stream | Act::StreamAway))
     }
 
     /// The session that an answer to `initialize` opens.
@@ -95,21 +105,41 @@ impl World {
         let is_good = matches!(act, Act::Reply | Act::Stream);
         (opens && is_good).then(|| {
             let id = format!("session-{}", self.next());
-            self.facts.given(&id);
+            match act {
+                Act::Reply => self.facts.given(&id),
+                _ => self.facts.borrowed(&id, open.id),
+            }
             id
         })
     }
 
     /// What an event stream begins with.
-    fn begins(&mut self, open: &Open) -> String {
+    fn begins(&mut self, open: &Open, act: Act) -> String {
         if open.opens_channel() {
             self.facts.channel = Some(open.id);
             self.owed.clear();
             let address = format!("/messages?session={}", self.next());
+            let origin = match act {
+                Act::StreamAway => wire::AWAY,
+                _ => "",
+            };
             self.facts.given(&address);
-            return format!("event: endpoint\ndata: {address}\n\n");
+            return format!("event: endpoint\ndata: {origin}{address}\n\n");
         }
-        format!("id: {}\ndata:\n\n", self.next())
+        let first = match open.carries {
+            Carries::Subscribe => wire::acknowledgement(&open.rpc).to_string(),
+            _ => String::new(),
+        };
+        format!("id: {}\ndata: {first}\n\n", self.event(open))
+    }
+
+    /// The id of the next event of a stream.
+    fn event(&mut self, open: &Open) -> u32 {
+        let event = self.next();
+        if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
+            open.event = event;
+        }
+        event
     }
 
     /// More of a stream. Whether it is over with that.
@@ -135,6 +165,7 @@ impl World {
                     carries,
                     rpc,
                     version,
+                    token: _,
                 } = owed.ok_or("nothing is owed")?;
                 self.facts.replied(carries);
                 let result = wire::result(carries, &version);
@@ -144,12 +175,32 @@ impl World {
                 json!({ "jsonrpc": "2.0", "id": rpc, "result": result })
             }
             Act::Reply => {
+                if open.carries == Carries::Initialize {
+                    self.facts.confirmed(open.id);
+                }
                 let result = wire::result(open.carries, &open.version);
                 json!({ "jsonrpc": "2.0", "id": open.rpc, "result": result })
             }
+            Act::Message => wire::told(),
+            Act::Progress => {
+                let channel = self.is_channel(open);
+                let owed = self.owed.iter().map(|owed| &owed.token);
+                let known = owed.filter(|_| channel).chain([&open.token]);
+                let token = known.into_iter().find(|token| !token.is_null());
+                wire::progress(token.ok_or("nobody asked for progress")?)
+            }
+            Act::Hurry | Act::Wait => {
+                let delay = if act == Act::Hurry { 0 } else { 700_000 };
+                return self.comes_on(open, format!("retry: {delay}\n\n"));
+            }
             _ => return self.fails(open, act),
         };
-        let event = format!("id: {}\ndata: {message}\n\n", self.next());
+        let event = self.event(open);
+        self.comes_on(open, format!("id: {event}\ndata: {message}\n\n"))
+    }
+
+    /// More of its body.
+    fn comes_on(&mut self, open: &Open, event: String) -> Result<bool, String> {
         let done = self
             .machine
             .handle_body(open.id, Bytes::from(event), self.now);

@@ -5,54 +5,220 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::breakage::Breakage;
-use crate::{Binding, Budget, Config, Retries, Revision};
+use crate::{Binding, Budget, Config, Recovery, Retries, Revision};
+
+/// What happens everywhere.
+const COMMON: [&str; 16] = [
+    "202",
+    "400",
+    "404",
+    "404 error",
+    "503",
+    "answer",
+    "broken",
+    "call",
+    "cancel",
+    "close",
+    "end",
+    "idempotent call",
+    "not sent",
+    "reply",
+    "stream",
+    "time-out",
+];
+
+/// Where the server asks in a result.
+const STAND_ALONE: &[&str] = &with::<17>(&COMMON, &["requires input"]);
+/// Where it asks in a request.
+const SESSIONS: &[&str] = &with::<18>(&COMMON, &["405", "ask"]);
+const HTTP_SSE: &[&str] = &with::<19>(&COMMON, &["405", "ask", "last reply"]);
+/// Where it has to be found which of them it is.
+const FOUND: &[&str] = &with::<19>(&COMMON, &["405", "ask", "requires input"]);
+
+/// What streams tell besides replies.
+const TOLD: [&str; 8] = [
+    "broken", "call", "close", "message", "progress", "reply", "stream", "time-out",
+];
+const TOLD_IN_SESSIONS: &[&str] = &with::<11>(&TOLD, &["end", "network changed", "notify"]);
+const TOLD_ALONE: &[&str] = &with::<13>(
+    &TOLD,
+    &["404", "cancel", "end", "listen", "network changed"],
+);
+const TOLD_HTTP_SSE: &[&str] = &with::<11>(&TOLD, &["202", "cancel", "network changed"]);
+
+/// What is refused for its credential.
+const REFUSED: [&str; 7] = [
+    "401",
+    "authorize",
+    "call",
+    "close",
+    "refuse",
+    "reply",
+    "time-out",
+];
+const REFUSED_IN_SESSIONS: &[&str] =
+    &with::<12>(&REFUSED, &["202", "401 bare", "403 scope", "404", "notify"]);
+const REFUSED_ALONE: &[&str] = &with::<12>(
+    &REFUSED,
+    &["401 bare", "403 scope", "broken", "cancel", "stream"],
+);
+const REFUSED_HTTP_SSE: &[&str] = &with::<10>(&REFUSED, &["202", "notify", "stream"]);
+
+/// Where a server sends elsewhere, or says when to come back.
+const PUT_OFF: [&str; 10] = [
+    "307",
+    "307 away",
+    "429",
+    "429 for long",
+    "503 later",
+    "call",
+    "close",
+    "idempotent call",
+    "reply",
+    "time-out",
+];
+const PUT_OFF_IN_SESSIONS: &[&str] = &with::<18>(
+    &PUT_OFF,
+    &[
+        "202",
+        "302",
+        "404",
+        "broken",
+        "end",
+        "retry at once",
+        "retry later",
+        "stream",
+    ],
+);
+const PUT_OFF_ALONE: &[&str] = &with::<16>(
+    &PUT_OFF,
+    &[
+        "302",
+        "broken",
+        "end",
+        "retry at once",
+        "retry later",
+        "stream",
+    ],
+);
+const PUT_OFF_HTTP_SSE: &[&str] = &with::<14>(&PUT_OFF, &["202", "404", "stream", "stream away"]);
+
+/// What makes a difference to an application that has a hand in recovery.
+const RECOVERY: [&str; 11] = [
+    "202",
+    "400",
+    "404",
+    "broken",
+    "call",
+    "cancel",
+    "close",
+    "network changed",
+    "notify",
+    "reply",
+    "time-out",
+];
+const HELD: &[&str] = &with::<12>(&RECOVERY, &["resume"]);
+const MANUAL: &[&str] = &with::<12>(&RECOVERY, &["reinitialize"]);
+
+/// Some letters, and more.
+const fn with<const N: usize>(some: &[&'static str], more: &[&'static str]) -> [&'static str; N] {
+    assert!(some.len() + more.len() == N, "a wrong number");
+    let mut all = [""; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < some.len() {
+            some[at]
+        } else {
+            more[at - some.len()]
+        };
+        at += 1;
+    }
+    all
+}
 
 /// A server, and a client that comes to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub name: &'static str,
+    /// The letters that are used there.
+    pub letters: &'static [&'static str],
     binding: Binding,
     /// None where it has to be found.
     pub(super) pinned: Option<Revision>,
     pub(super) listens: bool,
+    pub(super) recovery: Recovery,
+    /// Whether the application has credentials to give.
+    pub(super) authorizes: bool,
     /// What happened before.
     pub(super) before: &'static str,
     broken: Option<Breakage>,
 }
 
-/// One for each binding, and more where a binding has more to it.
-pub const SETTINGS: [Setting; 6] = [
-    Setting::new("sessions", Binding::Session, Some(Revision::V2025_11_25))
-        .after("call; 1 reply; 1 202; 1 reply"),
-    Setting::new(
-        "sessions, from the beginning",
-        Binding::Session,
-        Some(Revision::V2025_11_25),
-    ),
+/// One for each binding with what is common, more where a binding has more to it, and some
+/// with what is rare, and little besides: each letter more makes many times the states.
+pub const SETTINGS: [Setting; 17] = [
+    Setting::session("sessions", SESSIONS),
+    Setting::new("sessions, from the beginning", FOUND_SESSION, SESSIONS),
     Setting::new(
         "sessions, listening",
-        Binding::Session,
-        Some(Revision::V2025_06_18),
+        (Binding::Session, Some(Revision::V2025_06_18)),
+        SESSIONS,
     )
     .listening()
-    .after("call; 1 reply; 1 202; 1 reply"),
-    Setting::new("stateless", Binding::Stateless, Some(Revision::V2026_07_28))
-        .after("call; 1 reply; 1 reply"),
-    Setting::new("HTTP+SSE", Binding::HttpSse, Some(Revision::V2024_11_05))
-        .after("call; 1 stream; 2 202; 1 reply; 2 202; 2 202; 1 reply"),
-    Setting::new("found", Binding::Session, None),
+    .after(HANDSHAKE),
+    Setting::stateless("stateless", STAND_ALONE),
+    Setting::http_sse("HTTP+SSE", HTTP_SSE),
+    Setting::new("found", (Binding::Session, None), FOUND),
+    Setting::session("sessions, told", TOLD_IN_SESSIONS).listening(),
+    Setting::stateless("stateless, told", TOLD_ALONE),
+    Setting::http_sse("HTTP+SSE, told", TOLD_HTTP_SSE),
+    Setting::session("sessions, refused", REFUSED_IN_SESSIONS).authorizing(),
+    Setting::stateless("stateless, refused", REFUSED_ALONE).authorizing(),
+    Setting::http_sse("HTTP+SSE, refused", REFUSED_HTTP_SSE).authorizing(),
+    Setting::session("sessions, put off", PUT_OFF_IN_SESSIONS),
+    Setting::stateless("stateless, put off", PUT_OFF_ALONE),
+    Setting::http_sse("HTTP+SSE, put off", PUT_OFF_HTTP_SSE),
+    Setting::session("sessions, held", HELD).recovering(Recovery::Hold),
+    Setting::session("sessions, by hand", MANUAL).recovering(Recovery::Manual),
 ];
 
+/// How a server is reached, and the revision that it speaks.
+type Reached = (Binding, Option<Revision>);
+
+const FOUND_SESSION: Reached = (Binding::Session, Some(Revision::V2025_11_25));
+const FOUND_STATELESS: Reached = (Binding::Stateless, Some(Revision::V2026_07_28));
+const FOUND_HTTP_SSE: Reached = (Binding::HttpSse, Some(Revision::V2024_11_05));
+
+/// What makes a session.
+const HANDSHAKE: &str = "call; 1 reply; 1 202; 1 reply";
+
 impl Setting {
-    const fn new(name: &'static str, binding: Binding, pinned: Option<Revision>) -> Self {
+    const fn new(name: &'static str, reached: Reached, letters: &'static [&'static str]) -> Self {
+        let (binding, pinned) = reached;
         Self {
             name,
+            letters,
             binding,
             pinned,
             listens: false,
+            recovery: Recovery::Automatic,
+            authorizes: false,
             before: "",
             broken: None,
         }
+    }
+
+    const fn session(name: &'static str, letters: &'static [&'static str]) -> Self {
+        Self::new(name, FOUND_SESSION, letters).after(HANDSHAKE)
+    }
+
+    const fn stateless(name: &'static str, letters: &'static [&'static str]) -> Self {
+        Self::new(name, FOUND_STATELESS, letters).after("call; 1 reply; 1 reply")
+    }
+
+    const fn http_sse(name: &'static str, letters: &'static [&'static str]) -> Self {
+        Self::new(name, FOUND_HTTP_SSE, letters)
+            .after("call; 1 stream; 2 202; 1 reply; 2 202; 2 202; 1 reply")
     }
 
     const fn listening(mut self) -> Self {
@@ -60,37 +226,19 @@ impl Setting {
         self
     }
 
-    const fn after(mut self, moves: &'static str) -> Self {
-        self.before = moves;
+    const fn recovering(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
         self
     }
 
-    /// The letters that are to be used there.
-    pub fn letters(&self) -> Vec<&'static str> {
-        let letters = [
-            "202",
-            "400",
-            "404",
-            "404 error",
-            "503",
-            "answer",
-            "broken",
-            "call",
-            "cancel",
-            "close",
-            "end",
-            "idempotent call",
-            "not sent",
-            "reply",
-            "stream",
-            "time-out",
-        ];
-        let asks = match self.binding {
-            Binding::Stateless => "requires input",
-            _ => "ask",
-        };
-        let more = (self.binding == Binding::HttpSse).then_some("last reply");
-        letters.into_iter().chain([asks]).chain(more).collect()
+    const fn authorizing(mut self) -> Self {
+        self.authorizes = true;
+        self
+    }
+
+    const fn after(mut self, moves: &'static str) -> Self {
+        self.before = moves;
+        self
     }
 
     /// The same, with a machine that is broken.
@@ -105,7 +253,11 @@ impl Setting {
         let config = config
             .capabilities(&json!({ "elicitation": {} }))
             .expect("an object")
+            .bearer(super::laws::FIRST)
+            .expect("a credential")
             .listen(self.listens)
+            .recovery(self.recovery)
+            .authorize(self.authorizes)
             .budget(budget())
             .retries(retries());
         let config = match self.pinned {

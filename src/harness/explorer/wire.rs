@@ -1,13 +1,23 @@
 //! What requests say, and what is answered.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::letter::Act;
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// Where redirects lead.
+pub(super) const MOVED: &str = "/moved";
+/// Who has nothing to do with the server.
+pub(super) const AWAY: &str = "https://elsewhere.example";
+/// For so many seconds a server asks that can be waited for.
+pub(super) const SOON: u64 = 2;
+/// And one that cannot.
+const LONG: u64 = 700;
 
 /// What an exchange carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,9 +31,13 @@ pub(super) enum Carries {
     Get,
     Initialize,
     Initialized,
+    /// A notification of the application.
+    Note,
     Ping,
     /// A call's stream is taken up again.
     Resume,
+    /// What the application wants to hear about.
+    Subscribe,
     Other,
 }
 
@@ -44,6 +58,8 @@ impl Carries {
             Some("notifications/initialized") => Self::Initialized,
             Some("ping") => Self::Ping,
             Some("server/discover") => Self::Discover,
+            Some("subscriptions/listen") => Self::Subscribe,
+            Some(method) if method.starts_with("notifications/") => Self::Note,
             Some("prompts/get") => match number.as_str().and_then(|text| text.parse().ok()) {
                 Some(call) => Self::Call(call),
                 None => Self::Other,
@@ -60,7 +76,12 @@ impl Carries {
     pub(super) fn has_reply(self) -> bool {
         matches!(
             self,
-            Self::Call(_) | Self::Discover | Self::Initialize | Self::Ping | Self::Other
+            Self::Call(_)
+                | Self::Discover
+                | Self::Initialize
+                | Self::Ping
+                | Self::Subscribe
+                | Self::Other
         )
     }
 }
@@ -70,11 +91,11 @@ pub(super) fn result(carries: Carries, revision: &str) -> Value {
     let server = json!({ "name": "server", "version": "1" });
     match carries {
         Carries::Initialize => json!({
-            "protocolVersion": revision, "capabilities": { "prompts": {} }, "serverInfo": server,
+            "protocolVersion": revision, "capabilities": { "prompts": { "listChanged": true } }, "serverInfo": server,
         }),
         Carries::Discover => json!({
             "resultType": "complete", "supportedVersions": ["2026-07-28"],
-            "capabilities": { "prompts": {} }, "ttlMs": 0, "cacheScope": "private",
+            "capabilities": { "prompts": { "listChanged": true } }, "ttlMs": 0, "cacheScope": "private",
         }),
         _ => json!({ "resultType": "complete", "messages": [] }),
     }
@@ -96,33 +117,86 @@ pub(super) fn question() -> Value {
     json!({ "method": "elicitation/create", "params": params })
 }
 
-/// Status, type and body of an answer that is over with its head, but for good ones.
-pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, Option<&'static str>, String) {
-    let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32001, "message": "no" } });
-    match act {
-        Act::Accepted => (StatusCode::ACCEPTED, None, String::new()),
-        Act::BadRequest => (StatusCode::BAD_REQUEST, None, String::new()),
-        Act::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None, String::new()),
-        Act::NotFoundError => (
-            StatusCode::NOT_FOUND,
-            Some("application/json"),
-            error.to_string(),
-        ),
-        Act::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None, String::new()),
-        _ => (StatusCode::NOT_FOUND, None, String::new()),
-    }
+/// What a server tells.
+pub(super) fn told() -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/prompts/list_changed" })
 }
 
-pub(super) fn headers(media: Option<&'static str>, session: Option<&str>) -> HeaderMap {
+pub(super) fn progress(token: &Value) -> Value {
+    let params = json!({ "progressToken": token, "progress": 1 });
+    json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": params })
+}
+
+/// What the stream begins with on which a server tells what it was asked to.
+pub(super) fn acknowledgement(rpc: &Value) -> Value {
+    let params = json!({
+        "notifications": { "promptsListChanged": true },
+        "_meta": { "io.modelcontextprotocol/subscriptionId": rpc },
+    });
+    let method = "notifications/subscriptions/acknowledged";
+    json!({ "jsonrpc": "2.0", "method": method, "params": params })
+}
+
+/// An answer that is over with its head, but for good ones.
+pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, HeaderMap, String) {
     let mut headers = HeaderMap::new();
-    if let Some(media) = media {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    }
-    if let Some(session) = session {
-        headers.insert(
-            SESSION_ID,
-            HeaderValue::from_str(session).expect("a header"),
-        );
-    }
-    headers
+    let mut body = String::new();
+    let mut says = |name: HeaderName, value: &str| {
+        headers.insert(name, HeaderValue::from_str(value).expect("a value"));
+    };
+    let status = match act {
+        Act::Accepted => StatusCode::ACCEPTED,
+        Act::BadRequest => StatusCode::BAD_REQUEST,
+        Act::Busy | Act::BusyForLong | Act::Later => {
+            let seconds = if act == Act::BusyForLong { LONG } else { SOON };
+            says(RETRY_AFTER, &seconds.to_string());
+            match act {
+                Act::Later => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::TOO_MANY_REQUESTS,
+            }
+        }
+        Act::Forbidden => {
+            says(
+                WWW_AUTHENTICATE,
+                "Bearer error=\"insufficient_scope\", scope=\"a\"",
+            );
+            StatusCode::FORBIDDEN
+        }
+        Act::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Act::Moved => {
+            says(LOCATION, &format!("https://example.com{MOVED}"));
+            StatusCode::FOUND
+        }
+        Act::NotFoundError => {
+            let error = json!({ "code": -32001, "message": "no" });
+            says(CONTENT_TYPE, "application/json");
+            body = json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string();
+            StatusCode::NOT_FOUND
+        }
+        Act::Redirect => {
+            says(LOCATION, MOVED);
+            StatusCode::TEMPORARY_REDIRECT
+        }
+        Act::RedirectAway => {
+            says(LOCATION, &format!("{AWAY}/mcp"));
+            StatusCode::TEMPORARY_REDIRECT
+        }
+        Act::Unauthorized => {
+            says(WWW_AUTHENTICATE, "Bearer realm=\"a\"");
+            StatusCode::UNAUTHORIZED
+        }
+        Act::UnauthorizedBare => StatusCode::UNAUTHORIZED,
+        Act::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::NOT_FOUND,
+    };
+    (status, headers, body)
+}
+
+/// The head of a good answer.
+pub(super) fn good(media: &'static str) -> (StatusCode, HeaderMap) {
+    let media = HeaderValue::from_static(media);
+    (
+        StatusCode::OK,
+        HeaderMap::from_iter([(CONTENT_TYPE, media)]),
+    )
 }

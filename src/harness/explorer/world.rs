@@ -9,10 +9,17 @@ use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
 use super::setting::Setting;
 use super::wire::{self, Carries};
-use crate::{Binding, CallId, CallOptions, Connection, ExchangeId, Ticket, Time, Transmit};
+use crate::{
+    Binding, CallId, CallOptions, Connection, ExchangeId, Phase, SubscriptionFilter, Ticket, Time,
+    Transmit,
+};
 
 /// Calls of one path.
 const CALLS: usize = 2;
+/// Notifications of one path.
+const NOTES: usize = 1;
+/// Credentials, changes of the network and of what is listened to, of each.
+const RARE: usize = 2;
 /// More than ever waits in an outlet.
 const MOST: usize = 200;
 /// Rounds after which everything has to be at rest.
@@ -26,6 +33,10 @@ pub(super) struct World {
     /// Under way, in the order in which they left.
     pub(super) open: Vec<Open>,
     calls: Vec<CallId>,
+    /// What the application did besides.
+    rare: Vec<Letter>,
+    /// What may happen.
+    letters: &'static [&'static str],
     pub(super) asks: Vec<Ticket>,
     /// What was asked by POST and is to be answered on an HTTP+SSE server's stream.
     pub(super) owed: VecDeque<Owed>,
@@ -42,6 +53,7 @@ pub(super) struct Owed {
     pub(super) carries: Carries,
     pub(super) rpc: Value,
     pub(super) version: String,
+    pub(super) token: Value,
 }
 
 /// An exchange that is under way.
@@ -54,11 +66,17 @@ pub(super) struct Open {
     pub(super) rpc: Value,
     /// Of the request, as it says.
     pub(super) version: String,
+    /// By which it asks for progress.
+    pub(super) token: Value,
     pub(super) session: Option<String>,
     /// Whether it is an event stream whose head came.
     pub(super) streams: bool,
     /// Whether a reply came on it.
     pub(super) replied: bool,
+    /// The id of its last event.
+    pub(super) event: u32,
+    /// Whether it is to be taken up again later than anybody waits.
+    pub(super) waits: bool,
 }
 
 impl Open {
@@ -73,9 +91,11 @@ impl World {
         let mut world = Self {
             machine: Connection::new(setting.config()),
             now: Time::ZERO,
-            facts: Facts::new(setting.pinned.is_none()),
+            facts: Facts::new(setting),
             open: Vec::new(),
             calls: Vec::new(),
+            rare: Vec::new(),
+            letters: setting.letters,
             asks: Vec::new(),
             owed: VecDeque::new(),
             made: 0,
@@ -104,12 +124,14 @@ impl World {
             letters.extend(numbers.map(|call| Letter::Cancel(number(call))));
             letters.push(Letter::Close);
             letters.extend(self.asks.first().map(|_| Letter::Answer));
+            letters.extend(self.rare());
         }
         letters.extend(self.machine.poll_timeout().map(|_| Letter::TimeOut));
         for (at, open) in self.open.iter().enumerate() {
             let acts = self.acts(open);
             letters.extend(acts.into_iter().map(|act| Letter::Comes(number(at), act)));
         }
+        letters.retain(|letter| self.letters.contains(&letter.name()));
         let unread = letters.clone().into_iter().filter(|_| self.unread > 0);
         let unread: Vec<_> = unread.map(Letter::unread).collect();
         letters
@@ -117,6 +139,29 @@ impl World {
             .map(Letter::read)
             .chain(unread)
             .collect()
+    }
+
+    /// What the application may do besides calls.
+    fn rare(&self) -> Vec<Letter> {
+        let status = self.machine.status();
+        let mut letters = vec![Letter::Authorize, Letter::NetworkChanged, Letter::Notify];
+        letters.extend(self.is_stateless().then_some(Letter::Listen));
+        letters.retain(|letter| {
+            let times = self.rare.iter().filter(|other| *other == letter).count();
+            times
+                < if *letter == Letter::Notify {
+                    NOTES
+                } else {
+                    RARE
+                }
+        });
+        letters.extend(status.awaits_authorization.then_some(Letter::Refuse));
+        letters.extend(match status.phase {
+            Phase::Held => Some(Letter::Resume),
+            Phase::Lost if self.facts.is_lost() => Some(Letter::Reinitialize),
+            _ => None,
+        });
+        letters
     }
 
     fn acts(&self, open: &Open) -> Vec<Act> {
@@ -130,13 +175,34 @@ impl World {
             acts.extend((owed > 1).then_some(Act::LastReply));
             let asks = self.asks.is_empty() && !self.is_stateless();
             acts.extend(asks.then_some(Act::Ask));
+            acts.extend([Act::Hurry, Act::Message, Act::Wait]);
+            let owed = self.owed.iter().filter(|_| self.is_channel(open));
+            let mut tokens = owed.map(|owed| &owed.token).chain([&open.token]);
+            acts.extend(tokens.any(|it| !it.is_null()).then_some(Act::Progress));
             return acts;
         }
         if open.replied {
             return vec![Act::Accepted, Act::Broken];
         }
-        let mut acts = vec![Act::Broken, Act::NotSent, Act::NotFound, Act::Unavailable];
+        let mut acts = vec![
+            Act::Broken,
+            Act::Busy,
+            Act::BusyForLong,
+            Act::Forbidden,
+            Act::Later,
+            Act::Moved,
+            Act::NotFound,
+            Act::NotSent,
+            Act::Redirect,
+            Act::RedirectAway,
+            Act::Unauthorized,
+            Act::UnauthorizedBare,
+            Act::Unavailable,
+        ];
         match open.carries {
+            Carries::Get if open.opens_channel() => {
+                acts.extend([Act::Stream, Act::StreamAway, Act::MethodNotAllowed]);
+            }
             Carries::Get | Carries::Resume => acts.extend([Act::Stream, Act::MethodNotAllowed]),
             Carries::Delete => acts.push(Act::Accepted),
             carries if carries.has_reply() => {
@@ -150,7 +216,7 @@ impl World {
         acts
     }
 
-    fn binding(&self) -> Option<Binding> {
+    pub(super) fn binding(&self) -> Option<Binding> {
         self.machine.status().binding
     }
 
@@ -172,6 +238,12 @@ impl World {
                 let answer = json!({ "action": "decline" });
                 let _ = self.machine.answer(ticket, Ok(&answer), self.now);
             }
+            Letter::Authorize => {
+                self.rare.push(one.letter);
+                let credential = self.facts.authorized();
+                let done = self.machine.authorize(&credential, self.now);
+                done.map_err(|error| error.to_string())?;
+            }
             Letter::Call => self.call(false)?,
             Letter::Cancel(call) => {
                 let id = self.calls[usize::from(call) - 1];
@@ -185,6 +257,39 @@ impl World {
             }
             Letter::Comes(at, act) => self.comes(usize::from(at) - 1, act)?,
             Letter::Idempotent => self.call(true)?,
+            Letter::Listen => {
+                self.rare.push(one.letter);
+                self.listens = true;
+                let changes = SubscriptionFilter::new().prompts_list_changed();
+                let done = self.machine.listen(changes, self.now);
+                done.map_err(|error| error.to_string())?;
+            }
+            Letter::NetworkChanged => {
+                self.rare.push(one.letter);
+                self.machine.network_changed(self.now);
+                self.facts.hurried();
+            }
+            Letter::Notify => {
+                self.rare.push(one.letter);
+                let made = self.machine.notify("notifications/x", &(), self.now);
+                let note = made.map_err(|error| error.to_string())?;
+                self.facts.noted(note);
+            }
+            Letter::Refuse => {
+                let done = self.machine.refuse_authorization(self.now);
+                done.map_err(|error| error.to_string())?;
+                self.facts.refused();
+            }
+            Letter::Reinitialize => {
+                let done = self.machine.reinitialize(self.now);
+                done.map_err(|error| error.to_string())?;
+                self.facts.reinitialized();
+            }
+            Letter::Resume => {
+                let done = self.machine.resume(self.now);
+                done.map_err(|error| error.to_string())?;
+                self.facts.resumed();
+            }
             Letter::TimeOut => {
                 let next = self.machine.poll_timeout();
                 self.now = next.map_or(self.now, |next| next.max(self.now));
@@ -205,12 +310,13 @@ impl World {
     fn call(&mut self, idempotent: bool) -> Seen {
         let number = self.calls.len();
         let params = json!({ "name": "p", "arguments": { "n": number.to_string() } });
-        let options = CallOptions::new();
-        let options = if idempotent {
-            options.idempotent()
-        } else {
-            options
-        };
+        let mut options = CallOptions::new();
+        if idempotent {
+            options = options.idempotent();
+        }
+        if self.letters.contains(&Act::Progress.name()) {
+            options = options.progress();
+        }
         let made = self.machine.call("prompts/get", &params, options, self.now);
         let id = made.map_err(|error| format!("the call is refused: {error}"))?;
         self.calls.push(id);
@@ -254,7 +360,7 @@ impl World {
         if next.is_some_and(|next| next <= self.now) && !self.is_overdue() {
             return Err("law 10: woken for nothing".to_owned());
         }
-        self.facts.at_rest(&status)
+        self.facts.at_rest(&status, self.now)
     }
 
     /// Whether a time-out has come that nobody has handled yet.
@@ -278,21 +384,20 @@ impl World {
                 .as_str()
                 .unwrap_or_default()
                 .to_owned(),
+            token: message["params"]["_meta"]["progressToken"].clone(),
             session,
             streams: false,
             replied: false,
+            event: 0,
+            waits: false,
         };
-        let address = request
-            .uri()
-            .path_and_query()
-            .map(|it| it.as_str().to_owned());
-        self.facts
-            .sent(&open, address.unwrap_or_default(), self.now, &self.open)?;
+        self.facts.sent(&open, request, self.now, &self.open)?;
         if self.facts.channel.is_some() && carries.has_reply() {
             self.owed.push_back(Owed {
                 carries,
                 rpc: open.rpc.clone(),
                 version: open.version.clone(),
+                token: open.token.clone(),
             });
         }
         self.open.push(open);
@@ -308,14 +413,19 @@ impl World {
             while !self.asks.is_empty() {
                 self.make(Letter::Answer.read())?;
             }
-            match self.open.first() {
-                Some(_) => self.make(Letter::Comes(1, Act::Broken).read())?,
-                None if self.machine.poll_timeout().is_some() => {
+            // The application does what it has to.
+            let status = self.machine.status();
+            match (self.open.first(), status.phase) {
+                (Some(_), _) => self.make(Letter::Comes(1, Act::Broken).read())?,
+                (None, _) if status.awaits_authorization => self.make(Letter::Refuse.read())?,
+                (None, Phase::Held) => self.make(Letter::Resume.read())?,
+                (None, Phase::Lost) => self.make(Letter::Reinitialize.read())?,
+                (None, _) if self.machine.poll_timeout().is_some() => {
                     self.make(Letter::TimeOut.read())?;
                 }
-                None => return self.facts.finished(&self.machine.status()),
+                _ => return self.facts.finished(&self.machine.status()),
             }
-            if self.facts.all_ended() && self.listens {
+            if self.facts.all_ended() && self.listens && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
                 return Ok(());
             }
@@ -331,13 +441,15 @@ impl World {
             facts,
             open,
             calls,
+            rare,
+            letters: _,
             asks,
             owed,
             made: _,
             listens: _,
             unread,
         } = self;
-        let rest = (facts, open, calls, asks, owed, unread);
+        let rest = (facts, open, calls, rare, asks, owed, unread);
         format!("{} {rest:?}", machine.state())
     }
 }

@@ -203,8 +203,8 @@ impl World {
             let about = format_args!("{client} <- {} {}", exchange.number(), shown(&part));
             self.board.story.tell(now, about);
         }
-        if !self.board.liar.hides(wire, &part) {
-            self.board.judge.heard(number, wire, &part, now);
+        if let Some(shown) = self.board.liar.hears(wire, &part) {
+            self.board.judge.heard(number, wire, &shown, now);
         }
         let done = match part {
             Part::Head(head) => machine.handle_head(exchange, head.status(), &head.headers(), now),

@@ -1,5 +1,7 @@
 //! What an answer is made of, on its way to a client.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -78,6 +80,15 @@ impl Head {
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
         self.extra = Some((RETRY_AFTER, seconds.to_string()));
         self
+    }
+
+    /// How long the server wants to be left alone.
+    pub(super) fn told_to_wait(&self) -> Option<Duration> {
+        let (_, value) = self
+            .extra
+            .as_ref()
+            .filter(|(name, _)| *name == RETRY_AFTER)?;
+        value.parse().ok().map(Duration::from_secs)
     }
 
     /// Whether it promises what can be an answer to a request.

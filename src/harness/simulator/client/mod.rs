@@ -44,6 +44,27 @@ pub(super) struct Client {
     last_call: Option<usize>,
 }
 
+/// What a machine may keep when nothing is asked of it any more, and how much of it: what it
+/// remembers of handshakes, to keep to its budget and to explain itself, and what the application
+/// wants to hear about, in each session anew.
+const KEPT: [(&str, usize); 5] = [
+    ("handshake.attempts", 6),
+    ("handshake.asked", 3),
+    ("ladder.search", 5),
+    ("resources.all", 1),
+    ("resources.filter", 1),
+];
+
+/// Whatever a machine has more of than it may keep.
+fn excess(machine: &Connection) -> Vec<(&'static str, usize)> {
+    let mut weights = machine.weights();
+    weights.retain(|(name, weight)| {
+        let kept = KEPT.iter().find(|(kept, _)| kept == name);
+        *weight > kept.map_or(0, |(_, most)| *most)
+    });
+    weights
+}
+
 /// So often a clock may run out for nothing in a second before that is no accident.
 const IDLE: usize = 20;
 
@@ -233,7 +254,7 @@ impl World {
             let on_channel = wire.asked.kind == Kind::Get && wire.asked.session.is_none();
             wire.open && wire.client == client && (own || on_channel)
         };
-        if !self.wires.iter().any(carries) {
+        if self.board.liar.says(Lie::Idle) || !self.wires.iter().any(carries) {
             self.board.judge.breach(2, || {
                 format!("client {client}: call {key} waits for nothing")
             });
@@ -255,12 +276,13 @@ impl World {
         for (number, client) in self.clients.iter_mut().enumerate() {
             let machine = &mut client.machine;
             let status = machine.status();
-            let leak = usize::from(self.board.liar.says(Lie::Leak));
-            let rest = [status.open_calls, status.exchanges, status.buffered + leak];
             let (closed, next) = (machine.is_closed(), machine.poll_timeout());
             let event = machine.poll_event();
             let sends = machine.poll_transmit(self.now).is_some();
-            if rest != [0; 3] {
+            let leaks = self.board.liar.says(Lie::Leak);
+            let mut rest = excess(machine);
+            rest.extend(leaks.then_some(("lies", 1)));
+            if !rest.is_empty() {
                 self.board.judge.breach(8, || {
                     format!("client {number} is closed, but {rest:?} are left")
                 });

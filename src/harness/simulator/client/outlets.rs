@@ -25,6 +25,7 @@ impl World {
             }
         }
         let over = self.clients[client].machine.is_closed();
+        let over = over && !self.board.liar.says(Lie::Open);
         self.board.judge.look(client, over, self.now);
         any
     }
@@ -69,9 +70,10 @@ impl World {
                         }
                     }
                     let number = self.wires.len() as u32;
-                    let (shown, times) = self.board.liar.sends(&asked);
-                    for _ in 0..times {
-                        self.board.judge.sent(number, client, &shown, self.now);
+                    let shown = self.board.liar.sends(client, &asked, self.now);
+                    for _ in 0..shown.times {
+                        let judge = &mut self.board.judge;
+                        judge.sent(number, client, &shown.asked, shown.at);
                         if self.board.liar.says(Lie::Handshakes) {
                             self.board.judge.concludes(client, number);
                         }
@@ -163,25 +165,9 @@ impl World {
 
     /// What the judge is shown of an event.
     fn show(&mut self, client: usize, key: Option<usize>, event: &Event) {
-        let ends = matches!(
-            event,
-            Event::Reply { .. }
-                | Event::Fail {
-                    subject: Subject::Call(_),
-                    ..
-                }
-        );
-        let judge = &mut self.board.judge;
-        if ends && self.board.liar.says(Lie::LostEnd) {
-            return;
-        }
-        if let (Event::Fail { subject, error }, true) = (event, self.board.liar.says(Lie::Untold)) {
-            let (subject, error) = (*subject, error.clone().with_delivery(Delivery::NotSent));
-            return judge.told(client, key, &Event::Fail { subject, error }, self.now);
-        }
-        judge.told(client, key, event, self.now);
-        if ends && self.board.liar.says(Lie::SecondEnd) {
-            judge.told(client, key, event, self.now);
+        let (shown, times, at) = self.board.liar.tells(event, self.now);
+        for _ in 0..times {
+            self.board.judge.told(client, key, &shown, at);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::asked::{Asked, Kind};
-use super::super::part::{Mark, Part};
+use super::super::part::{Head, Mark, Part};
 use super::super::wire::Wire;
 use super::{Judge, ends, never_sent};
 use crate::{Delivery, Error, FailureKind, Lost, Reason, Reply, Time};
@@ -45,6 +45,10 @@ pub(super) struct Deed {
     answered: bool,
     /// A refusal is, that may be its reply.
     refused: bool,
+    /// Before this it is not to leave again: the server said so.
+    put_off: Time,
+    /// The server asks to wait longer than anybody does.
+    hopeless: bool,
     pub(super) end: Option<End>,
 }
 
@@ -81,6 +85,8 @@ impl Judge {
             rpc: 0,
             answered: false,
             refused: false,
+            put_off: Time::ZERO,
+            hopeless: false,
             end: None,
         });
     }
@@ -128,7 +134,7 @@ impl Judge {
         self.deeds.len()
     }
 
-    pub(super) fn call_sent(&mut self, client: usize, key: usize, asked: &Asked) {
+    pub(super) fn call_sent(&mut self, client: usize, key: usize, asked: &Asked, now: Time) {
         let ledger = &self.ledgers[client];
         let established = ledger.handshakes.established;
         let retries = &ledger.setup.retries;
@@ -150,6 +156,7 @@ impl Judge {
             _ => deed.redirected += 1,
         }
         let (posts, redirected) = (deed.posts, deed.redirected);
+        let (hopeless, early) = (deed.hopeless, now < deed.put_off);
         let doubled = deed.executed > 0 && !deed.terms.idempotent && !deed.lied;
         if let Some(end) = deed.end {
             self.breach(2, || {
@@ -158,6 +165,14 @@ impl Judge {
         }
         if doubled {
             self.breach(5, || format!("call {key} leaves again, and was executed"));
+        }
+        if hopeless {
+            self.breach(10, || {
+                format!("call {key} leaves, and was put off beyond the ceiling")
+            });
+        }
+        if early {
+            self.breach(10, || format!("call {key} leaves sooner than it was told"));
         }
         if !established {
             self.breach(3, || format!("call {key} leaves before there is a session"));
@@ -169,7 +184,24 @@ impl Judge {
         }
     }
 
-    pub(super) fn call_heard(&mut self, wire: &Wire, part: &Part, mark: Option<Mark>) {
+    /// A call is put off: not for longer than the ceiling, and not for less.
+    fn put_off(&mut self, wire: &Wire, head: &Head, now: Time) {
+        let Kind::Call { key } = wire.asked.kind else {
+            return;
+        };
+        let refused = matches!(head.status, 408 | 429 | 500..=599);
+        if let Some(after) = head.told_to_wait().filter(|_| refused) {
+            let ceiling = self.ledgers[wire.client].setup.retries.ceiling;
+            let deed = &mut self.deeds[key];
+            deed.hopeless = after > ceiling;
+            deed.put_off = now + after;
+        }
+    }
+
+    pub(super) fn call_heard(&mut self, wire: &Wire, part: &Part, mark: Option<Mark>, now: Time) {
+        if let Part::Head(head) = part {
+            self.put_off(wire, head, now);
+        }
         // Where everything is said on the channel, nothing else is listened to.
         let aside = wire.asked.channel.is_some() && matches!(wire.asked.kind, Kind::Call { .. });
         let refused = aside && wire.status >= 400;

@@ -107,7 +107,7 @@ impl Judge {
         self.carries_a_living_id(client, asked);
         self.is_no_storm(client, asked, now);
         match asked.kind {
-            Kind::Call { key } => self.call_sent(client, key, asked),
+            Kind::Call { key } => self.call_sent(client, key, asked, now),
             Kind::Discover | Kind::Initialize => self.handshake_sent(wire, client, asked, now),
             Kind::Get if self.ledgers[client].handshakes.opens_channel() => {
                 self.handshake_sent(wire, client, asked, now);
@@ -142,7 +142,7 @@ impl Judge {
         };
         self.session_heard(number, wire, part, mark);
         self.handshake_heard(number, wire, part, mark);
-        self.call_heard(wire, part, mark);
+        self.call_heard(wire, part, mark, now);
         self.pace_heard(wire, part, mark, now);
         let ledger = &mut self.ledgers[wire.client];
         if ledger.channel == Some(number) && matches!(part, Part::End | Part::Fail(_)) {

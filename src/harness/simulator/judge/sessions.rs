@@ -43,8 +43,13 @@ impl Judge {
             _ => lost || superseded || successful.is_none(),
         };
         if dead {
+            let how = match (superseded, lost) {
+                (true, _) => "superseded",
+                (false, true) => "lost",
+                (false, false) => "unconfirmed",
+            };
             self.breach(6, || {
-                format!("client {client}: {kind:?} carries the dead session {id}")
+                format!("client {client}: {kind:?} carries the {how} session {id}")
             });
         }
         if farewells > 1 {

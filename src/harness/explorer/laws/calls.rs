@@ -1,0 +1,254 @@
+//! Laws 2, 4, 5, 7 and 10, as far as they are about calls.
+
+use std::time::Duration;
+
+use super::super::letter::Act;
+use super::super::setting;
+use super::super::wire::{self, Carries};
+use super::super::world::Open;
+use super::{Cause, Facts, Seen};
+use crate::{CallId, Clock, Delivery, Error, Reason, Status, Time};
+
+/// Longer than all that is tried again waits: a call that is done for soon may have no more time.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Redirects of one message that are followed.
+const REDIRECTS: usize = 3;
+
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    id: CallId,
+    idempotent: bool,
+    pub(super) ended: bool,
+    cancelled: bool,
+    /// How often it left.
+    left: usize,
+    /// How often it was sent on since, and whether it is to be now.
+    redirects: usize,
+    redirected: bool,
+    /// How often it was refused with its session.
+    losses: usize,
+    /// Whether that is what came of it last.
+    lost: bool,
+    rounds: usize,
+    /// How many credentials there were when it left for the first time.
+    credentials: usize,
+    /// Before this it is not to leave again: the server said so.
+    put_off: Option<Time>,
+    /// The server asks to wait longer than anybody does.
+    hopeless: bool,
+    /// Whether the server may have executed it, as it left last.
+    doubtful: bool,
+    /// Whether it has at all.
+    begun: bool,
+}
+
+impl Call {
+    fn new(id: CallId, idempotent: bool) -> Self {
+        Self {
+            id,
+            idempotent,
+            ended: false,
+            cancelled: false,
+            left: 0,
+            redirects: 0,
+            redirected: false,
+            losses: 0,
+            lost: false,
+            rounds: 0,
+            credentials: 0,
+            put_off: None,
+            hopeless: false,
+            doubtful: false,
+            begun: false,
+        }
+    }
+}
+
+impl Facts {
+    pub(in super::super) fn has_ended(&self, call: usize) -> bool {
+        self.calls
+            .get(call)
+            .is_none_or(|call| call.ended || call.cancelled)
+    }
+
+    pub(in super::super) fn all_ended(&self) -> bool {
+        self.calls.iter().all(|call| call.ended)
+    }
+
+    pub(in super::super) fn forget_calls(&mut self) {
+        self.calls.clear();
+    }
+
+    pub(in super::super) fn called(&mut self, id: CallId, idempotent: bool) {
+        self.calls.push(Call::new(id, idempotent));
+    }
+
+    pub(in super::super) fn cancelled(&mut self, call: usize) {
+        self.calls[call].cancelled = true;
+    }
+
+    fn call(&mut self, carries: Carries) -> Option<&mut Call> {
+        let Carries::Call(call) = carries else {
+            return None;
+        };
+        self.calls.get_mut(call)
+    }
+
+    /// Something came of an exchange of it.
+    pub(super) fn call_came(&mut self, open: &Open, act: Act, now: Time) {
+        let Some(call) = self.call(open.carries).filter(|call| !call.ended) else {
+            return;
+        };
+        call.redirected = act == Act::Redirect;
+        call.lost = act.refuses_session();
+        match act {
+            Act::BadRequest | Act::NotFound | Act::NotFoundError => call.losses += 1,
+            Act::Broken | Act::End => {
+                call.doubtful = true;
+                // Whoever has the reply waits for nothing.
+                call.hopeless |= open.waits && !open.replied;
+            }
+            Act::Accepted | Act::LastReply | Act::Reply | Act::Stream | Act::Unavailable => {
+                call.doubtful = true
+            }
+            Act::Busy | Act::Later => {
+                call.doubtful |= act == Act::Later;
+                call.put_off = Some(now + Duration::from_secs(wire::SOON));
+            }
+            Act::BusyForLong => call.hopeless = true,
+            Act::RequiresInput => {
+                (call.begun, call.doubtful) = (true, false);
+                call.rounds += 1;
+            }
+            _ => {}
+        }
+    }
+
+    pub(in super::super) fn replied(&mut self, carries: Carries) {
+        if let Some(call) = self.call(carries) {
+            call.doubtful = true;
+        }
+    }
+
+    pub(in super::super) fn aborted(&mut self, carries: Carries) {
+        self.replied(carries);
+    }
+
+    /// Laws 2, 4, 5 and 10.
+    pub(super) fn call_left(&mut self, at: usize, now: Time) -> Seen {
+        let (held, credentials) = (self.sessions.held, self.credentials);
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(());
+        };
+        let number = at + 1;
+        if call.ended || call.cancelled {
+            return Err(format!("law 2: call {number} is sent although it is over"));
+        }
+        if call.doubtful && !call.idempotent {
+            return Err(format!("law 5: call {number} may be executed twice"));
+        }
+        if held && call.lost {
+            return Err(format!(
+                "law 5: call {number} leaves before all is restored"
+            ));
+        }
+        if call.put_off.take().is_some_and(|until| now < until) {
+            return Err(format!("law 10: call {number} leaves sooner than it may"));
+        }
+        if call.redirected {
+            call.redirects += 1;
+        } else {
+            call.left += 1;
+            call.redirects = 0;
+        }
+        if call.left == 1 {
+            call.credentials = credentials;
+        }
+        let resends = setting::retries().resends as usize;
+        let losses = call.losses.min(setting::budget().resends);
+        let renewed = credentials.saturating_sub(call.credentials);
+        let most = (1 + resends) * (1 + call.rounds) + losses + renewed;
+        if call.left > most || call.redirects > REDIRECTS {
+            return Err(format!("law 4: call {number} left more than {most} times"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn call_fails(&mut self, id: CallId, error: &Error, now: Time) -> Seen {
+        self.blamed(id)?;
+        let waited = self.abandoned.map(|since| now.since(since));
+        let by_clock = matches!(error.reason(), Reason::Timeout(Clock::Call(_)));
+        if by_clock && waited > Some(PATIENCE) {
+            return Err("law 2: a call that nothing is done about waits for its clock".to_owned());
+        }
+        self.ends(id, Some(error.delivery()))
+    }
+
+    pub(super) fn is_open(&self, id: CallId) -> Seen {
+        let mut calls = self.calls.iter();
+        match calls.position(|call| call.id == id && call.ended) {
+            Some(at) => Err(format!("law 2: call {} is told of after its end", at + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Laws 2 and 5.
+    pub(super) fn ends(&mut self, id: CallId, delivery: Option<Delivery>) -> Seen {
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
+            return Ok(());
+        };
+        let call = &mut self.calls[at];
+        let number = at + 1;
+        if call.ended {
+            return Err(format!("law 2: call {number} ends twice"));
+        }
+        let (touched, left) = (call.doubtful || call.begun, call.left);
+        // How it came to that makes no difference any more.
+        *call = Call {
+            ended: true,
+            ..Call::new(id, false)
+        };
+        match delivery {
+            Some(Delivery::NotSent | Delivery::Rejected) if touched => Err(format!(
+                "law 5: call {number} may have been executed, and the application is told {delivery:?}"
+            )),
+            Some(Delivery::Rejected | Delivery::Unknown) if left == 0 => Err(format!(
+                "law 5: call {number} never left, and the application is told {delivery:?}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Law 7: what befell one exchange ends no other call, but for a refusal of their session.
+    fn blamed(&self, id: CallId) -> Seen {
+        let Cause::Came(carries, act) = self.cause else {
+            return Ok(());
+        };
+        let own = match carries {
+            Carries::Call(own) => self.calls.get(own).map(|call| call.id),
+            Carries::Get | Carries::Subscribe => None,
+            _ => return Ok(()),
+        };
+        if !act.refuses_session() && own != Some(id) {
+            return Err(format!("law 7: {act:?} on {carries:?} ends another call"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn calls_at_rest(&self, status: &Status) -> Seen {
+        let open = self.calls.iter().filter(|call| !call.ended).count();
+        if status.open_calls != open {
+            let counted = status.open_calls;
+            return Err(format!(
+                "law 2: {open} calls have not ended, {counted} are open"
+            ));
+        }
+        if self.closed && open > 0 {
+            return Err("law 12: a call is open after `close`".to_owned());
+        }
+        if let Some(at) = self.calls.iter().position(|call| call.hopeless) {
+            return Err(format!("law 10: call {} waits beyond the ceiling", at + 1));
+        }
+        Ok(())
+    }
+}

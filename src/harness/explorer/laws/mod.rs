@@ -1,0 +1,288 @@
+//! What an observer knows, and the laws that he holds against it.
+
+mod calls;
+mod pace;
+mod sessions;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::Request;
+
+use self::calls::Call;
+use self::pace::Pace;
+use self::sessions::Sessions;
+use super::letter::Act;
+use super::setting::Setting;
+use super::wire::{self, Carries};
+use super::world::Open;
+use crate::{Event, ExchangeId, NotificationId, Phase, Status, Subject, Ticket, Time};
+
+/// The law that was seen broken, if one was.
+pub(super) type Seen = Result<(), String>;
+
+/// The credential in the beginning.
+pub(super) const FIRST: &str = "t0";
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    calls: Vec<Call>,
+    sessions: Sessions,
+    pace: Pace,
+    closed: bool,
+    /// Notifications of the application that have not ended.
+    notes: BTreeSet<NotificationId>,
+    /// Messages of the server that the application has neither read nor been told to have missed.
+    unheard: u64,
+    /// How many credentials were given.
+    credentials: usize,
+    /// Whether another one is asked for.
+    asked: bool,
+    /// The event stream of an HTTP+SSE server.
+    pub(super) channel: Option<ExchangeId>,
+    /// Since when whatever is under way is broken off before time goes on.
+    pub(super) abandoned: Option<Time>,
+    /// The one thing that happened since all was read.
+    cause: Cause,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Cause {
+    #[default]
+    Nothing,
+    One,
+    Came(Carries, Act),
+    Several,
+}
+
+/// # What is done
+impl Facts {
+    pub(super) fn new(setting: &Setting) -> Self {
+        Self {
+            sessions: Sessions::new(setting),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn noted(&mut self, note: NotificationId) {
+        self.notes.insert(note);
+    }
+
+    /// Another credential is given: this one.
+    pub(super) fn authorized(&mut self) -> String {
+        self.credentials += 1;
+        self.asked = false;
+        self.pace.hurried();
+        self.credential()
+    }
+
+    pub(super) fn refused(&mut self) {
+        self.asked = false;
+    }
+
+    /// The network changed.
+    pub(super) fn hurried(&mut self) {
+        self.pace.hurried();
+    }
+
+    /// Whether the application knows that it has to ask for a session.
+    pub(super) fn is_lost(&self) -> bool {
+        self.sessions.untold
+    }
+
+    pub(super) fn resumed(&mut self) {
+        self.sessions.resumed();
+    }
+
+    pub(super) fn reinitialized(&mut self) {
+        self.sessions.reinitialized();
+    }
+
+    fn credential(&self) -> String {
+        match self.credentials {
+            0 => format!("Bearer {FIRST}"),
+            number => format!("Bearer t{number}"),
+        }
+    }
+
+    /// Something happens.
+    pub(super) fn turn(&mut self) {
+        self.cause = match self.cause {
+            Cause::Nothing => Cause::One,
+            _ => Cause::Several,
+        };
+    }
+}
+
+/// # What comes
+impl Facts {
+    pub(super) fn given(&mut self, session: &str) {
+        self.sessions.given(session);
+    }
+
+    pub(super) fn borrowed(&mut self, session: &str, from: ExchangeId) {
+        self.sessions.borrowed(session, from);
+    }
+
+    pub(super) fn confirmed(&mut self, from: ExchangeId) {
+        self.sessions.confirmed(from);
+    }
+
+    /// Something came of an exchange.
+    pub(super) fn came(&mut self, before: &Self, open: &Open, act: Act, now: Time) {
+        self.cause = match before.cause {
+            Cause::One if before.channel.is_none() && !open.opens_channel() => {
+                Cause::Came(open.carries, act)
+            }
+            _ => Cause::Several,
+        };
+        self.sessions.came(open, act);
+        self.pace.came(open, act, now);
+        let listens = matches!(open.carries, Carries::Get | Carries::Subscribe);
+        // What nobody has looked at may have ended the stream.
+        let heard = listens && !open.replied && !self.closed && before.cause == Cause::One;
+        self.unheard += u64::from(act == Act::Message && heard);
+        self.call_came(open, act, now);
+    }
+}
+
+/// # What is seen
+impl Facts {
+    /// A request leaves.
+    pub(super) fn sent(
+        &mut self,
+        open: &Open,
+        request: &Request<Bytes>,
+        now: Time,
+        others: &[Open],
+    ) -> Seen {
+        self.is_for_the_server(open, request)?;
+        let is_delete = open.carries == Carries::Delete;
+        if self.closed && !is_delete {
+            let carries = open.carries;
+            return Err(format!("law 12: {carries:?} leaves although all is over"));
+        }
+        let path = request.uri().path_and_query();
+        let path = path.map_or("", |path| path.as_str());
+        let address = Some(path).filter(|path| !["/mcp", wire::MOVED].contains(path));
+        self.sessions.sent(open, address, now, others)?;
+        let resumed = request.headers().get("last-event-id");
+        let resumed = resumed.and_then(|id| id.to_str().ok()?.parse().ok());
+        self.pace.resumed(resumed, now)?;
+        match open.carries {
+            Carries::Call(number) => self.call_left(number, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Law 11.
+    fn is_for_the_server(&self, open: &Open, request: &Request<Bytes>) -> Seen {
+        let (carries, to) = (open.carries, request.uri());
+        let at_home = to.scheme_str() == Some("https") && to.host() == Some("example.com");
+        if !at_home {
+            return Err(format!("law 11: {carries:?} goes to another origin"));
+        }
+        let credential = request.headers().get(http::header::AUTHORIZATION);
+        if credential.is_none_or(|it| it.as_bytes() != self.credential().as_bytes()) {
+            return Err(format!("law 11: {carries:?} carries another credential"));
+        }
+        Ok(())
+    }
+
+    /// The application is told something.
+    pub(super) fn event(&mut self, event: &Event, now: Time, asks: &mut Vec<Ticket>) -> Seen {
+        match event {
+            Event::Reply { call, .. } => self.ends(*call, None),
+            Event::Fail { subject, error } => match subject {
+                Subject::Call(call) => self.call_fails(*call, error, now),
+                Subject::Notification(note) => self.note_ends(*note),
+                _ => Ok(()),
+            },
+            Event::Accepted {
+                subject: Subject::Notification(note),
+            } => self.note_ends(*note),
+            Event::Message(message) => {
+                let progress = message.method == "notifications/progress";
+                if progress && message.call.is_none() {
+                    return Err("law 2: nobody asked for that progress, or no more".to_owned());
+                }
+                let listened = u64::from(!progress && message.call.is_none());
+                self.unheard = self.unheard.saturating_sub(listened);
+                message.call.map_or(Ok(()), |call| self.is_open(call))
+            }
+            Event::Gap { missed } => {
+                self.unheard = self.unheard.saturating_sub(missed.unwrap_or(0));
+                Ok(())
+            }
+            Event::Ask(ask) => {
+                asks.push(ask.ticket);
+                ask.call.map_or(Ok(()), |call| self.is_open(call))
+            }
+            Event::AskWithdrawn { ticket, .. } => {
+                asks.retain(|open| open != ticket);
+                Ok(())
+            }
+            Event::Authorize(_) if self.asked => {
+                Err("law 4: a credential is asked for again before there is an answer".to_owned())
+            }
+            Event::Authorize(_) => {
+                self.asked = true;
+                Ok(())
+            }
+            Event::Reinitialize { .. } => self.sessions.lost(),
+            Event::Ready(ready) => self.sessions.made(ready.generation),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_ends(&mut self, note: NotificationId) -> Seen {
+        if self.notes.remove(&note) {
+            return Ok(());
+        }
+        Err("law 2: a notification ends twice".to_owned())
+    }
+
+    /// Everything was read.
+    pub(super) fn at_rest(&mut self, status: &Status, now: Time) -> Seen {
+        self.cause = Cause::Nothing;
+        self.pace.at_rest(now);
+        self.calls_at_rest(status)?;
+        let unheard = std::mem::take(&mut self.unheard);
+        if unheard > 0 && !self.closed {
+            return Err(format!(
+                "law 8: {unheard} messages are neither told nor said to be missed"
+            ));
+        }
+        // There is nothing to be asked for any more.
+        self.asked &= status.awaits_authorization;
+        Ok(())
+    }
+
+    /// Nothing is under way any more.
+    pub(super) fn finished(&self, status: &Status) -> Seen {
+        if let Some(at) = self.calls.iter().position(|call| !call.ended) {
+            return Err(format!("law 2: call {} never ends", at + 1));
+        }
+        if !self.notes.is_empty() {
+            return Err("law 2: a notification never ends".to_owned());
+        }
+        if status.exchanges > 0 || status.buffered > 0 {
+            let (exchanges, bytes) = (status.exchanges, status.buffered);
+            return Err(format!(
+                "law 8: {exchanges} exchanges and {bytes} bytes are kept"
+            ));
+        }
+        if self.closed && status.phase != Phase::Closed {
+            return Err(format!("law 12: it stays {:?}", status.phase));
+        }
+        Ok(())
+    }
+}

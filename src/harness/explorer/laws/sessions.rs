@@ -1,0 +1,198 @@
+//! Laws 3, 4 and 6: one handshake at a time, within a budget, and no dead id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::letter::Act;
+use super::super::setting::{self, Setting};
+use super::super::wire::Carries;
+use super::super::world::Open;
+use super::Seen;
+use crate::{Clocks, ExchangeId, Recovery, Time};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sessions {
+    /// Whether how the server is reached is to be found.
+    searches: bool,
+    recovery: Recovery,
+    /// Sessions whose DELETE left.
+    deleted: BTreeSet<String>,
+    /// Whether a session, or what stands for one, is known to the application.
+    ready: bool,
+    /// The ids that answers to `initialize` brought, and the addresses that streams named, of
+    /// sessions that are not lost.
+    given: BTreeSet<String>,
+    /// The ids that only the head of an answer to `initialize` brought, and whose answer that is.
+    borrowed: BTreeMap<String, ExchangeId>,
+    /// The session, or the address, of the last request.
+    current: Option<String>,
+    /// Whether the session was refused since it is ready.
+    refused: bool,
+    handshakes: Vec<(ExchangeId, Time)>,
+    /// How many of those that are to come are old ones that are sent on.
+    sent_on: usize,
+    /// Whether calls that were refused wait until the application says so.
+    pub(super) held: bool,
+    /// Whether the next handshake waits for that.
+    pub(super) untold: bool,
+}
+
+impl Sessions {
+    pub(super) fn new(setting: &Setting) -> Self {
+        Self {
+            searches: setting.pinned.is_none(),
+            recovery: setting.recovery,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn given(&mut self, session: &str) {
+        self.given.insert(session.to_owned());
+    }
+
+    /// The head of an answer to `initialize` brought an id.
+    pub(super) fn borrowed(&mut self, session: &str, from: ExchangeId) {
+        self.borrowed.insert(session.to_owned(), from);
+    }
+
+    /// The result of `initialize` came: the id that was borrowed counts.
+    pub(super) fn confirmed(&mut self, from: ExchangeId) {
+        let mut borrowed = self.borrowed.iter();
+        let found = borrowed.find(|(_, other)| **other == from);
+        if let Some(id) = found.map(|(id, _)| id.clone()) {
+            self.borrowed.remove(&id);
+            self.given.insert(id);
+        }
+    }
+
+    pub(super) fn resumed(&mut self) {
+        self.held = false;
+    }
+
+    pub(super) fn reinitialized(&mut self) {
+        self.untold = false;
+    }
+
+    pub(super) fn came(&mut self, open: &Open, act: Act) {
+        if open.carries.is_handshake() {
+            if act == Act::NotSent {
+                self.handshakes.retain(|(id, _)| *id != open.id);
+            }
+            self.sent_on += usize::from(act.sends_on());
+        }
+        let current = open.session.is_some() && open.session == self.current;
+        self.refused |= act.refuses_session() && current;
+    }
+
+    /// A request leaves, with the address that it goes to if that is not the endpoint's.
+    pub(super) fn sent(
+        &mut self,
+        open: &Open,
+        address: Option<&str>,
+        now: Time,
+        others: &[Open],
+    ) -> Seen {
+        let carries = open.carries;
+        if carries == Carries::Delete {
+            let session = open.session.clone().unwrap_or_default();
+            if !self.deleted.insert(session) {
+                return Err(format!("law 12: {carries:?} leaves although all is over"));
+            }
+        }
+        let name = open.session.clone().or(address.map(str::to_owned));
+        if name
+            .as_ref()
+            .is_some_and(|name| !self.may_carry(name, open, others))
+        {
+            return Err(format!(
+                "law 6: {carries:?} carries the id of no session that lives"
+            ));
+        }
+        if carries.is_handshake() {
+            self.handshake(open.id, now, others)
+        } else {
+            if carries != Carries::Delete && name.is_some() {
+                self.current = name;
+            }
+            Ok(())
+        }
+    }
+
+    /// Law 6: an id that is only borrowed is for the answers to what is asked meanwhile, and
+    /// for the end of a session that came to nothing.
+    fn may_carry(&self, name: &str, open: &Open, others: &[Open]) -> bool {
+        let borrowed = self.borrowed.get(name);
+        let is_asked = |from| others.iter().any(|other| other.id == from);
+        match open.carries {
+            Carries::Delete if borrowed.is_some() => true,
+            Carries::Answer if borrowed.is_some_and(|from| is_asked(*from)) => true,
+            _ => self.given.contains(name),
+        }
+    }
+
+    /// Laws 3 and 4.
+    fn handshake(&mut self, id: ExchangeId, now: Time, others: &[Open]) -> Seen {
+        // One that has had its time is given up.
+        let clocks = Clocks::default();
+        let patience = |other: &Open| match other.carries {
+            Carries::Discover => clocks.probe,
+            _ => clocks.head,
+        };
+        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience(other);
+        if others
+            .iter()
+            .any(|other| other.carries.is_handshake() && waits(other))
+        {
+            return Err("law 3: a handshake beside another".to_owned());
+        }
+        if self.ready {
+            return Err("law 3: a handshake although a session lives".to_owned());
+        }
+        if self.untold {
+            return Err("law 3: a handshake that the application has not asked for".to_owned());
+        }
+        if self.sent_on > 0 {
+            // It is still the same.
+            self.sent_on -= 1;
+            return Ok(());
+        }
+        let budget = setting::budget();
+        self.handshakes
+            .retain(|(_, at)| now.since(*at) < budget.window);
+        self.handshakes.push((id, now));
+        // A search asks by `server/discover` first, by `initialize`, and by that again.
+        let most = budget.handshakes * if self.searches { 3 } else { 1 };
+        if self.handshakes.len() > most {
+            return Err(format!(
+                "law 4: more than {most} handshakes in {:?}",
+                budget.window
+            ));
+        }
+        Ok(())
+    }
+
+    /// The application is told that the session is gone.
+    pub(super) fn lost(&mut self) -> Seen {
+        // An address is no session's id.
+        let current = self.current.as_ref();
+        if current.is_some_and(|id| !id.starts_with('/')) && !self.refused {
+            return Err("law 3: a session is given up that nobody has refused".to_owned());
+        }
+        (self.ready, self.refused) = (false, false);
+        self.untold = self.recovery == Recovery::Manual;
+        if let Some(lost) = self.current.take() {
+            self.given.remove(&lost);
+        }
+        Ok(())
+    }
+
+    /// The application is told that there is a session.
+    pub(super) fn made(&mut self, generation: u64) -> Seen {
+        if self.ready {
+            return Err("law 3: a session is ready although another one lives".to_owned());
+        }
+        self.ready = true;
+        self.sent_on = 0;
+        self.held = self.recovery == Recovery::Hold && generation > 1;
+        Ok(())
+    }
+}
