@@ -58,7 +58,7 @@ impl World {
         });
         letters.extend(status.awaits_authorization.then_some(Letter::Refuse));
         letters.extend(match status.phase {
-            Phase::Held => Some(Letter::Resume),
+            Phase::Held if self.facts.is_held() => Some(Letter::Resume),
             Phase::Lost if self.facts.is_lost() => Some(Letter::Reinitialize),
             _ => None,
         });
