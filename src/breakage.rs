@@ -8,6 +8,8 @@
     expect(unreachable_pub, reason = "the harness shows it")
 )]
 pub enum Breakage {
+    /// However long a server asks to be left alone, a call waits.
+    BeyondCeiling,
     /// A session that is lost keeps its id.
     DeadId,
     /// A call that may have been executed is sent again.
@@ -27,7 +29,8 @@ pub enum Breakage {
 impl Breakage {
     /// Each of them.
     #[cfg(feature = "harness")]
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::BeyondCeiling,
         Self::DeadId,
         Self::DoubledCall,
         Self::LostCall,
@@ -46,6 +49,7 @@ impl Breakage {
             Self::UnboundedHandshakes | Self::UnboundedRetry => 4,
             Self::DoubledCall => 5,
             Self::DeadId => 6,
+            Self::BeyondCeiling => 10,
         }
     }
 }

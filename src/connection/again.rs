@@ -202,7 +202,7 @@ impl Connection {
         let again = allowed
             && call.resend == Resend::Allowed
             && (resends < retries.resends || self.config.is_broken(Breakage::UnboundedRetry))
-            && delay <= retries.ceiling
+            && (delay <= retries.ceiling || self.config.is_broken(Breakage::BeyondCeiling))
             && fits;
         if !again {
             return self.fail_call(id, error);

@@ -5,6 +5,7 @@
 mod alike;
 mod laws;
 mod letter;
+mod moves;
 mod network;
 mod setting;
 mod wire;

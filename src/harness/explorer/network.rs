@@ -190,7 +190,11 @@ impl World {
                 wire::progress(token.ok_or("nobody asked for progress")?)
             }
             Act::Hurry | Act::Wait => {
-                let delay = if act == Act::Hurry { 0 } else { 700_000 };
+                let delay = if act == Act::Hurry {
+                    0
+                } else {
+                    1000 * wire::LONG
+                };
                 return self.comes_on(open, format!("retry: {delay}\n\n"));
             }
             _ => return self.fails(open, act),

@@ -16,8 +16,8 @@ pub(super) const MOVED: &str = "/moved";
 pub(super) const AWAY: &str = "https://elsewhere.example";
 /// For so many seconds a server asks that can be waited for.
 pub(super) const SOON: u64 = 2;
-/// And one that cannot.
-const LONG: u64 = 700;
+/// And so long that it cannot, although a call has more time.
+pub(super) const LONG: u64 = 400;
 
 /// What an exchange carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -14,12 +14,6 @@ use crate::{
     Transmit,
 };
 
-/// Calls of one path.
-const CALLS: usize = 2;
-/// Notifications of one path.
-const NOTES: usize = 1;
-/// Credentials, changes of the network and of what is listened to, of each.
-const RARE: usize = 2;
 /// More than ever waits in an outlet.
 const MOST: usize = 200;
 /// Rounds after which everything has to be at rest.
@@ -32,11 +26,11 @@ pub(super) struct World {
     pub(super) facts: Facts,
     /// Under way, in the order in which they left.
     pub(super) open: Vec<Open>,
-    calls: Vec<CallId>,
+    pub(super) calls: Vec<CallId>,
     /// What the application did besides.
-    rare: Vec<Letter>,
+    pub(super) rare: Vec<Letter>,
     /// What may happen.
-    letters: &'static [&'static str],
+    pub(super) letters: &'static [&'static str],
     pub(super) asks: Vec<Ticket>,
     /// What was asked by POST and is to be answered on an HTTP+SSE server's stream.
     pub(super) owed: VecDeque<Owed>,
@@ -44,7 +38,7 @@ pub(super) struct World {
     pub(super) made: u32,
     listens: bool,
     /// How many moves may still be made that nobody looks after.
-    unread: usize,
+    pub(super) unread: usize,
 }
 
 /// A reply that is to come on an HTTP+SSE server's stream.
@@ -112,115 +106,11 @@ impl World {
         Ok(world)
     }
 
-    /// What can happen next.
-    pub(super) fn moves(&self) -> Vec<Move> {
-        let mut letters = Vec::new();
-        if !self.facts.is_closed() {
-            if self.calls.len() < CALLS {
-                letters.extend([Letter::Call, Letter::Idempotent]);
-            }
-            let open = |call: &usize| !self.facts.has_ended(*call);
-            let numbers = (0..self.calls.len()).filter(open);
-            letters.extend(numbers.map(|call| Letter::Cancel(number(call))));
-            letters.push(Letter::Close);
-            letters.extend(self.asks.first().map(|_| Letter::Answer));
-            letters.extend(self.rare());
-        }
-        letters.extend(self.machine.poll_timeout().map(|_| Letter::TimeOut));
-        for (at, open) in self.open.iter().enumerate() {
-            let acts = self.acts(open);
-            letters.extend(acts.into_iter().map(|act| Letter::Comes(number(at), act)));
-        }
-        letters.retain(|letter| self.letters.contains(&letter.name()));
-        let unread = letters.clone().into_iter().filter(|_| self.unread > 0);
-        let unread: Vec<_> = unread.map(Letter::unread).collect();
-        letters
-            .into_iter()
-            .map(Letter::read)
-            .chain(unread)
-            .collect()
-    }
-
-    /// What the application may do besides calls.
-    fn rare(&self) -> Vec<Letter> {
-        let status = self.machine.status();
-        let mut letters = vec![Letter::Authorize, Letter::NetworkChanged, Letter::Notify];
-        letters.extend(self.is_stateless().then_some(Letter::Listen));
-        letters.retain(|letter| {
-            let times = self.rare.iter().filter(|other| *other == letter).count();
-            times
-                < if *letter == Letter::Notify {
-                    NOTES
-                } else {
-                    RARE
-                }
-        });
-        letters.extend(status.awaits_authorization.then_some(Letter::Refuse));
-        letters.extend(match status.phase {
-            Phase::Held => Some(Letter::Resume),
-            Phase::Lost if self.facts.is_lost() => Some(Letter::Reinitialize),
-            _ => None,
-        });
-        letters
-    }
-
-    fn acts(&self, open: &Open) -> Vec<Act> {
-        if open.streams {
-            let owed = match self.is_channel(open) {
-                true => self.owed.len(),
-                false => usize::from(open.carries.has_reply() && !open.replied),
-            };
-            let mut acts = vec![Act::Broken, Act::End];
-            acts.extend((owed > 0).then_some(Act::Reply));
-            acts.extend((owed > 1).then_some(Act::LastReply));
-            let asks = self.asks.is_empty() && !self.is_stateless();
-            acts.extend(asks.then_some(Act::Ask));
-            acts.extend([Act::Hurry, Act::Message, Act::Wait]);
-            let owed = self.owed.iter().filter(|_| self.is_channel(open));
-            let mut tokens = owed.map(|owed| &owed.token).chain([&open.token]);
-            acts.extend(tokens.any(|it| !it.is_null()).then_some(Act::Progress));
-            return acts;
-        }
-        if open.replied {
-            return vec![Act::Accepted, Act::Broken];
-        }
-        let mut acts = vec![
-            Act::Broken,
-            Act::Busy,
-            Act::BusyForLong,
-            Act::Forbidden,
-            Act::Later,
-            Act::Moved,
-            Act::NotFound,
-            Act::NotSent,
-            Act::Redirect,
-            Act::RedirectAway,
-            Act::Unauthorized,
-            Act::UnauthorizedBare,
-            Act::Unavailable,
-        ];
-        match open.carries {
-            Carries::Get if open.opens_channel() => {
-                acts.extend([Act::Stream, Act::StreamAway, Act::MethodNotAllowed]);
-            }
-            Carries::Get | Carries::Resume => acts.extend([Act::Stream, Act::MethodNotAllowed]),
-            Carries::Delete => acts.push(Act::Accepted),
-            carries if carries.has_reply() => {
-                acts.extend([Act::Reply, Act::Stream, Act::BadRequest, Act::NotFoundError]);
-                acts.push(Act::Accepted);
-                let asks = self.is_stateless() && matches!(carries, Carries::Call(_));
-                acts.extend(asks.then_some(Act::RequiresInput));
-            }
-            _ => acts.extend([Act::Accepted, Act::BadRequest]),
-        }
-        acts
-    }
-
     pub(super) fn binding(&self) -> Option<Binding> {
         self.machine.status().binding
     }
 
-    fn is_stateless(&self) -> bool {
+    pub(super) fn is_stateless(&self) -> bool {
         self.binding() == Some(Binding::Stateless)
     }
 
@@ -452,8 +342,4 @@ impl World {
         let rest = (facts, open, calls, rare, asks, owed, unread);
         format!("{} {rest:?}", machine.state())
     }
-}
-
-fn number(at: usize) -> u8 {
-    u8::try_from(at + 1).unwrap_or(u8::MAX)
 }

@@ -31,7 +31,9 @@ mod world;
 
 use std::fmt;
 
+use self::dice::Dice;
 use self::judge::Breach;
+use self::plan::Plan;
 use self::story::Story;
 use self::world::World;
 use crate::Config;
@@ -108,6 +110,17 @@ pub fn simulate_with(seed: u64, options: &Options) -> Result<Summary, Broken> {
         None => Ok(summary),
         Some(Breach { law, what }) => Err(Broken { seed, law, what }),
     }
+}
+
+/// Tells the world that this seed makes from the one that it makes once worlds are drawn in
+/// another way: a hash of its plan.
+#[must_use]
+pub fn world(seed: u64) -> u64 {
+    let plan = Plan::draw(&mut Dice::new(seed));
+    let text = format!("{plan:?}");
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 /// The story of the world of this seed, line by line.

@@ -34,6 +34,7 @@ impl Era {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) era: Era,
     pub(super) servers: usize,

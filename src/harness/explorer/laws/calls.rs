@@ -94,8 +94,8 @@ impl Facts {
         self.calls.get_mut(call)
     }
 
-    /// Something came of an exchange of it.
-    pub(super) fn call_came(&mut self, open: &Open, act: Act, now: Time) {
+    /// Something came of an exchange of it. `alone`: and nothing else since all was read.
+    pub(super) fn call_came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
         let Some(call) = self.call(open.carries).filter(|call| !call.ended) else {
             return;
         };
@@ -106,16 +106,16 @@ impl Facts {
             Act::Broken | Act::End => {
                 call.doubtful = true;
                 // Whoever has the reply waits for nothing.
-                call.hopeless |= open.waits && !open.replied;
+                call.hopeless |= open.waits && !open.replied && alone;
             }
             Act::Accepted | Act::LastReply | Act::Reply | Act::Stream | Act::Unavailable => {
                 call.doubtful = true
             }
             Act::Busy | Act::Later => {
                 call.doubtful |= act == Act::Later;
-                call.put_off = Some(now + Duration::from_secs(wire::SOON));
+                call.put_off = alone.then(|| now + Duration::from_secs(wire::SOON));
             }
-            Act::BusyForLong => call.hopeless = true,
+            Act::BusyForLong => call.hopeless |= alone,
             Act::RequiresInput => {
                 (call.begun, call.doubtful) = (true, false);
                 call.rounds += 1;

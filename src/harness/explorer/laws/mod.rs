@@ -93,6 +93,11 @@ impl Facts {
         self.pace.hurried();
     }
 
+    /// Whether the application knows that calls wait for it.
+    pub(super) fn is_held(&self) -> bool {
+        self.sessions.held
+    }
+
     /// Whether the application knows that it has to ask for a session.
     pub(super) fn is_lost(&self) -> bool {
         self.sessions.untold
@@ -145,12 +150,15 @@ impl Facts {
             _ => Cause::Several,
         };
         self.sessions.came(open, act);
-        self.pace.came(open, act, now);
+        // What nobody has looked at may be a reason for something else.
+        if before.cause == Cause::One {
+            self.pace.came(open, act, now);
+        }
         let listens = matches!(open.carries, Carries::Get | Carries::Subscribe);
         // What nobody has looked at may have ended the stream.
         let heard = listens && !open.replied && !self.closed && before.cause == Cause::One;
         self.unheard += u64::from(act == Act::Message && heard);
-        self.call_came(open, act, now);
+        self.call_came(open, act, now, before.cause == Cause::One);
     }
 }
 
