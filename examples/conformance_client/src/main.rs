@@ -18,7 +18,6 @@
 )]
 
 mod application;
-mod client;
 mod form;
 
 use std::env;
@@ -27,10 +26,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use example_conformance_client::{Adapter, Client};
 use mcp_http::{Config, Revision};
 use serde_json::{Value, json};
-
-use self::client::{Adapter, Client};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -60,12 +58,11 @@ fn failed(why: &str) -> ExitCode {
 fn run() -> Result<(), Error> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let adapter = match *arguments {
-        ["--adapter", "asynchronous", _] => Adapter::Asynchronous,
-        ["--adapter", "blocking", _] => Adapter::Blocking,
-        _ => return Err("usage: … --adapter asynchronous|blocking URL".into()),
+    let usage = "usage: … --adapter asynchronous|blocking URL";
+    let ["--adapter", adapter, url] = *arguments else {
+        return Err(usage.into());
     };
-    let url = arguments.last().copied().unwrap_or_default();
+    let adapter = Adapter::from_name(adapter).ok_or(usage)?;
     let client = Client::new(adapter, config(url)?)?;
     let scenario = env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default();
     let context = match env::var("MCP_CONFORMANCE_CONTEXT") {
