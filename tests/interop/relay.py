@@ -40,11 +40,14 @@ class Relay:
             except OSError:
                 client.close()
                 continue
-            unanswered = deque()
-            asked = Messages(lambda *head: None, lambda *all: self.asked(unanswered, *all))
-            answered = Messages(lambda *head: self.answered(unanswered, *head), lambda *all: None)
-            for way in [(client, server, f"> {count}", asked), (server, client, f"< {count}", answered)]:
-                threading.Thread(target=self.carry, args=way, daemon=True).start()
+            self.connect(client, server, count)
+
+    def connect(self, client, server, count):
+        unanswered = deque()
+        asked = Messages(lambda *head: None, lambda *all: self.asked(unanswered, *all))
+        answered = Messages(lambda *head: self.answered(unanswered, *head), lambda *all: None)
+        for way in [(client, server, f"> {count}", asked), (server, client, f"< {count}", answered)]:
+            threading.Thread(target=self.carry, args=way, daemon=True).start()
 
     def carry(self, source, sink, mark, messages):
         try:
@@ -106,7 +109,7 @@ class Relay:
                 return f"{self.initializes - self.wanted:+} `initialize` to what one loss takes"
             if feature == "close":
                 if [session for session, _ in self.deletes] != ([self.session] if self.session else []):
-                    return f"{len(self.deletes)} DELETEs, or with another id than the session's"
+                    return f"{len(self.deletes)} DELETEs, or not with the session's id"
                 if any(status >= 300 for _, status in self.deletes):
                     return f"DELETE was answered with {self.deletes[0][1]}"
         return None
