@@ -2,10 +2,14 @@
 to it that the session's id is used as it should be."""
 
 import http.client
+import math
 import socket
 import threading
 import time
 from collections import deque
+
+# How long what was sent before an answer was read can take to arrive, in seconds.
+UNDER_WAY = 0.1
 
 
 class Relay:
@@ -15,9 +19,9 @@ class Relay:
         self.server = server
         self.record = record
         self.lock = threading.RLock()
-        # The session's id that came last, those that a 404 has ended, and what went wrong with them.
+        # The session's id that came last, when a 404 ended which others, and what went wrong with them.
         self.session = None
-        self.dead = set()
+        self.dead = {}
         self.complaints = []
         self.initializes = 0
         self.wanted = None
@@ -78,7 +82,9 @@ class Relay:
         # In HTTP+SSE it is the address that names the session.
         session = headers.get("mcp-session-id") or (target if "session" in target else None)
         unanswered.append((method, session, b'"method":"initialize"' in body))
-        if session in self.dead:
+        since = time.monotonic() - self.dead.get(session, math.inf)
+        # The listening stream is opened beside the call that is refused, maybe just before.
+        if since > (UNDER_WAY if method == "GET" else 0):
             self.complaints.append(f"{method} with the id of a session that is lost")
         if b'"method":"initialize"' in body:
             self.initializes += 1
@@ -91,7 +97,7 @@ class Relay:
         if is_initialize:
             self.session = headers.get("mcp-session-id")
         if method == "POST" and status == 404 and session:
-            self.dead.add(session)
+            self.dead.setdefault(session, time.monotonic())
         if method == "DELETE":
             self.deletes.append((session, status))
 
