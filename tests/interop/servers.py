@@ -183,6 +183,11 @@ def tower_mcp(what, **rest):
     return Row("tower-mcp", version, None, "interop-tower-mcp", what=what, crate="tower-mcp", **rest)
 
 
+def pmcp(what, **rest):
+    version = crate("interop/pmcp", "pmcp")
+    return Row("pmcp", version, None, "interop-pmcp", what=what, crate="pmcp", **rest)
+
+
 def finished(name, package, program, arguments, tools, what, **rest):
     """Made by somebody else, and published as a program."""
     folder = "interop/finished"
@@ -303,6 +308,15 @@ ROWS = [
     ),
     tower_mcp("stateless", no=NO_SESSION),
     tower_mcp("sessions", revision=OLD),
+    pmcp(
+        "sessions, JSON",
+        no=ANSWERS
+        | UNWATCHED
+        | {
+            "JSON-RPC error": No("^the code is -32700: ", theirs="unknown-methods"),
+            "listen": No(UNHEARD + "Open$", theirs="changes-told-to-nobody"),
+        },
+    ),
     kubernetes(
         no_tool("progress", "cancel", "ask", "listen")
         | {"JSON-RPC error": No(r"refused the request \(HTTP 400 ", theirs="unknown-methods")}
