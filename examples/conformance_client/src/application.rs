@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mcp_http::{Ask, Event, Listening, Ready, RpcError, SubscriptionFilter};
+use example_conformance_client::Client;
+use mcp_http::{Ask, CallOptions, Event, Listening, Ready, RpcError, SubscriptionFilter};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::client::Client;
 use crate::form::fill;
 
 /// How long the server's own stream is waited for.
@@ -121,7 +121,8 @@ fn send_schema_back(client: &Client) -> Result<(), Error> {
 /// Calls tools of a server that lists them and has no `tools/call`.
 fn call_in_vain(client: &Client) -> Result<(), Error> {
     for tool in list(client, "tools/list", "tools")? {
-        match client.call("tools/call", &call_of(&tool)) {
+        let call = client.start("tools/call", &call_of(&tool), CallOptions::new())?;
+        match call.wait() {
             Err(error) if error.rpc_error().is_some() => eprintln!("as expected: {error}"),
             Err(error) => return Err(error.into()),
             Ok(_) => return Err("the tool was called".into()),
@@ -153,7 +154,8 @@ fn call_of(tool: &Value) -> Value {
 }
 
 fn call(client: &Client, method: &str, params: &Value) -> Result<Value, Error> {
-    let result: Value = client.call(method, params)?.deserialize()?;
+    let call = client.start(method, params, CallOptions::new())?;
+    let result: Value = call.wait()?.deserialize()?;
     eprintln!("{method} {params} -> {result}");
     if result.get("isError") == Some(&json!(true)) {
         return Err(format!("{method} {params}: the tool failed").into());

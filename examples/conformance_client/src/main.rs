@@ -9,7 +9,8 @@
 //! The application knows the API of this crate alone. Of its scenarios none says anything
 //! about the wire; most are one and the same program.
 //!
-//! It ends within 25 s, whatever happens, and well only if all went well.
+//! It ends within 25 s, whatever happens, and well only if all went well. Its tests are not that
+//! patient: `MCP_CONFORMANCE_DEADLINE_MS`.
 
 #![expect(
     clippy::print_stderr,
@@ -18,7 +19,6 @@
 )]
 
 mod application;
-mod client;
 mod form;
 
 use std::env;
@@ -27,10 +27,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use example_conformance_client::{Adapter, Client};
 use mcp_http::{Config, Revision};
 use serde_json::{Value, json};
-
-use self::client::{Adapter, Client};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(run()));
     // What is still under way ends with the process; so does a thread that panicked.
-    match end.recv_timeout(DEADLINE) {
+    match end.recv_timeout(deadline()) {
         Ok(Ok(())) => {
             println!("done");
             ExitCode::SUCCESS
@@ -52,6 +51,12 @@ fn main() -> ExitCode {
     }
 }
 
+fn deadline() -> Duration {
+    let told = env::var("MCP_CONFORMANCE_DEADLINE_MS").ok();
+    let told = told.and_then(|told| told.parse().ok());
+    told.map_or(DEADLINE, Duration::from_millis)
+}
+
 fn failed(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::FAILURE
@@ -60,12 +65,11 @@ fn failed(why: &str) -> ExitCode {
 fn run() -> Result<(), Error> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let adapter = match *arguments {
-        ["--adapter", "asynchronous", _] => Adapter::Asynchronous,
-        ["--adapter", "blocking", _] => Adapter::Blocking,
-        _ => return Err("usage: … --adapter asynchronous|blocking URL".into()),
+    let usage = "usage: … --adapter asynchronous|blocking URL";
+    let ["--adapter", adapter, url] = *arguments else {
+        return Err(usage.into());
     };
-    let url = arguments.last().copied().unwrap_or_default();
+    let adapter = Adapter::from_name(adapter).ok_or(usage)?;
     let client = Client::new(adapter, config(url)?)?;
     let scenario = env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default();
     let context = match env::var("MCP_CONFORMANCE_CONTEXT") {

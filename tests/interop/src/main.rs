@@ -7,19 +7,19 @@
 //! done.
 //!
 //! The application knows the API of this crate alone. What it does and expects is the same for
-//! all servers; `--tools` says what a server of somebody else calls its tools.
+//! all servers; `--tools` says what a server of somebody else calls its tools, and which of them
+//! it has not.
 
 mod application;
-mod client;
 mod heard;
 
 use std::env;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use example_conformance_client::{Adapter, Client};
 use mcp_http::{Budget, Config, Revision};
 use serde_json::{Value, json};
-
-use self::client::Client;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,18 +52,17 @@ fn run() -> Result<(), Error> {
             _ => return Err(format!("unknown: {option:?}").into()),
         }
     }
-    let client = match adapter {
-        "asynchronous" => Client::asynchronous(config)?,
-        "blocking" => Client::blocking(config),
-        _ => return Err("there is no such adapter".into()),
-    };
+    let adapter = Adapter::from_name(adapter).ok_or("there is no such adapter")?;
+    let client = Client::new(adapter, config)?;
     application::run(&client, &tools)
 }
 
 fn config(url: &str) -> Result<Config, Error> {
-    // Sessions are lost on purpose, more often than an application should bear.
+    // Sessions are lost on purpose, more often than an application should bear. The delay between
+    // handshakes doubles with each, and would outlast the patience with one call.
     let mut budget = Budget::default();
     budget.handshakes = 20;
+    budget.delay = Duration::from_millis(50);
     let capabilities = json!({ "elicitation": {}, "roots": {}, "sampling": {} });
     Ok(Config::new(url)?
         .client("interop", env!("CARGO_PKG_VERSION"))

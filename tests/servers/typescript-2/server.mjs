@@ -1,6 +1,7 @@
 // A server made with the second TypeScript SDK. Under /mcp every revision is spoken, none with
-// sessions; under /sessions those that have sessions, with them; under /answers the same, without
-// streams for calls. Prints the address it listens on.
+// sessions, and under /json the same without streams for calls; under /sessions those that have
+// sessions, with them, and under /answers the same without streams for calls. Prints the address it
+// listens on.
 
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -81,7 +82,7 @@ function answerer() {
   return server;
 }
 
-const handler = createMcpHandler(answerer);
+const handler = createMcpHandler(answerer, { responseMode: path === "/json" ? "json" : "auto" });
 
 async function openSession() {
   const transport = new NodeStreamableHTTPServerTransport({
@@ -104,7 +105,7 @@ async function inSession(request, response) {
   }
 }
 
-const listener = createServer(path === "/mcp" ? toNodeHandler(handler) : inSession);
+const listener = createServer(["/json", "/mcp"].includes(path) ? toNodeHandler(handler) : inSession);
 listener.listen(0, "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${listener.address().port}${path}`);
 });

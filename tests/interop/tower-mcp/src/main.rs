@@ -34,8 +34,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_sampling()
         .into_router_at("/mcp");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    println!("http://{}/mcp", listener.local_addr()?);
+    say(&format!("http://{}/mcp", listener.local_addr()?));
     Ok(axum::serve(listener, router).await?)
+}
+
+#[expect(clippy::print_stdout, reason = "that is how its address is known")]
+fn say(address: &str) {
+    println!("{address}");
 }
 
 /// How many calls of `wait` were begun, and cancelled.

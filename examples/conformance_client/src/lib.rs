@@ -3,28 +3,44 @@
 use std::iter;
 
 use mcp_http::{
-    Config, Error, Event, RawJson, RpcError, Status, SubscriptionFilter, Ticket, asynchronous,
-    blocking,
+    CallId, CallOptions, Config, Error, Event, RawJson, RpcError, Status, SubscriptionFilter,
+    Ticket, asynchronous, blocking,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 /// What moves the bytes.
 #[derive(Clone, Copy)]
-pub(crate) enum Adapter {
+pub enum Adapter {
     Asynchronous,
     Blocking,
 }
 
-pub(crate) enum Client {
+impl Adapter {
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "asynchronous" => Some(Self::Asynchronous),
+            "blocking" => Some(Self::Blocking),
+            _ => None,
+        }
+    }
+}
+
+pub enum Client {
     /// Its calls are awaited on whatever thread makes them; the runtime's own thread
     /// drives them all.
     Asynchronous(asynchronous::Client, Runtime),
     Blocking(blocking::Client),
 }
 
+/// A call under way. Dropping it cancels it.
+pub enum Call<'a> {
+    Asynchronous(asynchronous::Call, &'a Runtime),
+    Blocking(blocking::Call),
+}
+
 impl Client {
-    pub(crate) fn new(adapter: Adapter, config: Config) -> std::io::Result<Self> {
+    pub fn new(adapter: Adapter, config: Config) -> std::io::Result<Self> {
         Ok(match adapter {
             Adapter::Asynchronous => {
                 let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,39 +56,42 @@ impl Client {
         })
     }
 
-    pub(crate) fn ready(&self) -> Result<(), Error> {
+    pub fn ready(&self) -> Result<(), Error> {
         match self {
             Self::Asynchronous(client, runtime) => runtime.block_on(client.ready()),
             Self::Blocking(client) => client.ready(),
         }
     }
 
-    pub(crate) fn call(&self, method: &str, params: &Value) -> Result<RawJson, Error> {
-        match self {
-            Self::Asynchronous(client, runtime) => runtime.block_on(client.call(method, params)),
-            Self::Blocking(client) => client.call(method, params),
-        }
+    pub fn start(
+        &self,
+        method: &str,
+        params: &Value,
+        options: CallOptions,
+    ) -> Result<Call<'_>, Error> {
+        Ok(match self {
+            Self::Asynchronous(client, runtime) => {
+                Call::Asynchronous(client.call_with(method, params, options), runtime)
+            }
+            Self::Blocking(client) => Call::Blocking(client.start(method, params, options)?),
+        })
     }
 
-    pub(crate) fn answer(
-        &self,
-        ticket: Ticket,
-        outcome: Result<Value, RpcError>,
-    ) -> Result<(), Error> {
+    pub fn answer(&self, ticket: Ticket, outcome: Result<Value, RpcError>) -> Result<(), Error> {
         match self {
             Self::Asynchronous(client, runtime) => runtime.block_on(client.answer(ticket, outcome)),
             Self::Blocking(client) => client.answer(ticket, outcome),
         }
     }
 
-    pub(crate) fn listen(&self, filter: SubscriptionFilter) -> Result<(), Error> {
+    pub fn listen(&self, filter: SubscriptionFilter) -> Result<(), Error> {
         match self {
             Self::Asynchronous(client, _) => client.listen(filter),
             Self::Blocking(client) => client.listen(filter),
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub fn status(&self) -> Status {
         match self {
             Self::Asynchronous(client, _) => client.status(),
             Self::Blocking(client) => client.status(),
@@ -80,7 +99,7 @@ impl Client {
     }
 
     /// Blocks for the next one, and ends when the connection is closed.
-    pub(crate) fn events(&self) -> Box<dyn Iterator<Item = Event> + Send> {
+    pub fn events(&self) -> Box<dyn Iterator<Item = Event> + Send> {
         match self {
             Self::Asynchronous(client, runtime) => {
                 let runtime = runtime.handle().clone();
@@ -91,10 +110,26 @@ impl Client {
         }
     }
 
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         match self {
             Self::Asynchronous(client, runtime) => runtime.block_on(client.close()),
             Self::Blocking(client) => client.close(),
+        }
+    }
+}
+
+impl Call<'_> {
+    pub fn id(&self) -> Option<CallId> {
+        match self {
+            Self::Asynchronous(call, _) => call.id(),
+            Self::Blocking(call) => call.id(),
+        }
+    }
+
+    pub fn wait(self) -> Result<RawJson, Error> {
+        match self {
+            Self::Asynchronous(call, runtime) => runtime.block_on(call),
+            Self::Blocking(call) => call.wait(),
         }
     }
 }

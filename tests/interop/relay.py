@@ -1,0 +1,180 @@
+"""What stands between the application and the server: it passes bytes on, writes them down, and sees
+to it that the session's id is used as it should be."""
+
+import http.client
+import math
+import socket
+import threading
+import time
+from collections import deque
+
+# How long what was sent before an answer was read can take to arrive, in seconds.
+UNDER_WAY = 0.1
+
+
+class Relay:
+    """Passes on to the server, whichever that is now."""
+
+    def __init__(self, server, record):
+        self.server = server
+        self.record = record
+        self.lock = threading.RLock()
+        # The session's id that came last, when a 404 ended which others, and what went wrong with them.
+        self.session = None
+        self.dead = {}
+        self.complaints = []
+        self.initializes = 0
+        self.wanted = None
+        # What the client's own DELETEs said, and what was answered.
+        self.deletes = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        count = 0
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            count += 1
+            try:
+                server = socket.create_connection(self.server.address)
+            except OSError:
+                client.close()
+                continue
+            self.connect(client, server, count)
+
+    def connect(self, client, server, count):
+        unanswered = deque()
+        asked = Messages(lambda *head: None, lambda *all: self.asked(unanswered, *all))
+        answered = Messages(lambda *head: self.answered(unanswered, *head), lambda *all: None)
+        for way in [(client, server, f"> {count}", asked), (server, client, f"< {count}", answered)]:
+            threading.Thread(target=self.carry, args=way, daemon=True).start()
+
+    def carry(self, source, sink, mark, messages):
+        try:
+            while piece := source.recv(65536):
+                # In the order in which either side can know it: what is asked before it arrives, what
+                # is answered before anything can come of it.
+                with self.lock:
+                    self.note(piece, mark)
+                    messages.feed(piece)
+                    sink.sendall(piece)
+        except OSError:
+            pass
+        with self.lock:
+            self.note(b"(closed)", mark)
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def note(self, piece, mark):
+        if not self.record.closed:
+            text = piece.decode("utf-8", "replace").rstrip("\r\n").replace("\r", "")
+            self.record.write(f"{mark} {time.monotonic():.3f}\n{text}\n\n")
+
+    def asked(self, unanswered, line, headers, body):
+        method, target, _ = line.split(" ")
+        # In HTTP+SSE it is the address that names the session.
+        session = headers.get("mcp-session-id") or (target if "session" in target else None)
+        unanswered.append((method, session, b'"method":"initialize"' in body))
+        since = time.monotonic() - self.dead.get(session, math.inf)
+        # The listening stream is opened beside the call that is refused, maybe just before.
+        if since > (UNDER_WAY if method == "GET" else 0):
+            self.complaints.append(f"{method} with the id of a session that is lost")
+        if b'"method":"initialize"' in body:
+            self.initializes += 1
+
+    def answered(self, unanswered, line, headers):
+        status = int(line.split(" ")[1])
+        if status < 200 or not unanswered:
+            return
+        method, session, is_initialize = unanswered.popleft()
+        if is_initialize:
+            self.session = headers.get("mcp-session-id")
+        if method == "POST" and status == 404 and session:
+            self.dead.setdefault(session, time.monotonic())
+        if method == "DELETE":
+            self.deletes.append((session, status))
+
+    def begin_loss(self, wanted):
+        """What follows ends the session: so many handshakes come of it."""
+        with self.lock:
+            self.wanted = self.initializes + wanted
+
+    def blame(self, feature):
+        """What the application cannot see of a feature that it says went well."""
+        with self.lock:
+            if self.complaints:
+                return self.complaints.pop(0)
+            if feature in ("DELETE", "restart") and self.initializes != self.wanted:
+                return f"{self.initializes - self.wanted:+} `initialize` to what one loss takes"
+            if feature == "close":
+                if [session for session, _ in self.deletes] != ([self.session] if self.session else []):
+                    return f"{len(self.deletes)} DELETEs, or not with the session's id"
+                if any(status >= 300 for _, status in self.deletes):
+                    return f"DELETE was answered with {self.deletes[0][1]}"
+        return None
+
+    def delete(self):
+        """Ends the session, as somebody else who has its id."""
+        if self.session is None:
+            return "there was no session id"
+        connection = http.client.HTTPConnection(*self.server.address, timeout=10)
+        headers = {"mcp-session-id": self.session, "accept": "application/json, text/event-stream"}
+        connection.request("DELETE", self.server.path, headers=headers)
+        status = connection.getresponse().status
+        connection.close()
+        return "done" if status < 300 else f"answered with {status}"
+
+
+class Messages:
+    """Takes one direction of HTTP/1.1 apart, however it comes: tells each head and, when it is there,
+    each message as a whole."""
+
+    def __init__(self, head, whole):
+        self.rest = b""
+        self.read = self.messages(head, whole)
+        next(self.read)
+
+    def feed(self, piece):
+        self.rest += piece
+        self.read.send(None)
+
+    def messages(self, head, whole):
+        while True:
+            lines = (yield from self.until(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            fields = (line.partition(":") for line in lines[1:])
+            headers = {name.lower(): value.strip() for name, _, value in fields}
+            head(lines[0], headers)
+            whole(lines[0], headers, (yield from self.body(lines[0], headers)))
+
+    def body(self, line, headers):
+        if "chunked" in headers.get("transfer-encoding", ""):
+            parts = []
+            while size := int((yield from self.until(b"\r\n")), 16):
+                parts.append((yield from self.take(size + 2))[:-2])
+            yield from self.until(b"\r\n")
+            return b"".join(parts)
+        if "content-length" in headers or not line.startswith("HTTP/") or line[9:12] in ("204", "304"):
+            return (yield from self.take(int(headers.get("content-length", 0))))
+        # Until the connection ends.
+        while True:
+            self.rest = b""
+            yield
+
+    def until(self, mark):
+        while mark not in self.rest:
+            yield
+        taken, _, self.rest = self.rest.partition(mark)
+        return taken
+
+    def take(self, count):
+        while len(self.rest) < count:
+            yield
+        taken, self.rest = self.rest[:count], self.rest[count:]
+        return taken
