@@ -35,7 +35,9 @@ pub(super) fn seconds(text: &str) -> Option<u64> {
         .position(|day| *day == weekday || day[..3] == *weekday)?;
     let (day, month, year, time) = if is_long {
         // Sunday, 06-Nov-94 08:49:37 GMT
-        let (date, time) = rest.strip_prefix(", ")?.split_once(' ')?;
+        // The library does not look at what stands between the date and the time.
+        let rest = rest.strip_prefix(", ")?;
+        let (date, time) = (rest.get(..9)?, rest.get(10..)?);
         let [day, month, year] = parts(date, '-')?;
         let year = number(year, 2)?;
         let year = if year < 70 { 2000 + year } else { 1900 + year };
