@@ -59,7 +59,7 @@ impl Shared {
         if config.seed == 0 {
             config.seed = random_seed();
         }
-        let most_asked = config.limits.open_asks;
+        let most_asked = config.common.limits.open_asks;
         let state = State {
             connection: Connection::new(config),
             slots: BTreeMap::new(),
@@ -310,7 +310,7 @@ fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
                 Err(Error::from_rpc(rpc, reply.status).for_method(method.unwrap_or_default()))
             }
         }),
-        Event::Accepted { .. } => Some(Ok(RawJson::null())),
+        Event::Accepted { .. } => Some(Ok(RawJson::fixed("null"))),
         Event::Fail { error, .. } => Some(Err(error)),
         _ => None,
     }
