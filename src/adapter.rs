@@ -195,7 +195,7 @@ impl State {
     }
 
     fn poll_ready(&mut self, place: u64, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        match self.connection.status().phase {
+        match self.connection.phase() {
             Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
             Phase::Idle => {
                 let cause = self.connection.handshake_error();
@@ -247,7 +247,7 @@ impl State {
         if unread || self.connection.is_closed() {
             self.woken.extend(self.readers.take());
         }
-        let phase = self.connection.status().phase;
+        let phase = self.connection.phase();
         if std::mem::replace(&mut self.phase, phase) != phase {
             self.woken.extend(self.watchers.take());
         }

@@ -311,6 +311,18 @@ impl Connection {
         }
     }
 
+    /// Where it is in its life: a part of its [`Status`] that adapters ask for often.
+    #[cfg(any(feature = "asynchronous", feature = "blocking"))]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether the application is to know anything, now.
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Whether nothing is ever sent again, and nothing more needs to be handled.
     #[must_use]
     pub fn is_closed(&self) -> bool {
