@@ -59,7 +59,7 @@ impl Shared {
         if config.seed == 0 {
             config.seed = random_seed();
         }
-        let most_asked = config.limits.open_asks;
+        let most_asked = config.common.limits.open_asks;
         let state = State {
             connection: Connection::new(config),
             slots: BTreeMap::new(),
@@ -195,7 +195,7 @@ impl State {
     }
 
     fn poll_ready(&mut self, place: u64, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        match self.connection.status().phase {
+        match self.connection.phase() {
             Phase::Ready | Phase::Held => Poll::Ready(Ok(())),
             Phase::Idle => {
                 let cause = self.connection.handshake_error();
@@ -247,7 +247,7 @@ impl State {
         if unread || self.connection.is_closed() {
             self.woken.extend(self.readers.take());
         }
-        let phase = self.connection.status().phase;
+        let phase = self.connection.phase();
         if std::mem::replace(&mut self.phase, phase) != phase {
             self.woken.extend(self.watchers.take());
         }
@@ -310,7 +310,7 @@ fn outcome_of(event: Event, method: Option<&str>) -> Option<Outcome> {
                 Err(Error::from_rpc(rpc, reply.status).for_method(method.unwrap_or_default()))
             }
         }),
-        Event::Accepted { .. } => Some(Ok(RawJson::null())),
+        Event::Accepted { .. } => Some(Ok(RawJson::fixed("null"))),
         Event::Fail { error, .. } => Some(Err(error)),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! How a connection is set up, and every number it keeps to.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -30,8 +32,7 @@ use crate::{Binding, RawJson, Retries, Revision};
 #[derive(Clone)]
 pub struct Config {
     pub(crate) endpoint: Uri,
-    pub(crate) client_info: RawJson,
-    pub(crate) capabilities: RawJson,
+    pub(crate) common: Common,
     pub(crate) headers: HeaderMap,
     pub(crate) pinned: Option<Revision>,
     pub(crate) remembered: Option<Binding>,
@@ -39,10 +40,6 @@ pub struct Config {
     pub(crate) listen: bool,
     pub(crate) authorize: bool,
     pub(crate) seed: u64,
-    pub(crate) clocks: Clocks,
-    pub(crate) limits: Limits,
-    pub(crate) budget: Budget,
-    pub(crate) retries: Retries,
     #[cfg(feature = "harness")]
     pub(crate) broken: Option<Breakage>,
 }
@@ -58,8 +55,7 @@ impl Config {
             .map_err(|why| misuse("Config::new", Mistake::Endpoint(why.to_string())))?;
         Ok(Self {
             endpoint,
-            client_info: object("Config::new", &ClientInfo::of_this_crate())?,
-            capabilities: object("Config::new", &serde_json::Map::new())?,
+            common: Common::default(),
             headers: HeaderMap::new(),
             pinned: None,
             remembered: None,
@@ -67,10 +63,6 @@ impl Config {
             listen: true,
             authorize: false,
             seed: 0,
-            clocks: Clocks::default(),
-            limits: Limits::default(),
-            budget: Budget::default(),
-            retries: Retries::default(),
             #[cfg(feature = "harness")]
             broken: None,
         })
@@ -81,7 +73,7 @@ impl Config {
     #[must_use]
     pub fn client(mut self, name: &str, version: &str) -> Self {
         if let Ok(info) = RawJson::new(&ClientInfo { name, version }) {
-            self.client_info = info;
+            self.common.own().client_info = info;
         }
         self
     }
@@ -93,7 +85,7 @@ impl Config {
     /// # Errors
     /// [`Mistake::Params`] if this is no JSON object.
     pub fn client_info<T: Serialize + ?Sized>(mut self, info: &T) -> Result<Self, Error> {
-        self.client_info = object("Config::client_info", info)?;
+        self.common.own().client_info = object("Config::client_info", info)?;
         Ok(self)
     }
 
@@ -110,7 +102,7 @@ impl Config {
     /// # Errors
     /// [`Mistake::Params`] if this is no JSON object.
     pub fn capabilities<T: Serialize + ?Sized>(mut self, capabilities: &T) -> Result<Self, Error> {
-        self.capabilities = object("Config::capabilities", capabilities)?;
+        self.common.own().capabilities = object("Config::capabilities", capabilities)?;
         Ok(self)
     }
 
@@ -224,21 +216,21 @@ impl Config {
     /// Replaces the clocks.
     #[must_use]
     pub fn clocks(mut self, clocks: Clocks) -> Self {
-        self.clocks = clocks;
+        self.common.own().clocks = clocks;
         self
     }
 
     /// Replaces the limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.common.own().limits = limits;
         self
     }
 
     /// Replaces the budget of handshakes.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
+        self.common.own().budget = budget;
         self
     }
 
@@ -247,7 +239,7 @@ impl Config {
     /// not: see [`Retries`].
     #[must_use]
     pub fn retries(mut self, retries: Retries) -> Self {
-        self.retries = retries.bounded();
+        self.common.own().retries = retries.bounded();
         self
     }
 }
@@ -270,13 +262,58 @@ impl Config {
     }
 }
 
+/// What most connections of an application have in common: shared by all whose configuration
+/// is a copy of one, and at no cost where it is the default.
+#[derive(Clone, Default)]
+pub(crate) struct Common(Option<Arc<Settings>>);
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) client_info: RawJson,
+    pub(crate) capabilities: RawJson,
+    pub(crate) clocks: Clocks,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    pub(crate) retries: Retries,
+}
+
+static DEFAULT: Settings = Settings {
+    client_info: RawJson::fixed(concat!(
+        r#"{"name":""#,
+        env!("CARGO_PKG_NAME"),
+        r#"","version":""#,
+        env!("CARGO_PKG_VERSION"),
+        r#""}"#
+    )),
+    capabilities: RawJson::fixed("{}"),
+    clocks: Clocks::DEFAULT,
+    limits: Limits::DEFAULT,
+    budget: Budget::DEFAULT,
+    retries: Retries::DEFAULT,
+};
+
+impl Common {
+    /// To be changed, for this configuration alone.
+    fn own(&mut self) -> &mut Settings {
+        Arc::make_mut(self.0.get_or_insert_with(|| Arc::new(DEFAULT.clone())))
+    }
+}
+
+impl Deref for Common {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        self.0.as_deref().unwrap_or(&DEFAULT)
+    }
+}
+
 /// Without the endpoint's query, where some servers want their keys (law 9).
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("endpoint", &headers::shown(&self.endpoint))
-            .field("client_info", &self.client_info)
-            .field("capabilities", &self.capabilities)
+            .field("client_info", &self.common.client_info)
+            .field("capabilities", &self.common.capabilities)
             .field("headers", &self.headers)
             .field("pinned", &self.pinned)
             .field("remembered", &self.remembered)
@@ -284,10 +321,10 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("authorize", &self.authorize)
             .field("seed", &self.seed)
-            .field("clocks", &self.clocks)
-            .field("limits", &self.limits)
-            .field("budget", &self.budget)
-            .field("retries", &self.retries)
+            .field("clocks", &self.common.clocks)
+            .field("limits", &self.common.limits)
+            .field("budget", &self.common.budget)
+            .field("retries", &self.common.retries)
             .finish()
     }
 }
@@ -296,15 +333,6 @@ impl fmt::Debug for Config {
 struct ClientInfo<'a> {
     name: &'a str,
     version: &'a str,
-}
-
-impl ClientInfo<'static> {
-    fn of_this_crate() -> Self {
-        Self {
-            name: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-        }
-    }
 }
 
 fn misuse(call: &'static str, mistake: Mistake) -> Error {
@@ -386,17 +414,21 @@ pub struct Clocks {
     pub linger: Duration,
 }
 
+impl Clocks {
+    pub(crate) const DEFAULT: Self = Self {
+        head: Some(Duration::from_secs(30)),
+        probe: Some(Duration::from_secs(10)),
+        call: Some(Duration::from_secs(600)),
+        progress: None,
+        silence: Some(Duration::from_secs(300)),
+        delete: Duration::from_secs(30),
+        linger: Duration::from_secs(5),
+    };
+}
+
 impl Default for Clocks {
     fn default() -> Self {
-        Self {
-            head: Some(Duration::from_secs(30)),
-            probe: Some(Duration::from_secs(10)),
-            call: Some(Duration::from_secs(600)),
-            progress: None,
-            silence: Some(Duration::from_secs(300)),
-            delete: Duration::from_secs(30),
-            linger: Duration::from_secs(5),
-        }
+        Self::DEFAULT
     }
 }
 
@@ -462,26 +494,30 @@ pub struct Limits {
     pub buffers: usize,
 }
 
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        open_calls: 1024,
+        open_notifications: 1024,
+        control_exchanges: 64,
+        open_asks: 256,
+        rounds: 10,
+        subscriptions: 1024,
+        tool_headers: 1 << 20,
+        unread: 256,
+        unread_bytes: 1 << 20,
+        line: 16 << 20,
+        event: 16 << 20,
+        json_body: 64 << 20,
+        error_body: 64 << 10,
+        batch: 1024,
+        initialize: 1 << 20,
+        buffers: 256 << 20,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            open_calls: 1024,
-            open_notifications: 1024,
-            control_exchanges: 64,
-            open_asks: 256,
-            rounds: 10,
-            subscriptions: 1024,
-            tool_headers: 1 << 20,
-            unread: 256,
-            unread_bytes: 1 << 20,
-            line: 16 << 20,
-            event: 16 << 20,
-            json_body: 64 << 20,
-            error_body: 64 << 10,
-            batch: 1024,
-            initialize: 1 << 20,
-            buffers: 256 << 20,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -509,14 +545,18 @@ pub struct Budget {
     pub resends: usize,
 }
 
+impl Budget {
+    pub(crate) const DEFAULT: Self = Self {
+        handshakes: 3,
+        window: Duration::from_secs(60),
+        delay: Duration::from_secs(1),
+        resends: 3,
+    };
+}
+
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            handshakes: 3,
-            window: Duration::from_secs(60),
-            delay: Duration::from_secs(1),
-            resends: 3,
-        }
+        Self::DEFAULT
     }
 }
 

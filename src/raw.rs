@@ -59,15 +59,20 @@ impl RawJson {
         Self::keep(&self.0, part.get(), self.0.len())
     }
 
+    /// The same, which keeps nothing else alive: for what is held on to. What came in may be a
+    /// slice of a network's buffer, of which nobody knows how large it is.
+    pub(crate) fn alone(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Text that is known to be JSON.
     pub(crate) fn trusted(text: String) -> Self {
         Self(Bytes::from(text))
     }
 
-    /// `null`.
-    #[cfg(any(feature = "asynchronous", feature = "blocking"))]
-    pub(crate) fn null() -> Self {
-        Self(Bytes::from_static(b"null"))
+    /// JSON text of this crate's own.
+    pub(crate) const fn fixed(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
     }
 
     /// The JSON text.

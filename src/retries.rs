@@ -47,20 +47,24 @@ pub struct Retries {
     pub pause: Duration,
 }
 
+impl Retries {
+    pub(crate) const DEFAULT: Self = Self {
+        floor: Duration::from_millis(100),
+        ceiling: Duration::from_secs(300),
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(30),
+        resends: 2,
+        failures: 5,
+        lived: Duration::from_secs(5),
+        barren: 3,
+        slow: Duration::from_secs(1),
+        pause: Duration::from_secs(300),
+    };
+}
+
 impl Default for Retries {
     fn default() -> Self {
-        Self {
-            floor: Duration::from_millis(100),
-            ceiling: Duration::from_secs(300),
-            first: Duration::from_secs(1),
-            longest: Duration::from_secs(30),
-            resends: 2,
-            failures: 5,
-            lived: Duration::from_secs(5),
-            barren: 3,
-            slow: Duration::from_secs(1),
-            pause: Duration::from_secs(300),
-        }
+        Self::DEFAULT
     }
 }
 

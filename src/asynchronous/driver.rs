@@ -41,6 +41,8 @@ where
     shared: Arc<Shared>,
     service: S,
     timer: Arc<T>,
+    /// When the machine wants to be woken, as it said last.
+    wakes: Option<Time>,
     sleep: Option<(Time, Pin<Box<T::Sleep>>)>,
     exchanges: Exchanges<S, B, R>,
     aborts: BTreeMap<ExchangeId, AbortHandle>,
@@ -65,6 +67,7 @@ where
             shared,
             service,
             timer,
+            wakes: None,
             sleep: None,
             exchanges: FuturesUnordered::new(),
             aborts: BTreeMap::new(),
@@ -84,11 +87,18 @@ where
     T: Timer,
     C: Credentials,
 {
-    /// Asks the machine for all that it has, and says when it wants to be woken.
-    fn ask(&mut self, cx: &Context<'_>) -> (Option<Time>, bool) {
-        let now = self.timer.now();
+    /// Whether the machine was told anything since it was asked. If not, whoever tells it wakes
+    /// this driver.
+    fn is_told(&self, cx: &Context<'_>) -> bool {
         let mut state = self.shared.lock();
         state.set_driver(cx);
+        state.dirty
+    }
+
+    /// Asks the machine for all that it has, and when it wants to be woken. Whether it is closed.
+    fn ask(&mut self) -> bool {
+        let now = self.timer.now();
+        let mut state = self.shared.lock();
         state.dirty = false;
         if state.connection.poll_timeout().is_some_and(|at| at <= now) {
             state.connection.handle_timeout(now);
@@ -96,8 +106,11 @@ where
         state.settle(now);
         let transmits: Vec<_> =
             std::iter::from_fn(|| state.connection.poll_transmit(now)).collect();
-        state.settle(now);
-        let timeout = state.connection.poll_timeout();
+        // What could not be sent has ended.
+        if state.connection.has_event() {
+            state.settle(now);
+        }
+        self.wakes = state.connection.poll_timeout();
         let closed = state.connection.is_closed();
         let question = state.question();
         let moot = match &self.asking {
@@ -114,7 +127,7 @@ where
         for transmit in transmits {
             self.transmit(transmit);
         }
-        (timeout, closed)
+        closed
     }
 
     fn transmit(&mut self, transmit: Transmit) {
@@ -135,36 +148,34 @@ where
         }
     }
 
-    /// Moves bytes until none can be moved. Whether the machine was told anything.
-    fn move_bytes(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Moves bytes until none can be moved.
+    fn move_bytes(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(done)) = Pin::new(&mut self.exchanges).poll_next(cx) {
             // What was aborted is out of the map already.
             if let Ok(exchange) = done {
                 self.aborts.remove(&exchange);
             }
         }
-        self.shared.lock().dirty
     }
 
-    /// Whether the source of credentials has answered.
-    fn move_credentials(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Tells the machine what the source of credentials has answered.
+    fn move_credentials(&mut self, cx: &mut Context<'_>) {
         let Some((number, answer)) = &mut self.asking else {
-            return false;
+            return;
         };
         let Poll::Ready(credential) = answer.as_mut().poll(cx) else {
-            return false;
+            return;
         };
         let number = *number;
         self.asking = None;
         let now = self.timer.now();
         let mut state = self.shared.lock();
         state.answer_question(number, credential.as_deref(), now);
-        true
     }
 
     /// Whether the time has come.
-    fn wait_until(&mut self, at: Option<Time>, cx: &mut Context<'_>) -> bool {
-        let Some(at) = at else {
+    fn wait(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(at) = self.wakes else {
             self.sleep = None;
             return false;
         };
@@ -196,13 +207,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         for _ in 0..ROUNDS {
-            let (at, closed) = this.ask(cx);
-            if closed {
-                return Poll::Ready(());
-            }
-            let told = this.move_credentials(cx) | this.move_bytes(cx);
-            if !told && !this.wait_until(at, cx) {
+            this.move_credentials(cx);
+            this.move_bytes(cx);
+            if !this.is_told(cx) && !this.wait(cx) {
                 return Poll::Pending;
+            }
+            if this.ask() {
+                return Poll::Ready(());
             }
         }
         cx.waker().wake_by_ref();

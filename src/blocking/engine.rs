@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
+use self::exchange::CHUNK;
 use super::transport::{Abort, Transport};
 use crate::adapter::Shared;
 use crate::error::Failure;
@@ -157,12 +158,14 @@ impl<T: Transport> Engine<T> {
 
     /// The life of a thread that does exchanges.
     fn work(&self) {
+        // Zeroed once, not for each.
+        let mut chunk = vec![0; CHUNK];
         let mut threads = self.threads();
         loop {
             if let Some(job) = threads.jobs.pop_front() {
                 drop(threads);
                 let id = job.id;
-                let ran = catch_unwind(AssertUnwindSafe(|| self.exchange(job)));
+                let ran = catch_unwind(AssertUnwindSafe(|| self.exchange(job, &mut chunk)));
                 if ran.is_err() {
                     let failure = Failure::broken("the transport panicked");
                     self.shared.failed(id, failure);

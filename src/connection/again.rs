@@ -36,7 +36,7 @@ impl Connection {
         call.delivery = call.delivery.max(Delivery::Rejected);
         let lost = if call.resend == Resend::Never {
             Lost::Session
-        } else if call.losses >= self.config.budget.resends {
+        } else if call.losses >= self.config.common.budget.resends {
             let sessions = call.losses.saturating_add(1);
             Lost::EachSession { sessions }
         } else {
@@ -192,7 +192,7 @@ impl Connection {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let retries = &self.config.retries;
+        let retries = &self.config.common.retries;
         let resends = call.resends;
         let delay = self.jitter.told_or_growing(wait, resends, retries);
         let fits = self
@@ -223,7 +223,9 @@ impl Connection {
         };
         match call.patience {
             Some(end) if now < end => {
-                let delay = self.jitter.growing(call.unreached, &self.config.retries);
+                let delay = self
+                    .jitter
+                    .growing(call.unreached, &self.config.common.retries);
                 call.unreached = call.unreached.saturating_add(1);
                 call.state = State::Delayed;
                 self.timers.set(Timer::Delay(id), (now + delay).min(end));

@@ -49,7 +49,7 @@ fn capability_of(method: &str) -> Option<&'static str> {
 
 impl Connection {
     pub(super) fn is_announced(&self, method: &str) -> bool {
-        let announced = Members::of(self.config.capabilities.as_str());
+        let announced = Members::of(self.config.common.capabilities.as_str());
         capability_of(method).is_some_and(|capability| announced.get(capability).is_some())
     }
 
@@ -77,7 +77,7 @@ impl Connection {
             .parked(is_answer)
             .saturating_add(self.in_doubt(is_answer));
         let leaving = self.answers.len().saturating_add(refused);
-        self.asks.len().saturating_add(leaving) < self.config.limits.open_asks
+        self.asks.len().saturating_add(leaving) < self.config.common.limits.open_asks
     }
 
     pub(super) fn open_ask(

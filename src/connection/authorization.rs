@@ -29,10 +29,10 @@ pub(super) struct Authorization {
     pub(super) calls: BTreeMap<CallId, Parked>,
     /// Answers, cancellations, notifications and what is restored.
     pub(super) control: BTreeMap<ExchangeId, Parked>,
-    /// `initialize` or `notifications/initialized`.
-    pub(super) handshake: Option<Parked>,
-    pub(super) listening: Option<Parked>,
-    pub(super) ping: Option<Parked>,
+    /// `initialize` or `notifications/initialized`; boxed, as what follows, for it is rare and large.
+    pub(super) handshake: Option<Box<Parked>>,
+    pub(super) listening: Option<Box<Parked>>,
+    pub(super) ping: Option<Box<Parked>>,
     /// Calls whose clocks stand still meanwhile.
     pub(super) paused: BTreeSet<CallId>,
 }
@@ -204,7 +204,8 @@ impl Connection {
             waiting.listening.take(),
         ];
         let control = std::mem::take(&mut waiting.control).into_values();
-        let others: Vec<_> = alone.into_iter().flatten().chain(control).collect();
+        let alone = alone.into_iter().flatten().map(|parked| *parked);
+        let others: Vec<_> = alone.chain(control).collect();
         let calls: Vec<_> = calls.collect();
         for parked in calls.iter().chain(&others) {
             self.let_go(parked);

@@ -21,6 +21,10 @@ impl Attempts {
         self.0.len()
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     pub(super) fn sent(&mut self, now: Time) {
         self.0.push_back(Attempt {
             at: now,

@@ -126,12 +126,12 @@ impl Connection {
         } = new;
         self.last_call = self.last_call.saturating_add(1);
         let id = CallId::new(self.tag, self.last_call);
-        let limit = options.time_out.unwrap_or(self.config.clocks.call);
+        let limit = options.time_out.unwrap_or(self.config.common.clocks.call);
         self.timers.set_within(Timer::Call(id), self.now, limit);
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), id);
         }
-        let longest = options.longest.or(self.config.clocks.progress);
+        let longest = options.longest.or(self.config.common.clocks.progress);
         let patience = options.patience.map(|patience| self.now + patience);
         let call = Call {
             method,

@@ -65,7 +65,7 @@ impl Connection {
             Some(None) => true,
             Some(Some(_)) => lingers.is_some() || resumes,
         };
-        let limit = self.config.limits.open_calls;
+        let limit = self.config.common.limits.open_calls;
         if tell && self.answers.len() >= limit {
             self.drop_pointless_prompts();
         }

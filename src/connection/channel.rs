@@ -20,7 +20,7 @@ use crate::{Contact, ExchangeId};
 pub(super) struct Channel {
     exchange: Option<ExchangeId>,
     /// Where messages go, once the server has named it.
-    address: Option<Uri>,
+    address: Option<Box<Uri>>,
 }
 
 impl Channel {
@@ -34,7 +34,7 @@ impl Channel {
     }
 
     pub(super) fn address(&self) -> Option<&Uri> {
-        self.address.as_ref()
+        self.address.as_deref()
     }
 }
 
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     pub(super) fn open_channel(&mut self, id: ExchangeId, status: http::StatusCode) {
-        let feed = Feed::of_channel(status, &self.config.limits);
+        let feed = Feed::of_channel(status, &self.config.common.limits);
         self.read(id, Reading::Stream(Box::new(feed)));
     }
 
@@ -64,7 +64,7 @@ impl Connection {
         // The path and what comes after it may be the session's.
         let shown = match headers::resolve(&exchange.target, reference) {
             Redirect::Same(address) => {
-                return match self.channel.address.replace(address) {
+                return match self.channel.address.replace(Box::new(address)) {
                     None => self.channel_opened(id),
                     Some(former) => self.address_changed(&former),
                 };
@@ -183,7 +183,7 @@ impl Connection {
                     }
                 }
                 Some(Reading::Head) if self.timers.due(Timer::Exchange(id)).is_none() => {
-                    let clock = self.config.clocks.head;
+                    let clock = self.config.common.clocks.head;
                     self.timers.set_within(Timer::Exchange(id), self.now, clock);
                 }
                 _ => {}

@@ -18,7 +18,7 @@ impl Connection {
         self.timers.clear(Timer::Handshake);
         self.timers.clear(Timer::Network);
         self.timers
-            .set(Timer::Closing, self.now + self.config.clocks.delete);
+            .set(Timer::Closing, self.now + self.config.common.clocks.delete);
         for id in self.calls.keys().collect::<Vec<_>>() {
             self.shut_call(id);
         }

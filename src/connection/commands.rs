@@ -73,7 +73,7 @@ impl Connection {
         let open = self.calls.len().saturating_add(self.events.ended_calls);
         within(
             open,
-            self.config.limits.open_calls,
+            self.config.common.limits.open_calls,
             LimitKind::OpenCalls,
             method,
         )?;
@@ -91,7 +91,7 @@ impl Connection {
                 self.misuse("call", mistake)
             })?;
         }
-        let limit = self.config.limits.subscriptions;
+        let limit = self.config.common.limits.subscriptions;
         if method == SUBSCRIBE {
             let open = self
                 .restoring
@@ -147,7 +147,7 @@ impl Connection {
         ) {
             return Err(self.misuse("notify", Mistake::OwnedMethod(method.to_owned())));
         }
-        let limit = self.config.limits.open_notifications;
+        let limit = self.config.common.limits.open_notifications;
         within(
             self.open_notifications(),
             limit,
@@ -184,7 +184,7 @@ impl Connection {
         self.require_open("listen")?;
         let restoring = &self.restoring;
         let resources = restoring.subscriptions(Some(&filter), self.subscribing(), None);
-        let limit = self.config.limits.subscriptions;
+        let limit = self.config.common.limits.subscriptions;
         let over = resources.saturating_sub(1);
         within(over, limit, LimitKind::Subscriptions, "listen")?;
         self.hear_about(filter);
@@ -299,7 +299,9 @@ impl Connection {
     pub fn network_changed(&mut self, now: Time) {
         self.begin(now);
         self.changed = self.last_exchange;
-        let heeded = self.network.map(|last| last + self.config.retries.floor);
+        let heeded = self
+            .network
+            .map(|last| last + self.config.common.retries.floor);
         match heeded.filter(|heeded| self.now < *heeded) {
             _ if matches!(self.phase, Phase::Closing | Phase::Closed) => {}
             Some(heeded) => self.timers.set(Timer::Network, heeded),

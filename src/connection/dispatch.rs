@@ -176,7 +176,7 @@ impl Connection {
     /// it. If that is not enough, the stream of a call waits; what others' replies travel on
     /// stands still for nobody.
     fn tell_unasked(&mut self, event: Event, bytes: usize, source: Option<Source>) -> Dispatched {
-        let limits = &self.config.limits;
+        let limits = &self.config.common.limits;
         self.events.give_way(bytes, limits);
         if !self.events.has_room(bytes, limits) {
             if !matches!(source, Some(Source::Call(_))) {
@@ -235,7 +235,7 @@ impl Connection {
             let bytes = method
                 .len()
                 .saturating_add(params.as_ref().map_or(0, RawJson::len));
-            let limits = &self.config.limits;
+            let limits = &self.config.common.limits;
             self.events.give_way(bytes, limits);
             if !self.events.has_room(bytes, limits) {
                 if waits {

@@ -255,6 +255,10 @@ impl Events {
         self.queue.is_empty() && self.missed == 0
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     /// How many events there ever were, read or not.
     pub(super) fn told(&self) -> u64 {
         self.told

@@ -212,10 +212,10 @@ impl Connection {
         let id = ExchangeId::new(self.tag, self.last_exchange);
         let searches = self.config.pinned.is_none();
         let clock = match &purpose {
-            Purpose::Discover if searches => self.config.clocks.probe,
+            Purpose::Discover if searches => self.config.common.clocks.probe,
             Purpose::Call(_) | Purpose::Listen | Purpose::Resume(_) | Purpose::Subscribe => None,
-            Purpose::Delete => Some(self.config.clocks.delete),
-            _ => self.config.clocks.head,
+            Purpose::Delete => Some(self.config.common.clocks.delete),
+            _ => self.config.common.clocks.head,
         };
         if let Some(clock) = clock {
             self.timers.set(Timer::Exchange(id), self.now + clock);
@@ -314,13 +314,15 @@ impl Connection {
 
     /// Gives an exchange a little more time, together with a bounded number of others.
     pub(super) fn linger(&mut self, id: ExchangeId) {
-        self.timers
-            .set(Timer::Exchange(id), self.now + self.config.clocks.linger);
+        self.timers.set(
+            Timer::Exchange(id),
+            self.now + self.config.common.clocks.linger,
+        );
         self.lingering.push_back(id);
-        if self.lingering.len() > self.config.limits.open_calls {
+        if self.lingering.len() > self.config.common.limits.open_calls {
             self.lingering.retain(|id| self.exchanges.contains_key(id));
         }
-        if self.lingering.len() > self.config.limits.open_calls {
+        if self.lingering.len() > self.config.common.limits.open_calls {
             if let Some(oldest) = self.lingering.pop_front() {
                 self.abort(oldest);
             }
@@ -360,24 +362,24 @@ impl Connection {
             }
             (Purpose::Initialize(_), Reading::Head) if exchange.may_bring_id() => {
                 exchange.purpose = Purpose::Abandoned;
-                let clock = self.config.clocks.head;
+                let clock = self.config.common.clocks.head;
                 self.timers.set_within(Timer::Exchange(id), self.now, clock);
                 self.handshake_failed(head_timeout(clock));
             }
             (Purpose::Discover, _) if self.config.pinned.is_none() => {
                 self.abort(id);
-                let clock = Clock::Probe(self.config.clocks.probe.unwrap_or_default());
+                let clock = Clock::Probe(self.config.common.clocks.probe.unwrap_or_default());
                 self.handshake_failed(Error::new(clock, Delivery::Unknown));
             }
             // Its session is gone, and with it the stream on which its answer would come.
             (Purpose::Call(call), Reading::Head) => {
                 let call = *call;
                 self.abort(id);
-                self.broken(call, head_timeout(self.config.clocks.head));
+                self.broken(call, head_timeout(self.config.common.clocks.head));
             }
             _ => {
                 if let Some(exchange) = self.drop_exchange(id) {
-                    let error = head_timeout(self.config.clocks.head);
+                    let error = head_timeout(self.config.common.clocks.head);
                     self.exchange_failed(exchange.purpose, error);
                 }
             }

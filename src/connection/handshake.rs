@@ -179,7 +179,8 @@ impl Connection {
     pub(super) fn want_session(&mut self, patient: bool) {
         let unreached = self.handshake.unreached.clone();
         // Nobody tries again so soon: those who call meanwhile are told at once.
-        let recently = unreached.filter(|(at, _)| self.now < *at + self.config.retries.floor);
+        let recently =
+            unreached.filter(|(at, _)| self.now < *at + self.config.common.retries.floor);
         match (self.phase, recently) {
             (Phase::Idle | Phase::Due, Some((_, error))) if !patient => {
                 self.tell(&error);
@@ -217,7 +218,7 @@ impl Connection {
     /// waits for it fails.
     pub(super) fn schedule_handshake(&mut self) {
         let now = self.now;
-        let budget = &self.config.budget;
+        let budget = &self.config.common.budget;
         let next = self.handshake.attempts.next(budget, &mut self.jitter, now);
         let spaced = match next {
             Ok(spaced) => spaced,
@@ -230,7 +231,7 @@ impl Connection {
         let patient = if self.handshake.unhurried {
             let delay = self.jitter.growing(
                 self.handshake.failures.saturating_sub(1),
-                &self.config.retries,
+                &self.config.common.retries,
             );
             let patience = self
                 .waiting
@@ -304,9 +305,11 @@ impl Connection {
                 let delay = self.jitter.told_or_growing(
                     refusal.answer.retry_after,
                     retries,
-                    &self.config.retries,
+                    &self.config.common.retries,
                 );
-                if retries >= self.config.retries.resends || delay > self.config.retries.ceiling {
+                if retries >= self.config.common.retries.resends
+                    || delay > self.config.common.retries.ceiling
+                {
                     return self.handshake_failed(error(reason, Delivery::Rejected));
                 }
                 self.handshake.retries = retries.saturating_add(1);
@@ -367,7 +370,7 @@ impl Connection {
     /// handshake has failed, and so does all that waits for it. It leaves nothing behind.
     pub(super) fn handshake_failed(&mut self, error: Error) {
         let error = error.for_method(self.ladder.contact.method());
-        let error = error.for_many(self.config.limits.error_body);
+        let error = error.for_many(self.config.common.limits.error_body);
         // What is due is the next step of a search: it can no longer be taken.
         let searches = matches!(
             self.phase,

@@ -200,7 +200,7 @@ impl Connection {
     /// What it was left alone for is no more: it is opened soon, unless the server asked
     /// for time.
     pub(super) fn hurry_listening(&mut self) {
-        let soon = self.now + self.config.retries.floor;
+        let soon = self.now + self.config.common.retries.floor;
         let told = self.listening.stream.until.unwrap_or_default();
         let due = self.timers.due(Timer::Listen);
         let hurried = soon.max(told);
@@ -213,10 +213,10 @@ impl Connection {
     /// The server has said all that it wanted to. However often that is, it sets no pace.
     pub(super) fn listening_ended(&mut self) {
         let now = self.now;
-        let numbers = (&mut self.jitter, &self.config.retries);
+        let numbers = (&mut self.jitter, &self.config.common.retries);
         let ended = Ending::Failed(None);
         let delay = self.listening.stream.next_delay(ended, numbers, now);
-        self.listening.rests = now + delay.unwrap_or(self.config.retries.pause);
+        self.listening.rests = now + delay.unwrap_or(self.config.common.retries.pause);
         self.listening.state = State::Ended;
         self.events.push(Event::StreamEnded);
     }
@@ -291,7 +291,7 @@ impl Connection {
             match verdict {
                 Verdict::Follow(to) if self.listening.route.follow(to.clone()) => {
                     self.listening.state = State::Waiting;
-                    let retries = &self.config.retries;
+                    let retries = &self.config.common.retries;
                     let next = self.listening.stream.follows(retries, self.now);
                     self.timers.set(Timer::Listen, next);
                 }
@@ -339,10 +339,11 @@ impl Connection {
             Ending::Clean if !self.binding().resumes() => Ending::Failed(None),
             ending => ending,
         };
-        let delay =
-            self.listening
-                .stream
-                .next_delay(ending, (&mut self.jitter, &self.config.retries), now);
+        let delay = self.listening.stream.next_delay(
+            ending,
+            (&mut self.jitter, &self.config.common.retries),
+            now,
+        );
         let polling = ending == Ending::Clean && self.listening.stream.told.is_some();
         let degraded = delay.is_none() || !polling;
         if degraded && !std::mem::replace(&mut self.listening.degraded, true) {
@@ -351,7 +352,7 @@ impl Connection {
         }
         self.listening.route = Route::default();
         self.listening.state = State::Waiting;
-        let delay = delay.unwrap_or(self.config.retries.pause);
+        let delay = delay.unwrap_or(self.config.common.retries.pause);
         self.timers.set(Timer::Listen, now + delay);
     }
 

@@ -114,7 +114,7 @@ pub struct Connection {
     /// `notifications/initialized` is still to leave.
     initialized_due: bool,
     authorization: Authorization,
-    suspicion: Option<Suspicion>,
+    suspicion: Option<Box<Suspicion>>,
     calls: Table<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
     waiting: BTreeSet<CallId>,
@@ -204,6 +204,32 @@ pub struct Status {
     pub buffered: usize,
 }
 
+/// # Room
+impl Connection {
+    /// Gives back the room that work took which is over, for those who keep many connections
+    /// that are idle; there is nothing else to it. What comes next takes room anew, so it is
+    /// not worth its while between one call and the next.
+    pub fn shrink_to_fit(&mut self) {
+        self.calls.shrink_to_fit();
+        self.exchanges.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.timers.shrink_to_fit();
+        self.handshake.attempts.shrink_to_fit();
+        for ids in [&mut self.aborts, &mut self.lingering] {
+            ids.shrink_to_fit();
+        }
+        self.answers.shrink_to_fit();
+        self.notices.shrink_to_fit();
+        self.farewells.shrink_to_fit();
+        for ids in [&mut self.waiting, &mut self.behind] {
+            // An empty tree keeps a node.
+            if ids.is_empty() {
+                *ids = BTreeSet::new();
+            }
+        }
+    }
+}
+
 /// # Getters
 impl Connection {
     /// A connection that does nothing until it is asked to.
@@ -285,6 +311,18 @@ impl Connection {
             exchanges: self.exchanges.len(),
             buffered: self.buffered(),
         }
+    }
+
+    /// Where it is in its life: a part of its [`Status`] that adapters ask for often.
+    #[cfg(any(feature = "asynchronous", feature = "blocking"))]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether the application is to know anything, now.
+    #[cfg(feature = "asynchronous")]
+    pub(crate) fn has_event(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Whether nothing is ever sent again, and nothing more needs to be handled.

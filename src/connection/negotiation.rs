@@ -104,7 +104,7 @@ impl Connection {
         if let (Some(other), None) = (other.filter(|it| *it != offered), self.handshake.offered) {
             self.handshake.offered = Some(other);
             // Why there may be no more of them, should the budget be spent by this.
-            self.handshake.last_cause = Some(error.for_many(self.config.limits.error_body));
+            self.handshake.last_cause = Some(error.for_many(self.config.common.limits.error_body));
             return self.go_on();
         }
         self.handshake_failed(error);
@@ -186,8 +186,8 @@ impl Connection {
             let level = self.restoring.log_level();
             Stamp::new(
                 revision,
-                &config.client_info,
-                &config.capabilities,
+                &config.common.client_info,
+                &config.common.capabilities,
                 level.as_deref(),
             )
         });
@@ -231,7 +231,7 @@ impl Connection {
     }
 
     fn check_size(&self, result: &RawJson) -> Result<(), Error> {
-        let value = self.config.limits.initialize;
+        let value = self.config.common.limits.initialize;
         if result.len() > value {
             let kind = LimitKind::Initialize;
             return Err(Error::new(LimitExceeded { kind, value }, Delivery::Unknown));
@@ -286,6 +286,8 @@ impl Connection {
         revision: Revision,
         told: Option<(RawJson, RawJson)>,
     ) {
+        // They are kept as long as the session.
+        let told = told.map(|(result, capabilities)| (result.alone(), capabilities.alone()));
         let (result, capabilities) = told.unzip();
         self.session = Session {
             generation: self.session.generation.saturating_add(1),

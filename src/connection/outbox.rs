@@ -46,7 +46,7 @@ impl Connection {
             return Some(Intent::Handshake);
         }
         let open = self.phase.is_open();
-        let control = self.control_exchanges < self.config.limits.control_exchanges;
+        let control = self.control_exchanges < self.config.common.limits.control_exchanges;
         control
             .then(|| self.next_control(open))
             .flatten()

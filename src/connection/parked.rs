@@ -51,7 +51,7 @@ impl Connection {
             | Purpose::Initialize(_)
             | Purpose::Initialized => {
                 self.hold(&parked);
-                self.authorization.handshake = Some(parked);
+                self.authorization.handshake = Some(Box::new(parked));
                 let waiting = self.calls.iter();
                 let waiting = waiting.filter(|(_, call)| call.waits_for_session());
                 for id in waiting.map(|(id, _)| id).collect::<Vec<_>>() {
@@ -60,7 +60,7 @@ impl Connection {
             }
             Purpose::Ping => {
                 self.hold(&parked);
-                self.authorization.ping = Some(parked);
+                self.authorization.ping = Some(Box::new(parked));
                 // That somebody is there is known.
                 if let Some(suspicion) = &mut self.suspicion {
                     let silent = std::mem::take(&mut suspicion.silent);
@@ -72,7 +72,7 @@ impl Connection {
             }
             Purpose::Listen | Purpose::Subscribe => {
                 self.hold(&parked);
-                self.authorization.listening = Some(parked);
+                self.authorization.listening = Some(Box::new(parked));
                 self.listening.wait_for_authorization();
             }
             Purpose::Cancel(_) if self.parked(is_cancellation) >= CANCELLATIONS => {
@@ -178,23 +178,23 @@ impl Connection {
         self.held = self.held.saturating_sub(parked.refusal.bytes());
     }
 
-    fn drop_parked(&mut self, parked: Option<Parked>) {
+    fn drop_parked(&mut self, parked: Option<&Parked>) {
         if let Some(parked) = parked {
-            self.let_go(&parked);
+            self.let_go(parked);
         }
     }
 
     /// The call has ended.
     pub(super) fn unpark_call(&mut self, id: CallId) {
         let parked = self.authorization.calls.remove(&id);
-        self.drop_parked(parked);
+        self.drop_parked(parked.as_ref());
         self.authorization.paused.remove(&id);
     }
 
     /// A doubt is settled without the ping that waits.
     pub(super) fn unpark_ping(&mut self, doubtful: &[CallId]) {
         let parked = self.authorization.ping.take();
-        self.drop_parked(parked);
+        self.drop_parked(parked.as_deref());
         for id in doubtful {
             self.run_on(*id);
         }
@@ -202,13 +202,13 @@ impl Connection {
 
     pub(super) fn unpark_listening(&mut self) {
         let parked = self.authorization.listening.take();
-        self.drop_parked(parked);
+        self.drop_parked(parked.as_deref());
     }
 
     /// The `notifications/initialized` that waits is that of a session that is gone.
     pub(super) fn unpark_handshake(&mut self) {
         let parked = self.authorization.handshake.take();
-        self.drop_parked(parked);
+        self.drop_parked(parked.as_deref());
         let paused = self.authorization.paused.iter().copied();
         let refused = &self.authorization.calls;
         let others: Vec<_> = paused.filter(|id| !refused.contains_key(id)).collect();

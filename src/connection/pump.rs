@@ -18,7 +18,7 @@ impl Connection {
     /// Gives out the messages of a stream for as long as there is room.
     pub(super) fn pump(&mut self, id: ExchangeId) {
         let own = self.request_on(id);
-        let limit = self.config.limits.batch;
+        let limit = self.config.common.limits.batch;
         if self.stalled.remove(&id) {
             // Whoever makes room by polling an event does not say what time it is.
             self.read_on.insert(id);
@@ -144,7 +144,7 @@ impl Connection {
             return true;
         };
         let Need { bytes, ask } = feed.need;
-        let limits = &self.config.limits;
+        let limits = &self.config.common.limits;
         bytes.is_none_or(|bytes| self.events.can_have_room(bytes, limits))
             && (!ask || self.has_room_for_ask())
     }

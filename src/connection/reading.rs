@@ -146,7 +146,7 @@ impl Connection {
         let is_bounded = matches!(exchange.purpose, Purpose::Subscribe)
             || matches!(whole, Whole::Refusal(_) | Whole::Typed(..));
         if is_bounded {
-            let clock = self.config.clocks.head;
+            let clock = self.config.common.clocks.head;
             self.timers.set_within(Timer::Exchange(id), self.now, clock);
         }
         self.read(id, Reading::Whole(whole, Body::default()));
@@ -169,7 +169,11 @@ impl Connection {
         if known.is_some() {
             self.watch(id);
         }
-        let feed = Feed::new(status, &self.config.limits, known.unwrap_or_default());
+        let feed = Feed::new(
+            status,
+            &self.config.common.limits,
+            known.unwrap_or_default(),
+        );
         self.read(id, Reading::Stream(Box::new(feed)));
     }
 
@@ -196,7 +200,7 @@ impl Connection {
     }
 
     pub(super) fn on_body(&mut self, id: ExchangeId, mut chunk: Bytes) -> Result<(), Mistake> {
-        let limits = self.config.limits;
+        let limits = self.config.common.limits;
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(());
         };
@@ -323,7 +327,7 @@ impl Connection {
         let rules = exchange.rules;
         if let (Whole::Json(status), true) = (&whole, jsonrpc::is_array(&body)) {
             if rules.revision.receives_batches() {
-                let limit = self.config.limits.batch;
+                let limit = self.config.common.limits.batch;
                 match elements(&body, id.number(), limit) {
                     Ok(batch) => {
                         let feed = Feed::of_batch(*status, &body, batch);

@@ -36,8 +36,8 @@ impl Connection {
     pub(super) fn build_initialize(&mut self) -> Request<Bytes> {
         let params = RawJson::new(&json!({
             "protocolVersion": self.revision_offered().as_str(),
-            "capabilities": self.config.capabilities,
-            "clientInfo": self.config.client_info,
+            "capabilities": self.config.common.capabilities,
+            "clientInfo": self.config.common.client_info,
         }));
         let body = jsonrpc::request(self.next_request_id(), "initialize", params.ok().as_ref());
         self.handshake_sent(Input::Sent);
@@ -48,7 +48,12 @@ impl Connection {
     pub(super) fn build_discover(&mut self) -> Option<Request<Bytes>> {
         let revision = self.revision_offered();
         let config = &self.config;
-        let stamp = Stamp::new(revision, &config.client_info, &config.capabilities, None);
+        let stamp = Stamp::new(
+            revision,
+            &config.common.client_info,
+            &config.common.capabilities,
+            None,
+        );
         self.handshake_sent(Input::Probed);
         let way = (self.handshake.route.target(), None);
         let request = self.alone(way, ("server/discover", None), None, (revision, &stamp));

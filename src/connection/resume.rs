@@ -61,7 +61,7 @@ impl Connection {
         let delay = resumes
             .then(|| {
                 call.stream
-                    .next_delay(ending, (&mut self.jitter, &self.config.retries), now)
+                    .next_delay(ending, (&mut self.jitter, &self.config.common.retries), now)
             })
             .flatten();
         let end = self.timers.due(Timer::Call(id));
@@ -138,7 +138,7 @@ impl Connection {
                 };
                 if call.route.follow(to) {
                     call.state = State::Cut;
-                    let next = call.stream.follows(&self.config.retries, self.now);
+                    let next = call.stream.follows(&self.config.common.retries, self.now);
                     self.timers.set(Timer::Delay(id), next);
                 } else {
                     self.fail_call(id, failed(refusal.redirected().into()));

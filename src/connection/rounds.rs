@@ -84,7 +84,7 @@ impl Connection {
 
     /// Whether results of other types may be an extension's that was announced.
     fn has_extensions(&self) -> bool {
-        let announced = Members::of(self.config.capabilities.as_str());
+        let announced = Members::of(self.config.common.capabilities.as_str());
         let extensions = announced.get("extensions");
         extensions.is_some_and(|extensions| Members::of(extensions.get()).iter().next().is_some())
     }
@@ -97,7 +97,7 @@ impl Connection {
         required: &InputRequired<'_>,
     ) -> Result<(), Reason> {
         let InputRequired { requests, state } = required;
-        let limits = &self.config.limits;
+        let limits = &self.config.common.limits;
         let exceeds = |kind, value| Err(LimitExceeded { kind, value }.into());
         let Some(call) = self.calls.get(&id) else {
             return Ok(());

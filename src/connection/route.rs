@@ -10,7 +10,8 @@ const REDIRECTS: u8 = 3;
 /// origin (RFC 9110, section 15.4).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Route {
-    target: Option<Uri>,
+    /// Boxed, for few messages are redirected.
+    target: Option<Box<Uri>>,
     redirects: u8,
     /// Whether it was sent once more, with another credential.
     again: bool,
@@ -19,7 +20,7 @@ pub(super) struct Route {
 impl Route {
     /// Where a redirect leads; absent for the endpoint.
     pub(super) fn target(&self) -> Option<&Uri> {
-        self.target.as_ref()
+        self.target.as_deref()
     }
 
     /// Follows a redirect, unless there were too many.
@@ -27,7 +28,7 @@ impl Route {
         let follows = self.redirects < REDIRECTS;
         if follows {
             self.redirects = self.redirects.saturating_add(1);
-            self.target = Some(to);
+            self.target = Some(Box::new(to));
         }
         follows
     }

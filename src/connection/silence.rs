@@ -29,6 +29,7 @@ impl Connection {
     pub(super) fn watch(&mut self, id: ExchangeId) {
         let due = self
             .config
+            .common
             .clocks
             .silence
             .map(|silence| self.now + silence.max(LEAST));
@@ -40,7 +41,8 @@ impl Connection {
 
     /// Nothing may have come on this exchange for too long.
     pub(super) fn silent(&mut self, id: ExchangeId) {
-        let (Some(silence), Some(exchange)) = (self.config.clocks.silence, self.exchanges.get(&id))
+        let (Some(silence), Some(exchange)) =
+            (self.config.common.clocks.silence, self.exchanges.get(&id))
         else {
             return;
         };
@@ -174,7 +176,7 @@ impl Connection {
                 }
         });
         let doubtful: Vec<_> = doubtful.map(|(id, _)| id).collect();
-        if self.config.clocks.silence.is_some() {
+        if self.config.common.clocks.silence.is_some() {
             for id in doubtful {
                 self.doubt_exchange(id);
             }

@@ -24,7 +24,7 @@ pub(super) enum Finding {
 }
 
 /// What is in doubt until a ping settles it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Suspicion {
     /// The codes of the errors that suspicious 400s carried.
     pub(super) codes: BTreeSet<Option<i64>>,
@@ -42,15 +42,7 @@ pub(super) struct Suspicion {
 impl Connection {
     /// Something is in doubt: one ping is to settle it.
     pub(super) fn suspect(&mut self) -> &mut Suspicion {
-        self.suspicion.get_or_insert_with(|| Suspicion {
-            codes: BTreeSet::new(),
-            silent: BTreeSet::new(),
-            ping: None,
-            route: Route::default(),
-            calls: Vec::new(),
-            control: Vec::new(),
-            bytes: 0,
-        })
+        self.suspicion.get_or_insert_default()
     }
 
     /// How many messages of control traffic of this kind are in doubt.

@@ -47,6 +47,13 @@ impl<I: Tagged, T> Table<I, T> {
         self.get(id).is_some()
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        // An empty tree keeps a node.
+        if self.all.is_empty() {
+            self.all = BTreeMap::new();
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }

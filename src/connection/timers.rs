@@ -90,6 +90,13 @@ impl Timers {
         self.at.get(kind)?.get(&number).copied()
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        // Empty trees keep a node each.
+        if self.queue.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     pub(super) fn next(&self) -> Option<Time> {
         self.queue.first().map(|(at, _)| *at)
     }

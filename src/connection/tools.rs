@@ -37,7 +37,7 @@ pub(super) struct Tools {
     lists: u64,
     /// The cursor of the page with which the newest goes on; none once all of it came.
     next: Option<String>,
-    refresh: Option<Refresh>,
+    refresh: Option<Box<Refresh>>,
 }
 
 /// A tool's mirrored arguments, and the list that named it last.
@@ -208,7 +208,7 @@ impl Connection {
         };
         let params = self.calls.get(&call).and_then(|call| call.params.as_ref());
         let cursor = params.and_then(tools::cursor_of);
-        let limit = self.config.limits.tool_headers;
+        let limit = self.config.common.limits.tool_headers;
         if let Err(exceeded) = self.tools.learn(&list, cursor, limit) {
             let error = Error::new(exceeded, Delivery::Unknown);
             return self.fail_call(call, error.with_answer(answered(reply.status)));
@@ -244,9 +244,11 @@ impl Connection {
             return;
         };
         call.state = State::Mismatched(Box::new(reply));
-        self.tools.refresh.get_or_insert_with(|| Refresh {
-            due: true,
-            ..Refresh::default()
+        self.tools.refresh.get_or_insert_with(|| {
+            Box::new(Refresh {
+                due: true,
+                ..Refresh::default()
+            })
         });
         self.account_call(id);
         self.stand_still_if_waiting(id);
@@ -274,7 +276,7 @@ impl Connection {
     /// A page came. Without a call that waits for the list, it is the last.
     pub(super) fn refreshed(&mut self, result: &RawJson) {
         let waits = !self.mismatched().is_empty();
-        let limit = self.config.limits.tool_headers;
+        let limit = self.config.common.limits.tool_headers;
         let complete = result::complete(result).is_ok();
         let list = complete.then(|| tools::read(result).ok()).flatten();
         let (Some(list), Some(refresh)) = (list, self.tools.refresh.as_mut()) else {

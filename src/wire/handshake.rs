@@ -18,7 +18,7 @@ pub(crate) fn initialized(result: &RawJson) -> Result<(String, RawJson), &'stati
         .get("protocolVersion")
         .and_then(|version| serde_json::from_str(version.get()).ok())
         .ok_or("it names no protocol version")?;
-    Ok((version, capabilities(&members)?))
+    Ok((version, capabilities(result, &members)?))
 }
 
 /// The revisions that `server/discover` was answered with, and the capabilities.
@@ -29,7 +29,7 @@ pub(crate) fn discovered(result: &RawJson) -> Result<(Vec<String>, RawJson), &'s
         .and_then(|versions| serde_json::from_str(versions.get()).ok())
         .map(shortened)
         .ok_or("it names no supported versions")?;
-    Ok((versions, capabilities(&members)?))
+    Ok((versions, capabilities(result, &members)?))
 }
 
 /// The revisions that the data of an `UnsupportedProtocolVersionError` lists
@@ -50,10 +50,10 @@ fn shortened(mut versions: Vec<String>) -> Vec<String> {
     versions
 }
 
-fn capabilities(members: &Members<'_>) -> Result<RawJson, &'static str> {
-    let capabilities = members
+fn capabilities(result: &RawJson, members: &Members<'_>) -> Result<RawJson, &'static str> {
+    members
         .get("capabilities")
         .filter(|value| value.get().starts_with('{'))
-        .ok_or("it names no capabilities")?;
-    RawJson::new(capabilities).map_err(|_| "its capabilities cannot be read")
+        .map(|value| result.part(value))
+        .ok_or("it names no capabilities")
 }

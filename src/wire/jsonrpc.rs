@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{json, object};
+use super::object;
 use crate::RawJson;
 use crate::error::RpcError;
 
@@ -48,32 +48,34 @@ pub(crate) enum Id {
 /// The members that route a message.
 #[derive(Default)]
 struct Envelope<'a> {
-    id: Option<&'a str>,
-    method: Option<&'a str>,
-    params: Option<&'a str>,
-    result: Option<&'a str>,
-    error: Option<&'a str>,
+    id: Option<&'a RawValue>,
+    method: Option<&'a RawValue>,
+    params: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
 }
 
 impl<'a> Envelope<'a> {
     fn read(text: &'a str) -> Result<Self, &'static str> {
         let mut envelope = Self::default();
         let mut twice = false;
-        let read = json::members(text, |name, value| {
-            let member = match name.text().as_deref() {
-                Some("id") => &mut envelope.id,
-                Some("method") => &mut envelope.method,
-                Some("params") => &mut envelope.params,
-                Some("result") => &mut envelope.result,
-                Some("error") => &mut envelope.error,
+        let is_object = object::members(text, |name, value| {
+            let member = match &*name {
+                b"id" => &mut envelope.id,
+                b"method" => &mut envelope.method,
+                b"params" => &mut envelope.params,
+                b"result" => &mut envelope.result,
+                b"error" => &mut envelope.error,
                 _ => return,
             };
             twice |= member.replace(value).is_some();
         });
-        match read {
-            Some(()) if !twice => Ok(envelope),
-            None if !json::is_json(text) => Err(NO_JSON),
-            _ => Err(NO_MESSAGE),
+        if is_object && !twice {
+            Ok(envelope)
+        } else if is_object || serde_json::from_str::<IgnoredAny>(text).is_ok() {
+            Err(NO_MESSAGE)
+        } else {
+            Err(NO_JSON)
         }
     }
 }
@@ -93,17 +95,18 @@ pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
     } = Envelope::read(text)?;
     // A `null` is as good as nothing, but for the id and the result.
     let [method, params, error] =
-        [method, params, error].map(|value| value.filter(|value| *value != "null"));
+        [method, params, error].map(|value| value.filter(|value| value.get() != "null"));
+    let (id, params) = (id.map(RawValue::get), params.map(RawValue::get));
     match (method, result, error) {
         (None, Some(result), None) => Ok(Message::Response {
             id: response_id(id),
-            outcome: Ok(result),
+            outcome: Ok(result.get()),
         }),
         (None, None, Some(error)) => {
             // As above, of an error's members.
-            let error = serde_json::from_str(error)
+            let error = serde_json::from_str(error.get())
                 .ok()
-                .filter(|_| !is_array(error.as_bytes()))
+                .filter(|_| !is_array(error.get().as_bytes()))
                 .ok_or("its error is no JSON-RPC error")?;
             Ok(Message::Response {
                 id: response_id(id),
@@ -111,7 +114,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Message<'_>, &'static str> {
             })
         }
         (Some(method), None, None) => {
-            let method = json::string(method).ok_or(NO_MESSAGE)?;
+            let method = object::string(method).ok_or(NO_MESSAGE)?;
             match id {
                 None => Ok(Message::Notification { method, params }),
                 Some(id) if id.len() > ID => Err("its id is longer than 1 KiB"),
@@ -355,11 +358,11 @@ pub(crate) fn cancelled_request(params: &str) -> Option<&str> {
 /// The value of a member that is there once.
 fn only<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (mut found, mut twice) = (None, false);
-    json::members(text, |key, value| {
-        if key.text().as_deref() == Some(name) {
-            twice |= found.replace(value).is_some();
+    object::members(text, |key, value| {
+        if *key == *name.as_bytes() {
+            twice |= found.replace(value.get()).is_some();
         }
-    })?;
+    });
     found.filter(|_| !twice)
 }
 

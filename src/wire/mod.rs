@@ -4,7 +4,6 @@ pub(crate) mod binding;
 pub(crate) mod challenge;
 pub(crate) mod handshake;
 pub(crate) mod headers;
-mod json;
 pub(crate) mod jsonrpc;
 pub(crate) mod meta;
 pub(crate) mod mirror;

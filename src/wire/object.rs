@@ -53,9 +53,8 @@ pub(super) fn members<'a>(text: &'a str, take: impl FnMut(Cow<'a, [u8]>, &'a Raw
         }
     }
 
-    serde_json::Deserializer::from_str(text)
-        .deserialize_map(Each(take))
-        .is_ok()
+    let mut text = serde_json::Deserializer::from_str(text);
+    text.deserialize_map(Each(take)).is_ok() && text.end().is_ok()
 }
 
 /// Hands out the elements of an array in order. Whether the text is an array.

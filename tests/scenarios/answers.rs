@@ -109,6 +109,39 @@ fn row_200_json_anything_else_fails_as_unknown() {
 }
 
 #[test]
+fn row_200_json_is_told_from_what_is_none_however_it_is_written() {
+    let answered = |body: &str| {
+        let (mut w, call, sent) = World::under_way();
+        let body = body.replace("ID", &sent.rpc_id().to_string());
+        w.answer(&sent, 200).typed("application/json", body);
+        (w, call)
+    };
+    for reply in [
+        " { \"result\" : 7 ,\t\"id\"\r:\nID } ",
+        r#"{"\u0069d":ID,"re\u0073ult":7}"#,
+        r#"{"\ud800":{"\udfff":[null]},"id":ID,"result":7,"error":null,"x":1,"x":2}"#,
+    ] {
+        let (mut w, call) = answered(reply);
+        assert_eq!(w.result(call), 7, "{reply}");
+    }
+    let (none, another) = ("it is no JSON", "it is no JSON-RPC message");
+    for (body, why) in [
+        (r#"{"id":ID,"result":7}x"#, none),
+        (r#"{"id":ID,"result":7,}"#, none),
+        (r#"{"id":ID,"id":ID,"result":7"#, none),
+        (r#"{"id":ID,"result":"\x"}"#, none),
+        (r#"7 {"id":ID,"result":7}"#, none),
+        (r#"{"id":ID,"id":ID,"result":7}"#, another),
+        (r#"{"id":ID,"result":7,"r\u0065sult":7}"#, another),
+        (r#""a text""#, another),
+    ] {
+        let (mut w, call) = answered(body);
+        let error = w.error(call);
+        assert_eq!(*error.reason(), Peer::Message(why).into(), "{body}");
+    }
+}
+
+#[test]
 fn row_200_json_an_array_that_looks_like_a_struct_is_no_reply() {
     // The members of an envelope in their order, as a positional decoder would take them.
     let (mut w, call, sent) = World::under_way();

@@ -220,3 +220,18 @@ fn cancellations_that_cannot_leave_take_no_more_room_than_calls_may_be_open() {
     w.event(&asking, &request(1, "roots/list", json!({})));
     assert_eq!(w.ask().method, "roots/list");
 }
+
+#[test]
+fn room_given_back_is_all_that_shrinking_changes() {
+    let mut w = World::limited(|limits| limits.open_calls = 2);
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.call("tools/list");
+    let due = w.connection.poll_timeout();
+    w.connection.shrink_to_fit();
+    assert_eq!(w.connection.poll_timeout(), due, "its clocks run on");
+    w.take("tools/list");
+    w.answer(&sent, 200).result(json!({ "ok": true }));
+    w.connection.shrink_to_fit();
+    assert_eq!(w.result(call)["ok"], true);
+}

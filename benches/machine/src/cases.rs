@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
+use bench_machine::Driver;
 use bench_measure::{Case, Plan};
 use bytes::Bytes;
 use mcp_http::Revision;
-
-use crate::driver::Driver;
 
 /// The bytes of an answer's body and of an event's data.
 const SIZE: usize = 200;

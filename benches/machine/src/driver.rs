@@ -29,7 +29,17 @@ impl Driver {
         limits.unread = ROOM;
         limits.unread_bytes = ROOM;
         let config = Config::new("https://example.com/mcp").expect("an endpoint");
-        let config = config.pin(revision).listen(false).limits(limits);
+        Self::with(config.limits(limits), revision)
+    }
+
+    /// The same with the default limits.
+    pub fn usual(revision: Revision) -> Self {
+        let config = Config::new("https://example.com/mcp").expect("an endpoint");
+        Self::with(config, revision)
+    }
+
+    fn with(config: Config, revision: Revision) -> Self {
+        let config = config.pin(revision).listen(false);
         let head = |kind| {
             HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static(kind))])
         };
@@ -166,6 +176,11 @@ impl Driver {
                 self.accept(exchange);
             }
         }
+    }
+
+    /// The connection alone.
+    pub fn into_connection(self) -> Connection {
+        self.connection
     }
 
     fn accept(&mut self, exchange: ExchangeId) {

@@ -5,7 +5,6 @@
 //! `-- growth` it shows what happens as a connection has more and more to look after.
 
 mod cases;
-mod driver;
 mod growth;
 mod plot;
 

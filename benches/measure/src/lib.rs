@@ -10,6 +10,7 @@ mod case;
 mod table;
 mod valgrind;
 
+pub use allocations::in_use;
 pub use baseline::Baseline;
 pub use case::{Case, Cost, Plan, run_once};
 pub use table::{Row, Table, grouped};

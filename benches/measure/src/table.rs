@@ -20,11 +20,18 @@ pub struct Table {
 
 impl Table {
     pub fn new(title: &str, baseline: Option<Baseline>) -> Self {
+        let columns = ["instructions", "baseline", "allocs"];
+        Self::with(title, columns, baseline)
+    }
+
+    /// Of figures of other kinds alone.
+    pub fn of(title: &str, kind: &str) -> Self {
+        Self::with(title, [kind, "", ""], None)
+    }
+
+    fn with(title: &str, [first, second, third]: [&str; 3], baseline: Option<Baseline>) -> Self {
         println!("{title}\n");
-        println!(
-            "{:<58} {:>12} {:>8} {:>8}  mark",
-            "", "instructions", "baseline", "allocs"
-        );
+        println!("{:<58} {first:>12} {second:>8} {third:>8}  mark", "");
         Self {
             baseline,
             missed: 0,

@@ -11,11 +11,11 @@ use crate::blocking::transport::Transport;
 use crate::error::Failure;
 
 /// How much is read at a time.
-const CHUNK: usize = 16 << 10;
+pub(super) const CHUNK: usize = 16 << 10;
 
 impl<T: Transport> Engine<T> {
-    /// From the request to the last byte of its answer.
-    pub(super) fn exchange(&self, job: Job) {
+    /// From the request to the last byte of its answer, which is read by way of this chunk.
+    pub(super) fn exchange(&self, job: Job, chunk: &mut [u8]) {
         let Job { id, request, abort } = job;
         let response = match self.transport.send(request, &abort) {
             Ok(response) => response,
@@ -28,7 +28,6 @@ impl<T: Transport> Engine<T> {
         self.shared
             .report(|connection, now| connection.handle_head(id, head.status, &head.headers, now));
         self.turn();
-        let mut chunk = vec![0; CHUNK];
         let waker = park::waker();
         let _hook = abort.on_abort(move || waker.wake());
         loop {
@@ -41,7 +40,7 @@ impl<T: Transport> Engine<T> {
             if abort.is_aborted() {
                 return;
             }
-            let read = body.read(&mut chunk);
+            let read = body.read(chunk);
             let ended = match read {
                 Ok(0) => {
                     self.shared

@@ -1,0 +1,5 @@
+//! A connection and what drives it, for those who measure it.
+
+mod driver;
+
+pub use driver::Driver;

@@ -1,0 +1,90 @@
+//! What an idle connection takes up: after its handshake and one reply, with a session id of 32 bytes
+//! and no listening stream.
+//!
+//! `cargo run --release -p bench-memory` makes a million of them and prints what each takes.
+
+use std::fs;
+use std::mem::size_of;
+
+use bench_machine::Driver;
+use bench_measure::{Table, grouped, in_use};
+use mcp_http::{Connection, Revision};
+
+/// So many at once.
+const CONNECTIONS: usize = 1_000_000;
+
+/// The most bytes that one may take, the connection itself included.
+const MOST: f64 = 2_048.0;
+
+fn main() {
+    let before = (in_use(), resident());
+    let mut all = Vec::with_capacity(CONNECTIONS);
+    let kept = {
+        let before = in_use();
+        let kept = idle();
+        // What one has beside it if nobody says that it may let go.
+        let heap = in_use() - before;
+        all.push(kept);
+        heap
+    };
+    all.extend((1..CONNECTIONS).map(|_| {
+        let mut connection = idle();
+        connection.shrink_to_fit();
+        connection
+    }));
+    let each = |bytes: usize| bytes as f64 / CONNECTIONS as f64;
+    let asked = each(in_use() - before.0);
+    let mut table = Table::of("A million idle connections", "bytes each");
+    let connection = size_of::<Connection>();
+    table.figure(
+        "the connection itself",
+        &grouped(connection as f64),
+        "",
+        None,
+    );
+    table.figure(
+        "all in all, asked of the allocator",
+        &grouped(asked),
+        &format!("≤ {}", grouped(MOST)),
+        Some(asked <= MOST),
+    );
+    let seen = before
+        .1
+        .zip(resident())
+        .map(|(before, now)| each(now - before));
+    table.figure(
+        "all in all, in the memory of the process",
+        &seen.map_or("-".to_owned(), grouped),
+        "",
+        None,
+    );
+    table.figure(
+        "one that has not been told to let go, all in all",
+        &grouped((connection + kept) as f64),
+        "",
+        None,
+    );
+    assert!(
+        all.iter()
+            .all(|connection| connection.status().generation == 1)
+    );
+}
+
+fn idle() -> Connection {
+    let mut driver = Driver::usual(Revision::V2025_11_25);
+    let number = driver.next_number();
+    let call = driver.call();
+    let reply = format!(r#"{{"jsonrpc":"2.0","id":{number},"result":{{"content":[]}}}}"#);
+    driver.answer(call, reply.into());
+    driver.into_connection()
+}
+
+/// The memory that this process has, where the system says it.
+fn resident() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: usize = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib << 10)
+}
