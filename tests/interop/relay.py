@@ -83,8 +83,10 @@ class Relay:
         session = headers.get("mcp-session-id") or (target if "session" in target else None)
         unanswered.append((method, session, b'"method":"initialize"' in body))
         since = time.monotonic() - self.dead.get(session, math.inf)
-        # The listening stream is opened beside the call that is refused, maybe just before.
-        if since > (UNDER_WAY if method == "GET" else 0):
+        # The listening stream is opened beside the call that is refused, maybe just before; so is
+        # the ping that settles whether it was refused because the session is lost.
+        is_beside = method == "GET" or b'"method":"ping"' in body
+        if since > (UNDER_WAY if is_beside else 0):
             self.complaints.append(f"{method} with the id of a session that is lost")
         if b'"method":"initialize"' in body:
             self.initializes += 1
