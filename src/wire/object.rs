@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A member's name as bytes: a lone surrogate, which is no text in Rust, is a name like any other.
@@ -14,7 +15,18 @@ impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, [u8]>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
+        // As it is written: of a string that is asked for as bytes the reader lets control
+        // characters pass.
+        let written = <&RawValue>::deserialize(deserializer)?.get();
+        let inner = written
+            .strip_prefix('"')
+            .and_then(|it| it.strip_suffix('"'));
+        match inner {
+            Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner.as_bytes())),
+            _ => serde_json::Deserializer::from_str(written)
+                .deserialize_bytes(self)
+                .map_err(D::Error::custom),
+        }
     }
 }
 
