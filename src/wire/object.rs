@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A member's name as bytes: a lone surrogate, which is no text in Rust, is a name like any other.
@@ -15,18 +14,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, [u8]>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        // As it is written: of a string that is asked for as bytes the reader lets control
-        // characters pass.
-        let written = <&RawValue>::deserialize(deserializer)?.get();
-        let inner = written
-            .strip_prefix('"')
-            .and_then(|it| it.strip_suffix('"'));
-        match inner {
-            Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner.as_bytes())),
-            _ => serde_json::Deserializer::from_str(written)
-                .deserialize_bytes(self)
-                .map_err(D::Error::custom),
-        }
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -37,7 +25,11 @@ impl<'de> Visitor<'de> for Name {
         f.write_str("a name")
     }
 
-    fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+    fn visit_borrowed_bytes<E: Error>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+        // The reader lets them pass in what is asked for as bytes.
+        if name.iter().any(|byte| *byte < b' ') {
+            return Err(E::custom("a control character"));
+        }
         Ok(Cow::Borrowed(name))
     }
 
@@ -47,7 +39,10 @@ impl<'de> Visitor<'de> for Name {
 }
 
 /// Hands out the members of an object in order. Whether the text is an object.
-pub(super) fn members<'a>(text: &'a str, take: impl FnMut(Cow<'a, [u8]>, &'a RawValue)) -> bool {
+pub(super) fn members<'a>(
+    text: &'a str,
+    mut take: impl FnMut(Cow<'a, [u8]>, &'a RawValue),
+) -> bool {
     struct Each<F>(F);
 
     impl<'de, F: FnMut(Cow<'de, [u8]>, &'de RawValue)> Visitor<'de> for Each<F> {
@@ -65,8 +60,15 @@ pub(super) fn members<'a>(text: &'a str, take: impl FnMut(Cow<'a, [u8]>, &'a Raw
         }
     }
 
-    let mut text = serde_json::Deserializer::from_str(text);
-    text.deserialize_map(Each(take)).is_ok() && text.end().is_ok()
+    let mut is_escaped = false;
+    let each = Each(|name: Cow<'a, [u8]>, value| {
+        is_escaped |= matches!(name, Cow::Owned(_));
+        take(name, value);
+    });
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let is_object = reader.deserialize_map(each).is_ok() && reader.end().is_ok();
+    // What a name was before it was unescaped is gone, so it is read once more as a whole.
+    is_object && (!is_escaped || serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 /// Hands out the elements of an array in order. Whether the text is an array.
@@ -117,5 +119,19 @@ pub(super) fn string(value: &RawValue) -> Option<Cow<'_, str>> {
         serde_json::from_str(value.get()).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_character_in_a_name_is_no_json() {
+        let is_object = |text| members(text, |_, _| {});
+        assert!(is_object(r#"{"a":1,"\u0001\ud800":2}"#));
+        assert!(!is_object("{\"a\":1,\"b\u{1}\":2}"));
+        assert!(!is_object("{\"a\":1,\"b\u{1}\\n\":2}"));
+        assert!(!is_object("{\"\\u0061\":1,\"b\n\":2}"));
     }
 }
