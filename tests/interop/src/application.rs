@@ -182,8 +182,8 @@ impl<'a> Application<'a> {
         while opening.contains(&self.client.status().listening) && start.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(5));
         }
-        let since = self.heard.so_far();
         self.text("change", json!({}))?;
+        let since = self.heard.so_far();
         let told = ["notifications/tools/list_changed", "notifications/message"];
         let is_told = |event: &Event| match event {
             Event::Message(message) => told.contains(&&*message.method) && message.call.is_none(),
