@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,16 +92,99 @@ fn the_core_knows_no_adapter() {
         let name = entry.file_name().into_string().unwrap();
         name != ROOT && !BESIDE.contains(&name.trim_end_matches(".rs"))
     });
-    let strangers: Vec<_> = BESIDE.iter().map(|room| format!("{room}::")).collect();
     for room in core {
-        knows_none_of(&room.path(), &strangers);
+        for file in files(&room.path()) {
+            let known = named_rooms(&code(&fs::read_to_string(&file).unwrap()));
+            let adapter = known.iter().find(|room| BESIDE.contains(&room.as_str()));
+            assert_eq!(adapter, None, "{}", file.display());
+        }
     }
 }
 
 #[test]
+fn a_room_is_found_however_it_is_named() {
+    for naming in [
+        "use crate::adapter;",
+        "use crate::adapter as other;",
+        "use crate::{adapter, Time};",
+        "use crate::{\n    Time,\n    error::{Error, Lost}, adapter::{self},\n};",
+        "use super::super::{wire, adapter};",
+        "use super::{\n    adapter,\n};",
+        "fn lock(shared: &crate::adapter::Shared) {}",
+        "adapter::lock();",
+        "use { crate::adapter };",
+        "use crate::*; use adapter::Shared;",
+    ] {
+        let found = named_rooms(naming);
+        assert!(found.contains("adapter"), "{naming}: {found:?}");
+    }
+    for other in [
+        "let adapter = 1;",
+        "use crate::{adapters, Time}; f(adapter);",
+        "struct Adapter { adapter: u8 }",
+    ] {
+        let found = named_rooms(other);
+        assert!(!found.contains("adapter"), "{other}: {found:?}");
+    }
+}
+
+/// The words of paths: each that stands beside `::`, and each in an import.
+fn named_rooms(code: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let mut importing = false;
+    let mut before = "";
+    let tokens = tokens(code);
+    for (at, token) in tokens.iter().enumerate() {
+        match *token {
+            "use" => importing = true,
+            ";" => importing = false,
+            _ => {}
+        }
+        let in_path = before == "::" || tokens.get(at + 1) == Some(&"::");
+        if importing || in_path {
+            named.insert((*token).to_owned());
+        }
+        before = token;
+    }
+    named
+}
+
+/// Words, `::`, and each other sign alone.
+fn tokens(code: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut rest = code.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = match rest {
+            _ if rest.starts_with("::") => 2,
+            _ if is_part(first) => rest.find(|char| !is_part(char)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let (token, behind) = rest.split_at(length);
+        tokens.push(token);
+        rest = behind.trim_start();
+    }
+    tokens
+}
+
+/// Without the comments.
+fn code(text: &str) -> String {
+    let lines = text.lines();
+    let code = lines.map(|line| line.split("//").next().unwrap_or_default());
+    code.collect::<Vec<_>>().join("\n")
+}
+
+fn is_part(char: char) -> bool {
+    char.is_alphanumeric() || char == '_'
+}
+
+#[test]
 fn the_wire_knows_no_connection() {
-    let strangers = ["connection::", "Connection", "Listening", "Phase"];
-    knows_none_of(&package().join("src/wire"), &strangers.map(str::to_owned));
+    let wire = package().join("src/wire");
+    for file in files(&wire) {
+        let known = named_rooms(&code(&fs::read_to_string(&file).unwrap()));
+        assert!(!known.contains("connection"), "{}", file.display());
+    }
+    knows_none_of(&wire, &["Connection", "Listening", "Phase"]);
 }
 
 /// No panic shows anything (law 9): the lints allow none, and no file of the library lifts them
@@ -135,7 +219,7 @@ fn the_library_has_no_panics_of_its_own() {
 }
 
 #[track_caller]
-fn knows_none_of(room: &Path, strangers: &[String]) {
+fn knows_none_of(room: &Path, strangers: &[&str]) {
     for file in files(room) {
         let text = fs::read_to_string(&file).unwrap();
         for (at, line) in text.lines().enumerate() {
@@ -161,12 +245,7 @@ fn files(room: &Path) -> Vec<PathBuf> {
 }
 
 fn has_word(code: &str, word: &str) -> bool {
-    let is_part = |char: char| char.is_alphanumeric() || char == '_';
-    let places = code.match_indices(word).map(|(at, _)| code.split_at(at));
-    let parts = places.map(|(before, rest)| (before, rest.strip_prefix(word).unwrap_or(rest)));
-    { parts }.any(|(before, behind)| {
-        !before.ends_with(is_part) && (word.ends_with(':') || !behind.starts_with(is_part))
-    })
+    tokens(code).contains(&word)
 }
 
 fn package() -> &'static Path {

@@ -27,6 +27,7 @@ mod play;
 mod say;
 mod scene;
 mod scenes;
+mod secrets;
 mod story;
 
 use std::collections::BTreeSet;
