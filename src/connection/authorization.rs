@@ -2,6 +2,7 @@
 //! (basic/authorization: error handling; access token usage).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -11,6 +12,7 @@ use super::answer::{Answering, Origin};
 use super::call::State;
 use super::control::Prompt;
 use super::exchange::{Exchange, Purpose, Rules};
+use super::rare::Blank;
 use crate::error::{Delivery, Error, Mistake};
 use crate::wire::response::{Carried, Refusal, Verdict};
 use crate::{CallId, ExchangeId, Resend, Time};
@@ -35,6 +37,37 @@ pub(super) struct Authorization {
     pub(super) ping: Option<Box<Parked>>,
     /// Calls whose clocks stand still meanwhile.
     pub(super) paused: BTreeSet<CallId>,
+}
+
+impl Blank for Authorization {
+    fn blank() -> &'static Self {
+        static BLANK: LazyLock<Authorization> = LazyLock::new(Authorization::default);
+        &BLANK
+    }
+
+    fn is_blank(&self) -> bool {
+        let Self {
+            version,
+            asked,
+            declined,
+            replaced,
+            calls,
+            control,
+            handshake,
+            listening,
+            ping,
+            paused,
+        } = self;
+        let alone = [handshake, listening, ping];
+        *version == 0
+            && !asked
+            && declined.is_none()
+            && !replaced
+            && calls.is_empty()
+            && control.is_empty()
+            && alone.into_iter().all(Option::is_none)
+            && paused.is_empty()
+    }
 }
 
 #[cfg(feature = "harness")]
@@ -166,9 +199,11 @@ impl Connection {
     /// What waited for a credential that `set_header` gave leaves in the next turn,
     /// which knows the time.
     pub(super) fn release_if_replaced(&mut self) {
-        if !std::mem::take(&mut self.authorization.replaced) {
+        // Asked first, for to write is to take room.
+        if !self.authorization.replaced {
             return;
         }
+        self.authorization.replaced = false;
         if self.authorization.asked {
             self.release();
         } else {
@@ -296,7 +331,7 @@ impl Connection {
             asked,
             declined,
             ..
-        } = self.authorization;
+        } = *self.authorization;
         let (again, asks) = match purpose {
             Purpose::Call(id) | Purpose::Resume(id) => {
                 let Some(call) = self.calls.get(id) else {

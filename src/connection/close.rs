@@ -5,8 +5,8 @@ use super::call::State;
 use super::control::Prompt;
 use super::exchange::Purpose;
 use super::phase::{Input, Phase};
+use super::rare::Rare;
 use super::timers::Timer;
-use super::tools::Tools;
 use crate::error::{Delivery, Error, Reason};
 use crate::event::Withdrawal;
 use crate::{CallId, ExchangeId};
@@ -40,7 +40,7 @@ impl Connection {
             self.shut_exchange(id);
         }
         // Nobody calls a tool any more.
-        self.tools = Tools::default();
+        self.tools = Rare::default();
         if let Some(session) = self.session.id.take() {
             self.say_farewell(session, self.session.revision);
         }

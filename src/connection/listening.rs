@@ -1,12 +1,15 @@
 //! The listening stream: what the server has to say between calls (transports:
 //! listening for messages from the server). It is in nobody's way.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 
 use super::Connection;
 use super::events::Source;
 use super::exchange::Purpose;
+use super::rare::Blank;
 use super::route::Route;
 use super::stream::{Ending, Stream};
 use super::timers::Timer;
@@ -36,7 +39,7 @@ pub enum Listening {
     Opening,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Listener {
     pub(super) stream: Stream,
     state: State,
@@ -67,6 +70,17 @@ enum State {
     Refused,
     /// To be opened after a delay.
     Waiting,
+}
+
+impl Blank for Listener {
+    fn blank() -> &'static Self {
+        static BLANK: LazyLock<Listener> = LazyLock::new(Listener::default);
+        &BLANK
+    }
+
+    fn is_blank(&self) -> bool {
+        self == Self::blank()
+    }
 }
 
 impl Listener {
@@ -134,7 +148,7 @@ impl Connection {
     /// The handshake is over: the listening stream is to be opened, if there is
     /// something to hear on it.
     pub(super) fn begin_listening(&mut self) {
-        self.listening = Listener {
+        *self.listening = Listener {
             state: if self.wants_to_listen() {
                 State::Due
             } else {
@@ -235,7 +249,7 @@ impl Connection {
         if let State::Open(exchange) | State::Opening(exchange) = self.listening.state {
             self.abort(exchange);
         }
-        self.listening = Listener {
+        *self.listening = Listener {
             degraded: self.listening.degraded,
             asked: self.listening.asked,
             ..Listener::default()

@@ -28,6 +28,7 @@ mod outcome;
 mod parked;
 mod phase;
 mod pump;
+mod rare;
 mod reading;
 mod reports;
 mod requests;
@@ -66,6 +67,7 @@ use self::jitter::Jitter;
 use self::ladder::Ladder;
 use self::listening::Listener;
 use self::notice::Notice;
+use self::rare::Rare;
 use self::restoring::Restoring;
 use self::session::Session;
 use self::suspicion::Suspicion;
@@ -113,7 +115,7 @@ pub struct Connection {
     shown: Option<(Revision, RawJson)>,
     /// `notifications/initialized` is still to leave.
     initialized_due: bool,
-    authorization: Authorization,
+    authorization: Rare<Authorization>,
     suspicion: Option<Box<Suspicion>>,
     calls: Table<CallId, Call>,
     /// Calls that leave as soon as there is a session, in their order.
@@ -129,9 +131,9 @@ pub struct Connection {
     cut: BTreeMap<u64, CallId>,
     /// Those of them that are to be resumed now.
     resumes: BTreeSet<CallId>,
-    listening: Listener,
-    restoring: Restoring,
-    tools: Tools,
+    listening: Rare<Listener>,
+    restoring: Rare<Restoring>,
+    tools: Rare<Tools>,
     /// How many of them are control traffic.
     control_exchanges: usize,
     /// Streams that wait for room.
@@ -210,6 +212,10 @@ impl Connection {
     /// that are idle; there is nothing else to it. What comes next takes room anew, so it is
     /// not worth its while between one call and the next.
     pub fn shrink_to_fit(&mut self) {
+        self.authorization.shrink_to_fit();
+        self.listening.shrink_to_fit();
+        self.restoring.shrink_to_fit();
+        self.tools.shrink_to_fit();
         self.calls.shrink_to_fit();
         self.exchanges.shrink_to_fit();
         self.events.shrink_to_fit();
@@ -255,7 +261,7 @@ impl Connection {
             session: Session::default(),
             shown: None,
             initialized_due: false,
-            authorization: Authorization::default(),
+            authorization: Rare::default(),
             suspicion: None,
             calls: Table::new(tag),
             waiting: BTreeSet::new(),
@@ -266,9 +272,9 @@ impl Connection {
             exchanges: Table::new(tag),
             cut: BTreeMap::new(),
             resumes: BTreeSet::new(),
-            listening: Listener::default(),
-            restoring: Restoring::default(),
-            tools: Tools::default(),
+            listening: Rare::default(),
+            restoring: Rare::default(),
+            tools: Rare::default(),
             control_exchanges: 0,
             stalled: BTreeSet::new(),
             read_on: BTreeSet::new(),

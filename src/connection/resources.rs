@@ -9,7 +9,7 @@ use super::route::Route;
 use crate::{CallId, SubscriptionFilter};
 
 /// The resources that something is wanted or known of, by URI.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Resources {
     /// What the application wants to hear about, by [`listen`](super::Connection::listen).
     filter: SubscriptionFilter,
@@ -29,7 +29,7 @@ pub(super) struct Resources {
 }
 
 /// One resource.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Resource {
     /// Whether a call of the application was granted it. It is in the filter besides,
     /// or not.

@@ -1,12 +1,15 @@
 //! What is asked for in each session anew: resource subscriptions (server/resources:
 //! subscriptions) and the log level (server/utilities: logging).
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::Request;
 use serde_json::json;
 
 use super::Connection;
 use super::exchange::{Exchange, Purpose};
+use super::rare::Blank;
 use super::resources::Resources;
 use super::route::Route;
 use crate::error::{Delivery, Error, Mistake, Misuse};
@@ -21,7 +24,7 @@ pub(super) const SET_LEVEL: &str = "logging/setLevel";
 const AT_ONCE: usize = 16;
 
 /// What the application asked for, once for all sessions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Restoring {
     pub(super) resources: Resources,
     level: Option<RawJson>,
@@ -49,6 +52,17 @@ pub(super) struct Restore {
 impl Restore {
     pub(super) fn method(&self) -> &'static str {
         self.method
+    }
+}
+
+impl Blank for Restoring {
+    fn blank() -> &'static Self {
+        static BLANK: LazyLock<Restoring> = LazyLock::new(Restoring::default);
+        &BLANK
+    }
+
+    fn is_blank(&self) -> bool {
+        self == Self::blank()
     }
 }
 

@@ -8,7 +8,7 @@ const REDIRECTS: u8 = 3;
 
 /// The way of one message: to the endpoint, until redirects lead elsewhere on its
 /// origin (RFC 9110, section 15.4).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Route {
     /// Boxed, for few messages are redirected.
     target: Option<Box<Uri>>,

@@ -10,7 +10,7 @@ use crate::wire::sse::EventId;
 use crate::{Retries, Time};
 
 /// One logical event stream: that of a call, or the listening stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stream {
     /// The id of the last event that was read, with all before it.
     cursor: Option<EventId>,
@@ -41,7 +41,7 @@ pub(super) struct Stream {
 }
 
 /// An event that came after the cursor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Passed {
     /// The number of the last message to be read before the cursor moves here.
     number: u64,

@@ -3,6 +3,7 @@
 //! transports/streamable-http: custom headers from tool parameters).
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::Connection;
 use super::call::State;
 use super::exchange::{Exchange, Purpose, answered};
+use super::rare::Blank;
 use super::route::Route;
 use crate::error::{Delivery, Error, LimitExceeded, LimitKind, Mistake, Peer};
 use crate::event::{RejectedTool, Reply};
@@ -28,7 +30,7 @@ pub(super) const HEADER_MISMATCH: i64 = -32020;
 const PAGES: usize = 100;
 
 /// What is known of a server's tools.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tools {
     /// Those of which some arguments go into headers.
     mirrored: BTreeMap<String, Known>,
@@ -41,20 +43,31 @@ pub(super) struct Tools {
 }
 
 /// A tool's mirrored arguments, and the list that named it last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Known {
     mirrored: Mirrored,
     list: u64,
 }
 
 /// A list that is being read anew.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Refresh {
     /// The next page is to be asked for.
     due: bool,
     cursor: Option<RawJson>,
     pages: usize,
     route: Route,
+}
+
+impl Blank for Tools {
+    fn blank() -> &'static Self {
+        static BLANK: LazyLock<Tools> = LazyLock::new(Tools::default);
+        &BLANK
+    }
+
+    fn is_blank(&self) -> bool {
+        self == Self::blank()
+    }
 }
 
 impl Tools {
