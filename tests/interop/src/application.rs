@@ -82,6 +82,15 @@ impl<'a> Application<'a> {
         expect(is_right, format!("2 and 40 are {text:.200}"))
     }
 
+    /// Where the server may be about to close the connection that is used: a call that did not
+    /// reach it is made again.
+    fn call_anew(self) -> Result<(), Error> {
+        match self.call() {
+            Err(error) if did_not_leave(&error) => self.call(),
+            outcome => outcome,
+        }
+    }
+
     /// Three messages, and each belongs to the call.
     fn progress(self) -> Result<(), Error> {
         let since = self.heard.so_far();
@@ -117,10 +126,7 @@ impl<'a> Application<'a> {
     fn rpc_error(self) -> Result<(), Error> {
         let call = self.begin("no/such/method", &json!({}), CallOptions::new())?;
         let outcome = call.wait();
-        if self.call().is_err_and(|error| did_not_leave(&error)) {
-            // The connection that the server was about to close was used once more.
-            self.call()?;
-        }
+        self.call_anew()?;
         let error = match outcome {
             Ok(result) => return Err(format!("it was answered: {}", result.as_str()).into()),
             Err(error) => error,
@@ -213,7 +219,7 @@ impl<'a> Application<'a> {
         let before = self.client.status();
         let done = ask_for("restart")?;
         expect(done == "done", format!("restart: {done}"))?;
-        self.call()?;
+        self.call_anew()?;
         let now = self.client.status();
         let anew = now.generation > before.generation || !before.has_session_id;
         expect(anew, "the session lived on")
