@@ -86,6 +86,10 @@ struct Woken(Vec<Waker>);
 
 impl Drop for Woken {
     fn drop(&mut self) {
+        // Mostly there is nobody, and a call is asked about many times.
+        if self.0.is_empty() {
+            return;
+        }
         for waker in self.0.drain(..) {
             waker.wake();
         }

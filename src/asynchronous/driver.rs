@@ -104,8 +104,12 @@ where
             state.connection.handle_timeout(now);
         }
         state.settle(now);
-        let transmits: Vec<_> =
-            std::iter::from_fn(|| state.connection.poll_transmit(now)).collect();
+        // Mostly there is one: it needs no list.
+        let first = state.connection.poll_transmit(now);
+        let others: Vec<_> = match first {
+            Some(_) => std::iter::from_fn(|| state.connection.poll_transmit(now)).collect(),
+            None => Vec::new(),
+        };
         // What could not be sent has ended.
         if state.connection.has_event() {
             state.settle(now);
@@ -124,7 +128,7 @@ where
         if let (Some((number, question)), Some(credentials)) = (question, &mut self.credentials) {
             self.asking = Some((number, Box::pin(credentials.ask(question))));
         }
-        for transmit in transmits {
+        for transmit in first.into_iter().chain(others) {
             self.transmit(transmit);
         }
         closed
@@ -173,18 +177,18 @@ where
         state.answer_question(number, credential.as_deref(), now);
     }
 
-    /// Whether the time has come.
+    /// Whether the time has come, or may have.
     fn wait(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(at) = self.wakes else {
-            self.sleep = None;
-            return false;
+        if let Some(at) = self.wakes {
+            // To wake too early once costs less than to sleep anew for each call.
+            if self.sleep.as_ref().is_none_or(|(until, _)| *until > at) {
+                self.sleep = Some((at, Box::pin(self.timer.sleep_until(at))));
+            }
+        }
+        let over = match &mut self.sleep {
+            Some((_, sleep)) => sleep.as_mut().poll(cx).is_ready(),
+            None => false,
         };
-        let sleep = match self.sleep.take() {
-            Some((time, sleep)) if time == at => sleep,
-            _ => Box::pin(self.timer.sleep_until(at)),
-        };
-        let (_, sleep) = self.sleep.insert((at, sleep));
-        let over = sleep.as_mut().poll(cx).is_ready();
         if over {
             self.sleep = None;
         }

@@ -104,7 +104,12 @@ where
                     if !this.shared.wants_read(id, cx) {
                         return Poll::Pending;
                     }
-                    match ready!(body.poll_frame(cx)) {
+                    let next = if body.is_end_stream() {
+                        None
+                    } else {
+                        ready!(body.poll_frame(cx))
+                    };
+                    match next {
                         Some(Ok(frame)) => {
                             // Trailers say nothing here.
                             if let Ok(mut data) = frame.into_data() {

@@ -6,18 +6,40 @@ use std::task::Waker;
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http_body_util::Full;
+use http_body::{Body, Frame};
 
 use super::*;
 use crate::Transmit;
 use crate::adapter::tests::answer;
+
+/// A body whose end is known once all of it was read, and is not told otherwise.
+struct Measured(Bytes);
+
+impl Body for Measured {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.is_end_stream() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.0)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// A server in this process; a tool sends more messages than anybody reads.
 #[derive(Clone)]
 struct Served;
 
 impl Service<Request<Bytes>> for Served {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Measured>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -37,7 +59,7 @@ impl Service<Request<Bytes>> for Served {
                 .repeat(300)
                 .into();
         }
-        let mut response = Response::new(Full::new(body));
+        let mut response = Response::new(Measured(body));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         ready(Ok(response))
@@ -58,7 +80,7 @@ impl Timer for Still {
     }
 }
 
-fn client() -> (Client, Driver<Served, Still, Bytes, Full<Bytes>>) {
+fn client() -> (Client, Driver<Served, Still, Bytes, Measured>) {
     let config = Config::new("http://localhost/mcp").unwrap().listen(false);
     Client::new(config, Served, Still)
 }
@@ -97,6 +119,15 @@ fn of_a_call_whose_end_was_taken() {
     assert!(poll(Pin::new(&mut call)).is_pending());
     assert_eq!(waited_for(&client), 1);
     serve(&client);
+    assert!(poll(Pin::new(&mut call)).is_ready());
+    assert_eq!(waited_for(&client), 0);
+}
+
+#[test]
+fn of_a_call_whose_answer_has_a_known_end() {
+    let (client, mut driver) = client();
+    let mut call = client.call("tools/list", ());
+    assert!(poll(Pin::new(&mut driver)).is_pending());
     assert!(poll(Pin::new(&mut call)).is_ready());
     assert_eq!(waited_for(&client), 0);
 }
