@@ -1,8 +1,10 @@
 //! What is kept for a call, a notification or an answer is gone when nobody waits for it.
 
-use std::future::{Pending, Ready, pending, ready};
+use std::future::{Pending, PollFn, Ready, pending, poll_fn, ready};
 use std::pin::pin;
+use std::sync::Mutex;
 use std::task::Waker;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
@@ -76,6 +78,58 @@ impl Timer for Still {
     }
 
     fn sleep_until(&self, _: Time) -> Pending<()> {
+        pending()
+    }
+}
+
+/// A clock that is set by hand, and whether anybody sleeps by it.
+#[derive(Clone, Default)]
+struct ByHand(Arc<Mutex<(Time, bool)>>);
+
+impl ByHand {
+    fn set(&self, now: Time) {
+        self.0.lock().unwrap().0 = now;
+    }
+
+    fn is_slept_by(&self) -> bool {
+        self.0.lock().unwrap().1
+    }
+}
+
+impl Timer for ByHand {
+    type Sleep = PollFn<Box<dyn FnMut(&mut Context<'_>) -> Poll<()> + Send>>;
+
+    fn now(&self) -> Time {
+        self.0.lock().unwrap().0
+    }
+
+    fn sleep_until(&self, at: Time) -> Self::Sleep {
+        let clock = self.clone();
+        poll_fn(Box::new(move |_| {
+            let (now, sleeps) = &mut *clock.0.lock().unwrap();
+            *sleeps = *now < at;
+            match *sleeps {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            }
+        }))
+    }
+}
+
+/// A server that never answers.
+#[derive(Clone)]
+struct Silent;
+
+impl Service<Request<Bytes>> for Silent {
+    type Response = Response<Measured>;
+    type Error = Infallible;
+    type Future = Pending<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
         pending()
     }
 }
@@ -175,5 +229,32 @@ fn of_an_exchange_that_waits_for_readers_and_is_aborted() {
     drop(call);
     client.handle.shared().close();
     assert!(poll(Pin::new(&mut driver)).is_ready());
+    assert_eq!(waited_for(&client), 0);
+}
+
+/// A timer that was meant for an earlier time ends too early, and the next one takes its place.
+#[test]
+fn of_a_call_that_is_over_in_time_after_another_was_dropped() {
+    let config = Config::new("http://localhost/mcp").unwrap();
+    let clock = ByHand::default();
+    let (client, mut driver) = Client::new(config, Silent, clock.clone());
+    let mut call = |seconds| {
+        let options = CallOptions::new().time_out(Duration::from_secs(seconds));
+        let call = client.call_with("tools/list", (), options);
+        assert!(poll(Pin::new(&mut driver)).is_pending());
+        call
+    };
+    drop(call(1));
+    let mut waits = call(10);
+    for (seconds, is_over) in [(1, false), (9, false), (10, true)] {
+        clock.set(Time::from_secs(seconds));
+        assert!(poll(Pin::new(&mut driver)).is_pending());
+        assert_eq!(
+            poll(Pin::new(&mut waits)).is_ready(),
+            is_over,
+            "{seconds} s"
+        );
+        assert!(is_over || clock.is_slept_by(), "{seconds} s");
+    }
     assert_eq!(waited_for(&client), 0);
 }
