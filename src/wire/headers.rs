@@ -1,5 +1,6 @@
 //! The header fields that the machine routes by, and the URLs in them.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
@@ -54,7 +55,9 @@ fn contradicting(headers: &HeaderMap) -> String {
     let mut types: Vec<_> = lines
         .map(|line| essence(line).to_ascii_lowercase())
         .collect();
-    types.dedup();
+    // Each once, for only so much of it is shown.
+    let mut seen = BTreeSet::new();
+    types.retain(|name| seen.insert(name.clone()));
     excerpt(&types.join(&b", "[..]))
 }
 
