@@ -20,12 +20,14 @@ pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// In one form, for this is looked at after every move.
 pub(super) fn connection(machine: &Connection) -> Seen {
-    let text = format!("{machine:?} {machine:#?}");
-    clean(
-        "the connection",
-        &without(&said_in(&machine.status().search), text),
-    )
+    let text = format!("{machine:?}");
+    if !text.contains(MARK) {
+        return Ok(());
+    }
+    let said = said_in(&machine.status().search);
+    clean("the connection", &without(&said, text))
 }
 
 pub(super) fn transmit(transmit: &Transmit) -> Seen {
