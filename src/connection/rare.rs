@@ -44,3 +44,36 @@ impl<T: Blank + fmt::Debug> fmt::Debug for Rare<T> {
         (**self).fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Connection};
+
+    fn rooms(connection: &Connection) -> [bool; 4] {
+        [
+            connection.authorization.0.is_some(),
+            connection.listening.0.is_some(),
+            connection.restoring.0.is_some(),
+            connection.tools.0.is_some(),
+        ]
+    }
+
+    #[test]
+    fn what_is_blank_again_gives_its_room_back_and_nothing_else_does() {
+        let config = Config::new("http://localhost/mcp").unwrap();
+        let mut connection = Connection::new(config);
+        let _ = connection.authorization.deref_mut();
+        let _ = connection.listening.deref_mut();
+        let _ = connection.restoring.deref_mut();
+        let _ = connection.tools.deref_mut();
+        assert_eq!(rooms(&connection), [true; 4]);
+        connection.restoring.untold = true;
+        connection.shrink_to_fit();
+        assert_eq!(rooms(&connection), [false, false, true, false]);
+        assert!(connection.restoring.untold);
+        connection.restoring.untold = false;
+        connection.shrink_to_fit();
+        assert_eq!(rooms(&connection), [false; 4]);
+    }
+}

@@ -1,24 +1,34 @@
 //! What an idle connection takes up: after its handshake and one reply, with a session id of 32 bytes
 //! and no listening stream.
 //!
-//! `cargo run --release -p bench-memory` makes a million of them and prints what each takes.
+//! `cargo run --release -p bench-memory` makes a million of them, or `-- 1000`, and prints what each
+//! takes; it fails if that is too much.
 
-use std::fs;
 use std::mem::size_of;
+use std::process::ExitCode;
+use std::{env, fs};
 
 use bench_machine::Driver;
 use bench_measure::{Table, grouped, in_use};
 use mcp_http::{Connection, Revision};
 
-/// So many at once.
+/// So many at once, if nobody says otherwise.
 const CONNECTIONS: usize = 1_000_000;
 
 /// The most bytes that one may take, the connection itself included.
 const MOST: f64 = 2_048.0;
 
-fn main() {
+fn main() -> ExitCode {
+    let connections = match env::args().nth(1).map(|number| number.parse()) {
+        None => CONNECTIONS,
+        Some(Ok(number)) => number,
+        Some(Err(error)) => {
+            eprintln!("error: how many connections? {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let before = (in_use(), resident());
-    let mut all = Vec::with_capacity(CONNECTIONS);
+    let mut all = Vec::with_capacity(connections);
     let kept = {
         let before = in_use();
         let kept = idle();
@@ -27,14 +37,17 @@ fn main() {
         all.push(kept);
         heap
     };
-    all.extend((1..CONNECTIONS).map(|_| {
+    all.extend((1..connections).map(|_| {
         let mut connection = idle();
         connection.shrink_to_fit();
         connection
     }));
-    let each = |bytes: usize| bytes as f64 / CONNECTIONS as f64;
+    let each = |bytes: usize| bytes as f64 / connections as f64;
     let asked = each(in_use() - before.0);
-    let mut table = Table::of("A million idle connections", "bytes each");
+    let mut table = Table::of(
+        &format!("{} idle connections", grouped(connections as f64)),
+        "bytes each",
+    );
     let connection = size_of::<Connection>();
     table.figure(
         "the connection itself",
@@ -68,6 +81,11 @@ fn main() {
         all.iter()
             .all(|connection| connection.status().generation == 1)
     );
+    if asked > MOST {
+        eprintln!("error: an idle connection takes too much room");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 fn idle() -> Connection {
