@@ -1,6 +1,7 @@
 """What stands between the application and the server: it passes bytes on, writes them down, and sees
 to it that the session's id is used as it should be."""
 
+import dataclasses
 import http.client
 import json
 import math
@@ -17,6 +18,13 @@ WORK = 3
 # One message of progress as an event, with its id if it has one. These servers write an event as a
 # whole.
 STEP = re.compile(rb'(?:^id: (\S+)\r?\n)?^data: (\{.*"notifications/progress".*\})\r?\n', re.MULTILINE)
+
+
+@dataclasses.dataclass
+class Asked:
+    method: str
+    session: str | None
+    is_initialize: bool = False
 
 
 class Relay:
@@ -62,7 +70,10 @@ class Relay:
 
     def connect(self, client, server, count):
         unanswered = deque()
-        asked = Messages(whole=lambda *all: self.asked(unanswered, *all))
+        asked = Messages(
+            head=lambda *head: self.asking(unanswered, *head),
+            whole=lambda *all: self.asked(unanswered, *all),
+        )
         answered = Messages(head=lambda *head: self.answered(unanswered, *head), part=self.told)
         ways = [(client, server, f"> {count}", asked), (server, client, f"< {count}", answered)]
         reader, writer = (threading.Thread(target=self.carry, args=way, daemon=True) for way in ways)
@@ -94,11 +105,12 @@ class Relay:
             text = piece.decode("utf-8", "replace").rstrip("\r\n").replace("\r", "")
             self.record.write(f"{mark} {time.monotonic():.3f}\n{text}\n\n")
 
+    def asking(self, unanswered, line, headers):
+        """A request begins. Its answer may come before it is there as a whole."""
+        unanswered.append(Asked(line.split(" ")[0], session_of(line, headers)))
+
     def asked(self, unanswered, line, headers, body):
-        method, target, _ = line.split(" ")
-        # In HTTP+SSE it is the address that names the session.
-        session = headers.get("mcp-session-id") or (target if "session" in target else None)
-        unanswered.append((method, session, b'"method":"initialize"' in body))
+        method, session = line.split(" ")[0], session_of(line, headers)
         now = time.monotonic()
         # The listening stream is opened beside the call that is refused, maybe just before; so is
         # the ping that settles whether it was refused because the session is lost.
@@ -112,18 +124,20 @@ class Relay:
             self.expect_silence()
         if b'"method":"initialize"' in body:
             self.initializes += 1
+            if unanswered:
+                unanswered[-1].is_initialize = True
 
     def answered(self, unanswered, line, headers):
         status = int(line.split(" ")[1])
         if status < 200 or not unanswered:
             return
-        method, session, is_initialize = unanswered.popleft()
-        if is_initialize:
+        asked = unanswered.popleft()
+        if asked.is_initialize:
             self.session = headers.get("mcp-session-id")
-        if method == "POST" and status == 404 and session:
-            self.dead.setdefault(session, time.monotonic())
-        if method == "DELETE":
-            self.deletes.append((session, status))
+        if asked.method == "POST" and status == 404 and asked.session:
+            self.dead.setdefault(asked.session, time.monotonic())
+        if asked.method == "DELETE":
+            self.deletes.append((asked.session, status))
 
     def told(self, part):
         for event, data in STEP.findall(part):
@@ -212,6 +226,12 @@ class Relay:
         status = connection.getresponse().status
         connection.close()
         return "done" if status < 300 else f"answered with {status}"
+
+
+def session_of(line, headers):
+    target = line.split(" ")[1]
+    # In HTTP+SSE it is the address that names the session.
+    return headers.get("mcp-session-id") or (target if "session" in target else None)
 
 
 class Messages:
