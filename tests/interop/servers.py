@@ -24,16 +24,19 @@ FEATURES = [
 @dataclasses.dataclass(frozen=True)
 class No:
     """A feature that a server does not have: what the application says then (a pattern), and either
-    why the server cannot have it, or the place in faults.md that says what it does wrong."""
+    why the server cannot have it, or the place in faults.md that says what it does wrong, or why
+    nobody can try it."""
 
     said: str
     by_design: str = ""
     theirs: str = ""
+    untried: str = ""
 
 
 def no_tool(*features):
     """Nothing in a finished server does what they need."""
-    return {name: No("none of its tools", "None of its tools does that.") for name in features}
+    why = "None of its tools does what this needs."
+    return {name: No("^none of its tools", untried=why) for name in features}
 
 
 NO_ID = "there is no session id"
@@ -140,7 +143,7 @@ def everything(mode, path, what, no):
         "seen": None,
         "wait": {"name": long, "arguments": {"duration": 2, "steps": 8}},
     }
-    no = no | {"cancel": No("^nobody can tell", theirs="work-that-goes-on")}
+    no = no | {"cancel": No("^the server worked on to the last step$", theirs="work-that-goes-on")}
     folder = "servers/typescript"
     version = npm(folder, "@modelcontextprotocol/server-everything")
     program = "everything.mjs"

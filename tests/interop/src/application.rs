@@ -15,6 +15,9 @@ use crate::heard::Heard;
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// How long something that is sent after the end has time to be seen.
+const SILENCE: Duration = Duration::from_millis(300);
+
 /// Uses the server feature by feature. Fails if there is no server to use.
 pub(crate) fn run(client: &Client, tools: &Value) -> Result<(), Error> {
     let heard = Heard::default();
@@ -154,7 +157,7 @@ impl<'a> Application<'a> {
         self.until(noticed, "the server did not notice")
     }
 
-    /// The server does not say what it noticed. What it does shows on the wire alone.
+    /// The server does not say what it noticed. Whether it works on shows on the wire alone.
     fn cancel_unseen(self) -> Result<(), Error> {
         let since = self.heard.so_far();
         let call = self.start("wait", json!({}), CallOptions::new().progress())?;
@@ -163,9 +166,8 @@ impl<'a> Application<'a> {
         expect(self.heard.wait(since, PATIENCE, begun), "it did not begin")?;
         drop(call);
         self.call()?;
-        // For what is still written down.
-        thread::sleep(Duration::from_secs(2));
-        Err("nobody can tell whether the server noticed".into())
+        let done = ask_for("overhear")?;
+        expect(done == "done", done)
     }
 
     /// The server gets the answer to its question.
@@ -225,8 +227,13 @@ impl<'a> Application<'a> {
         expect(anew, "the session lived on")
     }
 
+    /// No call is taken any more, and nothing is sent any more: the wire is watched.
     fn is_closed(self) -> Result<(), Error> {
-        match self.call() {
+        let done = ask_for("expect silence")?;
+        expect(done == "done", done)?;
+        let late = self.call();
+        thread::sleep(SILENCE);
+        match late {
             Ok(()) => Err("a call was answered afterwards".into()),
             Err(_) => Ok(()),
         }

@@ -2,9 +2,9 @@
 //! whether that went as it should.
 //!
 //! `test-interop asynchronous|blocking URL [--revision DATE] [--tools JSON]`; `tests/interop/run`
-//! runs it against many servers. It prints a line of JSON for each feature. Twice it wants
-//! something to be done to the server: it prints `{"do": …}` and reads a line when it is
-//! done.
+//! runs it against many servers. It prints a line of JSON for each feature. Where it wants
+//! something to be done to the server, or to be looked at on the wire, it prints `{"do": …}`
+//! and reads a line when it is done.
 //!
 //! The application knows the API of this crate alone. What it does and expects is the same for
 //! all servers; `--tools` says what a server of somebody else calls its tools, and which of them

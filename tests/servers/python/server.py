@@ -2,13 +2,15 @@
 under /sse, sessions under /mcp, the same without streams for calls under /answers; without sessions
 under /stateless, and then without streams too under /json. Prints the address it listens on."""
 
-import asyncio
-import socket
+import pathlib
 import sys
 
-import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
 from pydantic import BaseModel
+
+# What is beside this folder.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools
 
 path = sys.argv[1]
 server = FastMCP(
@@ -18,67 +20,11 @@ server = FastMCP(
     json_response=path in ("/answers", "/json"),
     stateless_http=path in ("/stateless", "/json"),
 )
-begun = 0
-cancelled = 0
-tasks = set()
+tools.give(server.tool(), Context)
 
 
 class Person(BaseModel):
     name: str
-
-
-@server.tool()
-def add(a: float, b: float) -> str:
-    """Adds two numbers."""
-    return f"{a + b:g}"
-
-
-@server.tool()
-async def count(context: Context) -> str:
-    """Counts to three and tells how far it is."""
-    for progress in [1, 2, 3]:
-        await context.report_progress(progress)
-    return "3"
-
-
-@server.tool()
-async def wait() -> str:
-    """Waits until it is cancelled."""
-    global begun, cancelled
-    begun += 1
-    try:
-        await asyncio.sleep(20)
-    except asyncio.CancelledError:
-        cancelled += 1
-        raise
-    return "nobody cancelled"
-
-
-@server.tool()
-def seen() -> str:
-    """How many waited, and were cancelled."""
-    return f"begun {begun} cancelled {cancelled}"
-
-
-@server.tool()
-def fail() -> str:
-    """Fails."""
-    raise ValueError("It failed.")
-
-
-@server.tool()
-async def change(context: Context) -> str:
-    """Tells of a change a little later."""
-    session = context.session
-
-    async def tell():
-        await asyncio.sleep(0.3)
-        await session.send_tool_list_changed()
-
-    task = asyncio.create_task(tell())
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    return "soon"
 
 
 @server.tool()
@@ -88,7 +34,5 @@ async def ask(context: Context) -> str:
     return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
 
 
-listener = socket.create_server(("127.0.0.1", 0))
-print(f"http://127.0.0.1:{listener.getsockname()[1]}{path}", flush=True)
 app = server.sse_app() if path == "/sse" else server.streamable_http_app()
-uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
+tools.serve(app, path)

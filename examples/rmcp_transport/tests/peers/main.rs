@@ -20,6 +20,7 @@ mod script;
 mod server;
 
 mod api;
+mod asking;
 mod beginning;
 mod hanging;
 mod recovery;
