@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use mcp_http::harness::Breakage;
-use mcp_http::harness::explorer::{Explored, Reach, SETTINGS, Setting, explore, replay};
+use mcp_http::harness::explorer::{Explored, Lie, Reach, SETTINGS, Setting, explore, replay};
 
 /// By then every letter was used.
 const DEEP: usize = 6;
@@ -169,6 +169,22 @@ fn found_out(setting: &str, broken: &[Breakage]) {
                 println!("{how:?}: {found}");
             }
             Ok(explored) => panic!("{how:?} is not found out: {explored}"),
+        }
+    }
+}
+
+/// An observer who is lied to sees what the law forbids that the machine seems to break.
+#[test]
+fn a_lie_is_found_out() {
+    let reach = Reach {
+        depth: 5,
+        unread: 0,
+        states: usize::MAX,
+    };
+    for lie in Lie::ALL {
+        match explore(&named(lie.setting()).lied_to(*lie), reach) {
+            Err(found) => assert!(found.what.contains(lie.seen()), "{lie:?}: {found}"),
+            Ok(explored) => panic!("{lie:?} is not found out: {explored}"),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod alike;
 mod laws;
 mod letter;
+mod liar;
 mod moves;
 mod network;
 mod setting;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use self::letter::{Act, Letter, Move};
+pub use self::liar::Lie;
 pub use self::setting::{SETTINGS, Setting};
 
 use self::world::World;

@@ -34,7 +34,14 @@ impl World {
             open.replied |= act == Act::Reply;
             open.waits = act == Act::Wait && resumes || open.waits && act != Act::Hurry;
         }
-        self.facts.came(&before, &open, act, self.now);
+        let seen = match self.lie {
+            Some(lie) => lie.comes(open.carries, act),
+            None => Some(open.carries),
+        };
+        if let Some(carries) = seen {
+            let open = Open { carries, ..open };
+            self.facts.came(&before, &open, act, self.now);
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::liar::Lie;
 use crate::breakage::Breakage;
 use crate::{Binding, Budget, Config, Recovery, Retries, Revision};
 
@@ -44,7 +45,10 @@ const TOLD_ALONE: &[&str] = &with::<13>(
     &TOLD,
     &["404", "cancel", "end", "listen", "network changed"],
 );
-const TOLD_HTTP_SSE: &[&str] = &with::<11>(&TOLD, &["202", "cancel", "network changed"]);
+const TOLD_HTTP_SSE: &[&str] = &with::<13>(
+    &TOLD,
+    &["202", "cancel", "end", "network changed", "notify"],
+);
 
 /// What is refused for its credential.
 const REFUSED: [&str; 7] = [
@@ -62,7 +66,10 @@ const REFUSED_ALONE: &[&str] = &with::<12>(
     &REFUSED,
     &["401 bare", "403 scope", "broken", "cancel", "stream"],
 );
-const REFUSED_HTTP_SSE: &[&str] = &with::<10>(&REFUSED, &["202", "notify", "stream"]);
+const REFUSED_HTTP_SSE: &[&str] = &with::<12>(
+    &REFUSED,
+    &["202", "401 bare", "403 scope", "notify", "stream"],
+);
 
 /// Where a server sends elsewhere, or says when to come back.
 const PUT_OFF: [&str; 10] = [
@@ -152,6 +159,7 @@ pub struct Setting {
     /// What happened before.
     pub(super) before: &'static str,
     broken: Option<Breakage>,
+    pub(super) lie: Option<Lie>,
 }
 
 /// One for each binding with what is common, more where a binding has more to it, and some
@@ -205,6 +213,7 @@ impl Setting {
             authorizes: false,
             before: "",
             broken: None,
+            lie: None,
         }
     }
 
@@ -245,6 +254,13 @@ impl Setting {
     #[must_use]
     pub const fn broken(mut self, how: Breakage) -> Self {
         self.broken = Some(how);
+        self
+    }
+
+    /// The same, with an observer who is lied to.
+    #[must_use]
+    pub const fn lied_to(mut self, about: Lie) -> Self {
+        self.lie = Some(about);
         self
     }
 

@@ -1,17 +1,19 @@
 //! A machine, and all that an observer knows of what it did.
 
 use std::collections::VecDeque;
+use std::slice;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
+use super::liar::Lie;
 use super::setting::Setting;
 use super::wire::{self, Carries};
 use crate::{
-    Binding, CallId, CallOptions, Connection, ExchangeId, Phase, SubscriptionFilter, Ticket, Time,
-    Transmit,
+    Binding, CallId, CallOptions, Connection, Event, ExchangeId, Phase, Status, SubscriptionFilter,
+    Ticket, Time, Transmit,
 };
 
 /// More than ever waits in an outlet.
@@ -37,6 +39,8 @@ pub(super) struct World {
     /// Sessions, questions and events, so that all of them differ.
     pub(super) made: u32,
     listens: bool,
+    /// What the observer is lied to about.
+    pub(super) lie: Option<Lie>,
     /// How many moves may still be made that nobody looks after.
     pub(super) unread: usize,
 }
@@ -94,6 +98,7 @@ impl World {
             owed: VecDeque::new(),
             made: 0,
             listens: setting.listens,
+            lie: setting.lie,
             unread: usize::MAX,
         };
         for one in super::letter::moves(setting.before)? {
@@ -173,12 +178,16 @@ impl World {
             Letter::Reinitialize => {
                 let done = self.machine.reinitialize(self.now);
                 done.map_err(|error| error.to_string())?;
-                self.facts.reinitialized();
+                if self.hears(one.letter) {
+                    self.facts.reinitialized();
+                }
             }
             Letter::Resume => {
                 let done = self.machine.resume(self.now);
                 done.map_err(|error| error.to_string())?;
-                self.facts.resumed();
+                if self.hears(one.letter) {
+                    self.facts.resumed();
+                }
             }
             Letter::TimeOut => {
                 let next = self.machine.poll_timeout();
@@ -219,20 +228,32 @@ impl World {
     fn read(&mut self) -> Seen {
         for _ in 0..MOST {
             if let Some(event) = self.machine.poll_event() {
-                self.facts.event(&event, self.now, &mut self.asks)?;
+                self.told(&event)?;
                 continue;
             }
             match self.machine.poll_transmit(self.now) {
-                Some(Transmit::Send { exchange, request }) => self.sent(exchange, &request)?,
+                Some(Transmit::Send { exchange, request }) => self.sent(exchange, request)?,
                 Some(Transmit::Abort { exchange }) => self.aborted(exchange),
                 // What is found to be pointless may fail instead of leaving.
                 None => match self.machine.poll_event() {
-                    Some(event) => self.facts.event(&event, self.now, &mut self.asks)?,
+                    Some(event) => self.told(&event)?,
                     None => return self.at_rest(),
                 },
             }
         }
         Err("law 10: an outlet is never empty".to_owned())
+    }
+
+    fn told(&mut self, event: &Event) -> Seen {
+        let times = self.lie.map_or(1, |lie| lie.times(event));
+        for _ in 0..times {
+            self.facts.event(event, self.now, &mut self.asks)?;
+        }
+        Ok(())
+    }
+
+    fn hears(&self, letter: Letter) -> bool {
+        self.lie.is_none_or(|lie| lie.hears(letter))
     }
 
     /// It may be over already: nobody has read that it was to be aborted.
@@ -260,9 +281,9 @@ impl World {
         machine.poll_timeout() != self.machine.poll_timeout()
     }
 
-    fn sent(&mut self, id: ExchangeId, request: &http::Request<Bytes>) -> Seen {
+    fn sent(&mut self, id: ExchangeId, mut request: http::Request<Bytes>) -> Seen {
         let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let carries = Carries::of(request, &message);
+        let carries = Carries::of(&request, &message);
         let session = request.headers().get(wire::SESSION_ID);
         let session = session.map(|id| id.to_str().unwrap_or_default().to_owned());
         let open = Open {
@@ -281,7 +302,15 @@ impl World {
             event: 0,
             waits: false,
         };
-        self.facts.sent(&open, request, self.now, &self.open)?;
+        let (seen, times) = match self.lie {
+            Some(lie) => (lie.request(&mut request, self.now), lie.leaves(carries)),
+            None => (self.now, 1),
+        };
+        self.facts.sent(&open, &request, seen, &self.open)?;
+        if times > 1 {
+            let others = [&self.open[..], slice::from_ref(&open)].concat();
+            self.facts.sent(&open, &request, seen, &others)?;
+        }
         if self.facts.channel.is_some() && carries.has_reply() {
             self.owed.push_back(Owed {
                 carries,
@@ -313,7 +342,7 @@ impl World {
                 (None, _) if self.machine.poll_timeout().is_some() => {
                     self.make(Letter::TimeOut.read())?;
                 }
-                _ => return self.facts.finished(&self.machine.status()),
+                _ => return self.finished(status),
             }
             if self.facts.all_ended() && self.listens && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
@@ -321,6 +350,13 @@ impl World {
             }
         }
         Err("law 4: it does not come to rest".to_owned())
+    }
+
+    fn finished(&self, mut status: Status) -> Seen {
+        if let Some(lie) = self.lie {
+            lie.rest(&mut status);
+        }
+        self.facts.finished(&status)
     }
 
     /// All that makes a difference from here on, as text.
@@ -337,6 +373,7 @@ impl World {
             owed,
             made: _,
             listens: _,
+            lie: _,
             unread,
         } = self;
         let rest = (facts, open, calls, rare, asks, owed, unread);
