@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::jitter::Jitter;
+use super::room::Room;
 use crate::{Budget, Time};
 
 /// The handshakes of the window that ends now, oldest first.
@@ -16,13 +17,15 @@ struct Attempt {
     established: bool,
 }
 
+impl Room for Attempts {
+    fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+}
+
 impl Attempts {
     pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.0.shrink_to_fit();
     }
 
     pub(super) fn sent(&mut self, now: Time) {

@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::{iter, mem};
 
+use super::room::Room;
 use crate::event::Withdrawal;
 use crate::{CallId, Event, Limits, Subject, Ticket};
 
@@ -69,6 +70,15 @@ pub(super) struct Events {
     told: u64,
     pub(super) ended_calls: usize,
     pub(super) ended_notifications: usize,
+}
+
+impl Room for Events {
+    fn shrink_to_fit(&mut self) {
+        self.queue.shrink_to_fit();
+        self.from.shrink_to_fit();
+        self.asks.shrink_to_fit();
+        self.about.shrink_to_fit();
+    }
 }
 
 impl Events {
@@ -253,10 +263,6 @@ impl Events {
 
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.missed == 0
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.queue.shrink_to_fit();
     }
 
     /// How many events there ever were, read or not.

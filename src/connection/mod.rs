@@ -35,6 +35,7 @@ mod requests;
 mod resources;
 mod restoring;
 mod resume;
+mod room;
 mod rounds;
 mod route;
 mod session;
@@ -204,36 +205,6 @@ pub struct Status {
     pub exchanges: usize,
     /// Bytes in all buffers together.
     pub buffered: usize,
-}
-
-/// # Room
-impl Connection {
-    /// Gives back the room that work took which is over, for those who keep many connections
-    /// that are idle; there is nothing else to it. What comes next takes room anew, so it is
-    /// not worth its while between one call and the next.
-    pub fn shrink_to_fit(&mut self) {
-        self.authorization.shrink_to_fit();
-        self.listening.shrink_to_fit();
-        self.restoring.shrink_to_fit();
-        self.tools.shrink_to_fit();
-        self.calls.shrink_to_fit();
-        self.exchanges.shrink_to_fit();
-        self.events.shrink_to_fit();
-        self.timers.shrink_to_fit();
-        self.handshake.attempts.shrink_to_fit();
-        for ids in [&mut self.aborts, &mut self.lingering] {
-            ids.shrink_to_fit();
-        }
-        self.answers.shrink_to_fit();
-        self.notices.shrink_to_fit();
-        self.farewells.shrink_to_fit();
-        for ids in [&mut self.waiting, &mut self.behind] {
-            // An empty tree keeps a node.
-            if ids.is_empty() {
-                *ids = BTreeSet::new();
-            }
-        }
-    }
 }
 
 /// # Getters

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use super::room::Room;
+
 /// A part of a connection that reads as blank, at the price of a pointer, until something
 /// is written to it.
 #[derive(Clone, Default)]
@@ -17,9 +19,8 @@ pub(super) trait Blank: Default + 'static {
     fn is_blank(&self) -> bool;
 }
 
-impl<T: Blank> Rare<T> {
-    /// Gives back its room if there is nothing in it.
-    pub(super) fn shrink_to_fit(&mut self) {
+impl<T: Blank> Room for Rare<T> {
+    fn shrink_to_fit(&mut self) {
         self.0.take_if(|it| it.is_blank());
     }
 }

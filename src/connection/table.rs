@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::room::Room;
 use crate::id::{Tag, Tagged};
 
 /// Things by id, in the order of their numbers. An id of another connection names none.
@@ -13,6 +14,12 @@ pub(super) struct Table<I, T> {
     /// Boxed: a tree moves its entries about.
     all: BTreeMap<u64, Box<T>>,
     ids: PhantomData<I>,
+}
+
+impl<I, T> Room for Table<I, T> {
+    fn shrink_to_fit(&mut self) {
+        Room::shrink_to_fit(&mut self.all);
+    }
 }
 
 impl<I: Tagged, T> Table<I, T> {
@@ -45,13 +52,6 @@ impl<I: Tagged, T> Table<I, T> {
 
     pub(super) fn contains_key(&self, id: &I) -> bool {
         self.get(id).is_some()
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        // An empty tree keeps a node.
-        if self.all.is_empty() {
-            self.all = BTreeMap::new();
-        }
     }
 
     pub(super) fn len(&self) -> usize {

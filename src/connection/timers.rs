@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use super::room::Room;
 use crate::{CallId, ExchangeId, Time};
 
 /// The reason for which a connection wants to be woken.
@@ -51,6 +52,16 @@ pub(super) struct Timers {
     queue: BTreeSet<(Time, Timer)>,
 }
 
+impl Room for Timers {
+    fn shrink_to_fit(&mut self) {
+        let Self { at, queue } = self;
+        for kind in at {
+            kind.shrink_to_fit();
+        }
+        queue.shrink_to_fit();
+    }
+}
+
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Time) {
         let (kind, number) = timer.place();
@@ -88,13 +99,6 @@ impl Timers {
     pub(super) fn due(&self, timer: Timer) -> Option<Time> {
         let (kind, number) = timer.place();
         self.at.get(kind)?.get(&number).copied()
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        // Empty trees keep a node each.
-        if self.queue.is_empty() {
-            *self = Self::default();
-        }
     }
 
     pub(super) fn next(&self) -> Option<Time> {

@@ -16,7 +16,7 @@ pub struct Decoder {
 
 pub const LENT: &str = "mcp-http, lent";
 pub const OWNED: &str = "mcp-http, owned";
-const TEXT: &str = "mcp-http, as a `str`";
+pub const TEXT: &str = "mcp-http, as a `str`";
 
 pub const DECODERS: [Decoder; 7] = [
     Decoder {

@@ -1,6 +1,7 @@
 //! What is done with the machine to see what it costs.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use bench_machine::Driver;
 use bench_measure::{Case, Plan};
@@ -18,6 +19,8 @@ pub const IDENTIFIED: &str = "streamed notification with event id, a chunk each"
 pub const PACKED: &str = "streamed notification with event id, 64 in a chunk";
 pub const BESIDE_10: &str = "call beside 10 open ones";
 pub const BESIDE_10_000: &str = "call beside 10,000 open ones";
+pub const AMONG_10: &str = "call beside 10, answered in any order";
+pub const AMONG_10_000: &str = "call beside 10,000, answered in any order";
 pub const ID_FIRST: &str = "event with a response, id first";
 pub const ID_LAST: &str = "event with a response, id last";
 pub const PASSED_BY: &str = "the same event, of a type that is passed by";
@@ -33,9 +36,9 @@ pub fn all() -> Vec<Case> {
         Case::new(PASSED_BY, 1000, |plan| {
             events(plan, "unknown", &response(true))
         }),
-        Case::new(CALL, 1000, |plan| calls(Revision::V2025_11_25, plan, 0)),
+        Case::new(CALL, 1000, |plan| one_by_one(Revision::V2025_11_25, plan)),
         Case::new(CALL_ALONE, 1000, |plan| {
-            calls(Revision::V2026_07_28, plan, 0)
+            one_by_one(Revision::V2026_07_28, plan)
         }),
         Case::new(NOTIFICATION, 1000, |plan| {
             notifications(plan, 1, 0, |_| String::new())
@@ -43,10 +46,16 @@ pub fn all() -> Vec<Case> {
         Case::new(IDENTIFIED, 1000, |plan| notifications(plan, 1, 0, id)),
         Case::new(PACKED, 100, packed).units(64),
         Case::new(BESIDE_10, 1000, |plan| {
-            calls(Revision::V2025_11_25, plan, 10)
+            calls(plan, 10, Order::OldestFirst);
         }),
         Case::new(BESIDE_10_000, 1000, |plan| {
-            calls(Revision::V2025_11_25, plan, 10_000)
+            calls(plan, 10_000, Order::OldestFirst);
+        }),
+        Case::new(AMONG_10, 1000, |plan| {
+            calls(plan, 10, Order::Any);
+        }),
+        Case::new(AMONG_10_000, 1000, |plan| {
+            calls(plan, 10_000, Order::Any);
         }),
     ]
 }
@@ -97,17 +106,67 @@ fn id(at: usize) -> String {
     format!("id: {at:016}\n")
 }
 
-/// Calls beside so many that are open; the oldest is answered.
-pub fn calls(revision: Revision, plan: Plan, open: usize) {
+fn one_by_one(revision: Revision, plan: Plan) {
     let mut driver = Driver::ready(revision);
     let first = driver.next_number();
-    let mut under_way: VecDeque<_> = (0..open).map(|_| driver.call()).collect();
     let bodies = (0..plan.room).map(|at| result(first + at)).collect();
     for body in plan.take(bodies) {
-        under_way.push_back(driver.call());
-        let oldest = under_way.pop_front();
-        driver.answer(oldest.expect("a call is open"), body);
+        let call = driver.call();
+        driver.answer(call, body);
     }
+}
+
+/// Which of those that are open is answered.
+#[derive(Clone, Copy)]
+pub enum Order {
+    OldestFirst,
+    Any,
+}
+
+pub const ORDERS: [(&str, Order); 2] = [
+    ("oldest first", Order::OldestFirst),
+    ("in any order", Order::Any),
+];
+
+/// How many times as long a call takes beside 10,000 as beside 10: the best of some, in turns.
+pub fn time_beside(order: Order) -> f64 {
+    let mut best = [(10, Duration::MAX), (10_000, Duration::MAX)];
+    for _ in 0..20 {
+        for (open, best) in &mut best {
+            let plan = Plan {
+                times: 2000,
+                room: 2000,
+            };
+            *best = calls(plan, *open, order).min(*best);
+        }
+    }
+    let [few, many] = best.map(|(_, time)| time.as_secs_f64());
+    many / few
+}
+
+/// Calls beside so many that are open, and how long they take.
+pub fn calls(plan: Plan, open: usize, order: Order) -> Duration {
+    let mut driver = Driver::ready(Revision::V2025_11_25);
+    let first = driver.next_number();
+    let bodies: Vec<_> = (0..open + plan.room).map(|at| result(first + at)).collect();
+    let mut under_way: VecDeque<_> = (0..open).map(|at| (at, driver.call())).collect();
+    let mut dice = 1_u64;
+    let start = Instant::now();
+    for at in plan.take((open..open + plan.room).collect()) {
+        under_way.push_back((at, driver.call()));
+        let answered = match order {
+            Order::OldestFirst => under_way.pop_front(),
+            Order::Any => {
+                // The high bits of such a sequence are as good as dice.
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let from = (dice >> 33) as usize % under_way.len();
+                under_way.swap_remove_back(from)
+            }
+        };
+        let (at, exchange) = answered.expect("a call is open");
+        driver.answer(exchange, bodies[at].clone());
+    }
+    start.elapsed()
 }
 
 /// Events that say nothing to the application.

@@ -164,18 +164,26 @@ impl Driver {
 
     /// The oldest call's time is up: it fails, and the server is told.
     pub fn time_out(&mut self) {
-        let due = self.connection.poll_timeout().expect("a call's clock runs");
+        let failed = self.wait();
+        assert!(matches!(failed, Some(Event::Fail { .. })));
+    }
+
+    /// Lets time go on to where something is to be done, and does it. The event that comes of it.
+    pub fn wait(&mut self) -> Option<Event> {
+        let due = self.connection.poll_timeout().expect("a clock runs");
         self.now = self.now.max(due);
         self.connection.handle_timeout(self.now);
-        assert!(matches!(
-            self.connection.poll_event(),
-            Some(Event::Fail { .. })
-        ));
+        let event = self.connection.poll_event();
         while let Some(transmit) = self.connection.poll_transmit(self.now) {
             if let Transmit::Send { exchange, .. } = transmit {
                 self.accept(exchange);
             }
         }
+        event
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The connection alone.

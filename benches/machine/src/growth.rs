@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use bench_measure::{Case, grouped};
-use mcp_http::Revision;
 
-use crate::cases::{calls, notifications, time_outs};
+use crate::cases::{Order, calls, notifications, time_outs};
 use crate::plot::{Series, plot};
 
 const POWERS: [usize; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
@@ -31,7 +30,7 @@ pub fn cases() -> Vec<Case> {
         let [call, stream, stored, timer] = SERIES.map(|series| name(series, power));
         let id = |at| format!("id: {at:016}\n");
         cases.push(Case::new(call, TIMES, move |plan| {
-            calls(Revision::V2025_11_25, plan, power)
+            calls(plan, power, Order::OldestFirst);
         }));
         cases.push(Case::new(stream, TIMES, move |plan| {
             notifications(plan, power, 0, id)
@@ -84,12 +83,12 @@ fn whole(number: usize) -> String {
 
 fn sentence(all: &[Series]) -> String {
     let growth = |series: &Series| {
-        let (_, first) = series.points.first().copied().unwrap_or_default();
-        let (_, last) = series.points.last().copied().unwrap_or_default();
-        last / first
+        let costs = series.points.iter().map(|(_, cost)| *cost);
+        let least = costs.clone().fold(f64::INFINITY, f64::min);
+        costs.fold(0.0, f64::max) / least
     };
     let most = all.iter().map(growth).fold(0.0, f64::max);
     format!(
-        "From 1 to 100,000 of each, nothing comes to cost more than {most:.2} times what it did."
+        "From 1 to 100,000 of each, none costs more than {most:.2} times the instructions that it costs at best."
     )
 }

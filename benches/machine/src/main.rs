@@ -22,6 +22,8 @@ const MARKS: &[(&str, &str, Option<f64>, Option<f64>)] = &[
     (cases::PACKED, "an event", Some(5_000.0), None),
     (cases::BESIDE_10, "a call", None, None),
     (cases::BESIDE_10_000, "a call", None, None),
+    (cases::AMONG_10, "a call", None, None),
+    (cases::AMONG_10_000, "a call", None, None),
     (cases::ID_FIRST, "an event", None, None),
     (cases::ID_LAST, "an event", None, None),
     (cases::PASSED_BY, "an event", None, None),
@@ -83,17 +85,24 @@ fn table(cases: &[Case], baseline: Baseline) -> bool {
         let met = routing.map(|routing| routing <= ROUTING);
         table.figure(&name, &routing.map_or("-".to_owned(), grouped), &mark, met);
     }
-    let ratio = cost(cases::BESIDE_10_000)
-        .zip(cost(cases::BESIDE_10))
-        .map(|(many, few)| many / few);
-    let figure = ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2} ×"));
-    let met = ratio.map(|ratio| ratio <= BESIDE);
-    table.figure(
-        "beside 10,000 open calls, over 10",
-        &figure,
-        &format!("≤ {BESIDE} ×"),
-        met,
-    );
+    for (order, many, few) in [
+        ("oldest first", cases::BESIDE_10_000, cases::BESIDE_10),
+        ("in any order", cases::AMONG_10_000, cases::AMONG_10),
+    ] {
+        let ratio = cost(many).zip(cost(few)).map(|(many, few)| many / few);
+        let figure = ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2} ×"));
+        table.figure(
+            &format!("beside 10,000 open calls, over 10: {order}"),
+            &figure,
+            &format!("≤ {BESIDE} ×"),
+            ratio.map(|ratio| ratio <= BESIDE),
+        );
+    }
+    for (order, time) in cases::ORDERS.map(|(name, order)| (name, cases::time_beside(order))) {
+        let figure = format!("{time:.2} ×");
+        let name = format!("the same in time: {order}");
+        table.figure(&name, &figure, "", None);
+    }
     println!("\n{NOTE}");
     table.close()
 }

@@ -62,12 +62,15 @@ impl Baseline {
         Some((now / instructions - 1.0) * 100.0)
     }
 
-    /// With `UPDATE=1` writes the counts of this run; with `--check` says whether none is over.
-    pub fn close(self) -> bool {
+    /// With `--check` says whether none is over, and each is still measured; else `UPDATE=1` writes
+    /// the counts of this run.
+    pub fn close(mut self) -> bool {
+        let checks = env::args().any(|argument| argument == "--check");
         let counted = self.now.iter().all(|(_, cost)| cost.instructions.is_some());
-        if counted && env::var_os("UPDATE").is_some_and(|update| update == "1") {
+        let updates = env::var_os("UPDATE").is_some_and(|update| update == "1");
+        if counted && updates && !checks {
             let mut text = format!(
-                "# {}; instructions and allocations. UPDATE=1 writes this file.\n",
+                "# {}; instructions and allocations. UPDATE=1 without --check writes this file.\n",
                 compiler()
             );
             for (
@@ -85,9 +88,13 @@ impl Baseline {
             println!("\nwritten: {}", self.path.display());
             return true;
         }
-        if !env::args().any(|argument| argument == "--check") {
+        if !checks {
             return true;
         }
+        let measured = |name: &String| self.now.iter().any(|(other, _)| other == name);
+        let stale = self.committed.keys().filter(|name| !measured(name));
+        let stale = stale.map(|name| format!("{name}: it is not measured any more"));
+        self.over.extend(stale.collect::<Vec<_>>());
         for over in &self.over {
             println!("over the baseline: {over}");
         }
