@@ -101,6 +101,7 @@ impl Block {
     }
 
     /// Makes an item of the block and begins the next one.
+    #[inline]
     pub(super) fn dispatch(&mut self) -> Option<Item> {
         let id = self.id.take();
         let has_id = id.is_some();
