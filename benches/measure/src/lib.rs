@@ -1,7 +1,7 @@
 //! What the benches share: how instructions and allocations are counted, and how they are shown.
 //!
-//! Each case is run twice, so often and twice so often, in processes of its own. What the second run
-//! costs more is what it did more: the start of the process, what is made ready before, and what
+//! Each case is run twice, so often and twice so often: in processes of its own to count instructions,
+//! in that of the bench to count allocations. What the second run costs more is what it did more: the start of the process, what is made ready before, and what
 //! grows once are in both.
 
 mod allocations;
