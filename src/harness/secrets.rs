@@ -1,6 +1,7 @@
 //! Law 9: what nobody is to see has a mark wherever it enters, and whatever can be shown is
 //! searched for that.
 
+use std::cmp::Reverse;
 use std::error::Error as StdError;
 use std::fmt::Debug;
 
@@ -90,8 +91,13 @@ fn said_in(search: &Search) -> Vec<String> {
     failures.flat_map(said).collect()
 }
 
+/// The text without what may be shown: the longest first, for one may be the beginning of another.
+/// What has no mark may stay, and is perhaps one brace alone, which is everywhere.
 fn without(said: &[String], text: String) -> String {
-    said.iter().fold(text, |text, said| text.replace(said, ""))
+    let mut marked: Vec<_> = said.iter().filter(|said| said.contains(MARK)).collect();
+    marked.sort_by_key(|said| Reverse(said.len()));
+    let shown = marked.iter();
+    shown.fold(text, |text, said| text.replace(said.as_str(), ""))
 }
 
 fn debug(what: &str, it: &impl Debug) -> Seen {
