@@ -775,6 +775,26 @@ fn what_is_never_restored_holds_what_was_refused_up_for_no_longer_than_its_clock
     assert!(w.has("tools/call"), "{:?}", w.open_methods());
 }
 
+/// No session refused it: nothing that it builds on is gone.
+#[test]
+fn what_is_asked_for_between_two_sessions_does_not_wait_for_what_is_restored() {
+    let mut w = World::ready();
+    for n in 0..17 {
+        subscribed(&mut w, &format!("x:{n:02}"));
+    }
+    let refused = lose(&mut w);
+    let between = w.call("tools/list");
+    w.recover("s2");
+    assert!(!w.has("tools/call"), "{:?}", w.open_methods());
+    w.succeed("tools/list");
+    w.reply(between);
+    while w.has("resources/subscribe") {
+        w.succeed("resources/subscribe");
+    }
+    w.succeed("tools/call");
+    w.reply(refused);
+}
+
 #[test]
 fn lost_again_what_waits_behind_what_is_restored_is_not_lost() {
     let mut w = World::ready();

@@ -36,6 +36,14 @@ fn all_clean(w: &World) {
     }
 }
 
+#[test]
+fn a_connection_shows_its_status() {
+    let w = World::ready();
+    let shown = format!("{:?}", w.connection);
+    assert_eq!(shown, format!("Connection({:?})", w.connection.status()));
+    assert!(shown.contains("phase: Ready"), "{shown}");
+}
+
 fn marked() -> World {
     let config = config()
         .header("authorization", &format!("Bearer {TOKEN}"))
