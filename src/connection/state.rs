@@ -1,6 +1,8 @@
 //! The whole state as text, and how it came to its phase, for the harness.
 
 use super::Connection;
+use super::timers::Timer;
+use crate::ExchangeId;
 
 impl Connection {
     /// All that can make a difference to what the connection does from here on, but for the
@@ -46,7 +48,7 @@ impl Connection {
             events,
             timers,
             network,
-            changed: _,
+            changed,
             woken,
             held,
             last_call: _,
@@ -55,6 +57,11 @@ impl Connection {
             last_ticket: _,
             taken: _,
         } = self;
+        // A change of the network that is yet to be heeded is about those that were there by then.
+        let doubted = timers.due(Timer::Network).map(|_| {
+            let before = |id: &ExchangeId| (0..=*changed).contains(&id.number());
+            exchanges.keys().filter(before).collect::<Vec<_>>()
+        });
         // Why it failed is for people.
         let handshake = handshake.without_reasons();
         let flags = (initialized_due, room, woken, held, control_exchanges);
@@ -62,7 +69,7 @@ impl Connection {
         let asked = (calls, waiting, behind, tokens, asks, asks_of, cut, resumes);
         let streams = (listening, stalled, read_on, restoring, tools);
         let outlets = (aborts, answers, notices, farewells, events, exchanges);
-        let times = (now, timers, network, suspicion);
+        let times = (now, timers, network, doubted, suspicion);
         format!("{flags:?} {server:?} {asked:?} {streams:?} {outlets:?} {times:?}")
     }
 
