@@ -1,8 +1,8 @@
 //! The laws of the design, each with a test that would fail without it.
 //!
-//! What the laws say of rounds for input and legacy `endpoint` events belongs to other issues and
-//! is not here yet. Laws 2 and 10 are checked besides in every story, by [`World`]. Law 4 for
-//! streams: see `field` for storms, one by one.
+//! What they say of rounds for input is tested in `rounds`, of `endpoint` events in `http_sse`, of
+//! credentials in `authorize`. Laws 2 and 10 are checked besides in every story, by [`World`]. Law 4
+//! for streams: see `field` for storms, one by one.
 
 use std::collections::BTreeSet;
 
