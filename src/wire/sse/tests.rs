@@ -693,6 +693,32 @@ fn what_is_gathered_keeps_no_chunk_alive() {
     assert_eq!(item, Some(Ok(event("gathered", "abcd", "12345678"))));
 }
 
+#[test]
+fn in_a_pause_a_chunk_is_let_go_of_which_less_than_half_is_left() {
+    for (first, rest, is_kept) in [
+        ("data: first\n\n", "data: b\n\n", false),
+        ("data: a\n\n", "data: b\n\n", true),
+        ("data: a\n\n", "data: second\n\n", true),
+    ] {
+        let mut decoder = Decoder::default();
+        let chunk = Bytes::from([first, rest].concat().into_bytes());
+        decoder.feed(chunk.clone());
+        drop(decoder.next());
+        decoder.shrink();
+        assert_eq!(!chunk.is_unique(), is_kept, "{first:?} {rest:?}");
+        let item = decoder.next().map(|item| item.map(see));
+        let data = rest.trim_start_matches("data: ").trim_end();
+        assert_eq!(item, Some(Ok(event("message", data, ""))));
+    }
+    // Nor does the beginning of an event keep it.
+    let mut decoder = Decoder::default();
+    let chunk = Bytes::from(b"data: a\n".to_vec());
+    decoder.feed(chunk.clone());
+    assert!(decoder.next().is_none());
+    decoder.shrink();
+    assert!(chunk.is_unique());
+}
+
 // ---- On demand ----
 
 #[test]
