@@ -23,6 +23,9 @@ pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
 
 /// In one form, for this is looked at after every move.
 pub(super) fn connection(machine: &Connection) -> Seen {
+    if let Some(why) = machine.handshake_error() {
+        error(&why)?;
+    }
     let text = format!("{machine:?}");
     if !text.contains(MARK) {
         return Ok(());

@@ -24,6 +24,9 @@ fn all_clean(w: &World) {
     clean("Connection", &format!("{:?}", w.connection));
     clean("Status", &format!("{:?}", w.connection.status()));
     clean("the outlets", &w.visible());
+    if let Some(error) = w.connection.handshake_error() {
+        clean("a handshake's error", &format!("{error} {error:?}"));
+    }
     for event in &w.events {
         clean("Event", &format!("{event:?}"));
         if let Event::Fail { error, .. } = event {
