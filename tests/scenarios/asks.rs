@@ -182,6 +182,24 @@ fn a_method_that_was_not_announced_gets_32601() {
 }
 
 #[test]
+fn what_was_announced_may_be_asked() {
+    for (method, capability) in [
+        ("elicitation/create", "elicitation"),
+        ("roots/list", "roots"),
+        ("sampling/createMessage", "sampling"),
+        ("tasks/cancel", "tasks"),
+        ("tasks/get", "tasks"),
+        ("tasks/list", "tasks"),
+        ("tasks/result", "tasks"),
+    ] {
+        let mut w = World::ready_with(|c| c.capabilities(&json!({ capability: {} })).unwrap());
+        let (_, asking) = w.stream("tools/call");
+        w.event(&asking, &request(1, method, json!({})));
+        assert_eq!(w.ask().method, method);
+    }
+}
+
+#[test]
 fn an_ask_with_an_impossible_id_is_reported_not_asked() {
     for id in [json!(null), json!({}), json!([1]), json!(true)] {
         let (mut w, call, _) = asked_as(id.clone(), "roots/list");

@@ -579,6 +579,8 @@ impl World {
 
     /// Lets time pass, waking the connection whenever it wants to be.
     pub(crate) fn advance(&mut self, time: Duration) {
+        // What gives its room back in a pause goes on all the same.
+        self.connection.shrink_to_fit();
         let end = self.now + time;
         for turn in 0.. {
             assert!(turn < 10_000, "it wakes for ever");
