@@ -540,6 +540,22 @@ fn budget_spent_is_told_once_after_a_loss_and_for_connect() {
 }
 
 #[test]
+fn budget_spent_after_one_session_was_lost_says_nothing_of_turns() {
+    let mut w = World::ready();
+    w.call("tools/call");
+    w.answer_all("tools/call", 404);
+    for _ in 0..2 {
+        w.call("tools/call");
+        let initialize = w.wait_for("initialize");
+        w.answer(&initialize, 503).empty();
+    }
+    let call = w.call("tools/call");
+    let error = w.error(call);
+    let (attempts, _, in_turns) = unrecoverable(&error);
+    assert_eq!((attempts, in_turns), (3, false), "{error}");
+}
+
+#[test]
 fn budget_counts_successful_handshakes_that_die_at_once() {
     let mut w = World::ready();
     let call = w.call("tools/call");
