@@ -34,11 +34,7 @@ impl World {
             open.replied |= act == Act::Reply;
             open.waits = act == Act::Wait && resumes || open.waits && act != Act::Hurry;
         }
-        let seen = match self.lie {
-            Some(lie) => lie.comes(open.carries, act),
-            None => Some(open.carries),
-        };
-        if let Some(carries) = seen {
+        if let Some((carries, act)) = self.liar.comes(open.carries, act) {
             let open = Open { carries, ..open };
             self.facts.came(&before, &open, act, self.now);
         }
