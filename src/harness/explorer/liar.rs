@@ -76,7 +76,7 @@ impl Liar {
                 headers.insert(wire::SESSION_ID, HeaderValue::from_static("dead"));
             }
             Some(Rule::Elsewhere) => {
-                *request.uri_mut() = Uri::from_static("https://example.org/mcp");
+                *request.uri_mut() = Uri::from_static(wire::NEXT_DOOR);
             }
             Some(Rule::OldCredential) => {
                 let first = HeaderValue::from_str(&format!("Bearer {FIRST}"));

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::Request;
+use http::uri::Authority;
 
 use self::calls::Call;
 use self::pace::Pace;
@@ -195,7 +196,8 @@ impl Facts {
     /// Law 11.
     fn is_for_the_server(&self, open: &Open, request: &Request<Bytes>) -> Seen {
         let (carries, to) = (format!("{:?}", open.carries), request.uri());
-        let at_home = to.scheme_str() == Some("https") && to.host() == Some("example.com");
+        let authority = to.authority().map(Authority::as_str);
+        let at_home = to.scheme_str() == Some("https") && authority == Some("example.com");
         if !at_home {
             return Err(Rule::Elsewhere.broken_by(carries));
         }
