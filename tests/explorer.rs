@@ -26,7 +26,10 @@ fn reach() -> Reach {
 }
 
 fn explored(setting: &Setting, reach: Reach) -> Explored {
-    explore(setting, reach).unwrap_or_else(|found| panic!("{found}"))
+    let explored = explore(setting, reach).unwrap_or_else(|found| panic!("{found}"));
+    let all = reach.states == usize::MAX;
+    assert!(explored.whole || !all, "something is left out: {explored}");
+    explored
 }
 
 fn named(name: &str) -> &'static Setting {
@@ -190,6 +193,20 @@ fn a_lie_is_found_out() {
         }
     }
     assert!(unseen.is_empty(), "not seen: {unseen:#?}");
+}
+
+/// Where a listening stream is asked for again for ever, all else has to end.
+#[test]
+fn what_does_not_end_is_seen_where_nobody_closes() {
+    let setting = named("sessions, told").lied_to(Rule::NoteNeverEnds);
+    let reach = Reach {
+        depth: 2,
+        unread: 0,
+        states: usize::MAX,
+    };
+    let found = explore(&setting, reach).expect_err("a lie that is seen");
+    let moves: Vec<_> = found.moves.iter().map(ToString::to_string).collect();
+    assert_eq!(moves, ["notify"], "{found}");
 }
 
 #[test]

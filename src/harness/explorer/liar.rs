@@ -156,7 +156,8 @@ impl Liar {
     pub(super) fn status(self, mut status: Status, open: usize) -> Status {
         match self.about {
             Some(Rule::CallNeverEnds | Rule::CallOpenAfterClose) => status.open_calls = open,
-            Some(Rule::Kept) => status.exchanges += 1,
+            Some(Rule::BytesKept) => status.buffered += 1,
+            Some(Rule::ExchangeKept) => status.exchanges += 1,
             Some(Rule::NeverClosed) if status.phase == Phase::Closed => {
                 status.phase = Phase::Closing;
             }

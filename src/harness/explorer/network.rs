@@ -19,7 +19,7 @@ impl World {
         } else {
             self.answered(&open, act)?
         };
-        let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::Reply);
+        let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::End | Act::Reply);
         if over && is_refused {
             // Nothing comes of it by another way.
             self.owed.retain(|owed| owed.rpc != open.rpc);

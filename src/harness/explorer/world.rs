@@ -276,7 +276,17 @@ impl World {
         if next.is_some_and(|next| next <= self.now) && !self.is_overdue() {
             return Err(Rule::WokenForNothing.broken());
         }
-        self.facts.at_rest(&self.status(), self.now)
+        let status = self.status();
+        if status.exchanges > self.under_way() {
+            return Err(Rule::ExchangeKept.broken_by(status.exchanges));
+        }
+        self.facts.at_rest(&status, self.now)
+    }
+
+    /// How many exchanges are, and how many more whose replies are to come on another's stream.
+    fn under_way(&self) -> usize {
+        let is_over = |owed: &&Owed| self.open.iter().all(|open| open.rpc != owed.rpc);
+        self.open.len() + self.owed.iter().filter(is_over).count()
     }
 
     /// Whether a time-out has come that nobody has handled yet.
@@ -345,11 +355,12 @@ impl World {
                 }
                 _ => return self.facts.finished(&status),
             }
-            if self.facts.open_calls() == 0 && self.listens && !self.facts.is_closed() {
+            if self.listens && self.facts.is_idle() && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
-                return Ok(());
+                self.make(Letter::Close.read())?;
             }
         }
+        self.facts.finished(&self.status())?;
         Err(Rule::NeverAtRest.broken())
     }
 

@@ -252,6 +252,11 @@ impl Facts {
         }
     }
 
+    /// Whether the application waits for nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open_calls() == 0 && self.notes.is_empty()
+    }
+
     fn note_ends(&mut self, note: NotificationId) -> Seen {
         if self.notes.remove(&note) {
             return Ok(());
@@ -281,10 +286,8 @@ impl Facts {
         if !self.notes.is_empty() {
             return Err(Rule::NoteNeverEnds.broken());
         }
-        if status.exchanges > 0 || status.buffered > 0 {
-            let (exchanges, bytes) = (status.exchanges, status.buffered);
-            let kept = format!("{exchanges} exchanges and {bytes} bytes");
-            return Err(Rule::Kept.broken_by(kept));
+        if status.buffered > 0 {
+            return Err(Rule::BytesKept.broken_by(status.buffered));
         }
         if self.closed && status.phase != Phase::Closed {
             return Err(Rule::NeverClosed.broken_by(format!("{:?}", status.phase)));
