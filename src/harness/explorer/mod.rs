@@ -3,6 +3,7 @@
 //! day alone, one is gone on from (what a state is, `Connection::state` says).
 
 mod alike;
+mod exchange;
 mod laws;
 mod letter;
 mod liar;

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::json;
 
+use super::exchange::{Open, Owed};
 use super::laws::Seen;
 use super::letter::Act;
 use super::wire::{self, Carries};
-use super::world::{Open, Owed, World};
+use super::world::World;
 use crate::{Binding, Failure};
 
 impl World {

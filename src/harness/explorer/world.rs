@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::iter;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::exchange::{Open, Owed};
 use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
 use super::liar::Liar;
 use super::rule::{Broken, Rule};
 use super::setting::Setting;
-use super::wire::{self, Carries};
+use super::wire::Carries;
 use crate::{
     Binding, CallId, CallOptions, Connection, Event, ExchangeId, Phase, Status, SubscriptionFilter,
     Ticket, Time, Transmit,
@@ -44,45 +45,6 @@ pub(super) struct World {
     pub(super) liar: Liar,
     /// How many moves may still be made that nobody looks after.
     pub(super) unread: usize,
-}
-
-/// A reply that is to come on an HTTP+SSE server's stream.
-#[derive(Clone, Debug)]
-pub(super) struct Owed {
-    pub(super) carries: Carries,
-    pub(super) rpc: Value,
-    pub(super) version: String,
-    pub(super) token: Value,
-}
-
-/// An exchange that is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Open {
-    pub(super) id: ExchangeId,
-    pub(super) carries: Carries,
-    pub(super) at: Time,
-    /// The JSON-RPC id of a request.
-    pub(super) rpc: Value,
-    /// Of the request, as it says.
-    pub(super) version: String,
-    /// By which it asks for progress.
-    pub(super) token: Value,
-    pub(super) session: Option<String>,
-    /// Whether it is an event stream whose head came.
-    pub(super) streams: bool,
-    /// Whether a reply came on it.
-    pub(super) replied: bool,
-    /// The id of its last event.
-    pub(super) event: u32,
-    /// Whether it is to be taken up again later than anybody waits.
-    pub(super) waits: bool,
-}
-
-impl Open {
-    /// A listening stream has a session here.
-    pub(super) fn opens_channel(&self) -> bool {
-        self.carries == Carries::Get && self.session.is_none()
-    }
 }
 
 impl World {
@@ -298,36 +260,14 @@ impl World {
 
     fn sent(&mut self, id: ExchangeId, request: http::Request<Bytes>) -> Seen {
         let request = self.liar.sends(request);
-        let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let carries = self.liar.carries(Carries::of(&request, &message));
-        let session = request.headers().get(wire::SESSION_ID);
-        let session = session.map(|id| id.to_str().unwrap_or_default().to_owned());
-        let open = Open {
-            id,
-            carries,
-            at: self.now,
-            rpc: message["id"].clone(),
-            version: message["params"]["protocolVersion"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            token: message["params"]["_meta"]["progressToken"].clone(),
-            session,
-            streams: false,
-            replied: false,
-            event: 0,
-            waits: false,
-        };
-        if self.facts.channel.is_some() && carries.has_reply() {
-            self.owed.push_back(Owed {
-                carries,
-                rpc: open.rpc.clone(),
-                version: open.version.clone(),
-                token: open.token.clone(),
-            });
+        let mut open = Open::new(id, &request, self.now);
+        open.carries = self.liar.carries(open.carries);
+        if self.facts.channel.is_some() && open.carries.has_reply() {
+            self.owed.push_back(Owed::by(&open));
         }
         let at = self.liar.leaves(&request, self.now);
-        for open in iter::repeat_n(open, self.liar.times(carries)) {
+        let times = self.liar.times(open.carries);
+        for open in iter::repeat_n(open, times) {
             self.facts.sent(&open, &request, at, &self.open)?;
             self.open.push(open);
         }

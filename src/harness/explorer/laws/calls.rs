@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting;
 use super::super::wire::{self, Carries};
-use super::super::world::Open;
 use super::{Cause, Facts, Seen};
 use crate::{CallId, Clock, Delivery, Error, Reason, Status, Time};
 

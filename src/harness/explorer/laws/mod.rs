@@ -13,11 +13,11 @@ use http::uri::Authority;
 use self::calls::Call;
 use self::pace::Pace;
 use self::sessions::Sessions;
+use super::exchange::Open;
 use super::letter::Act;
 use super::rule::{Broken, Rule};
 use super::setting::Setting;
 use super::wire::{self, Carries};
-use super::world::Open;
 use crate::{Event, ExchangeId, NotificationId, Phase, Status, Subject, Ticket, Time};
 
 /// The rule that was seen broken, if one was.

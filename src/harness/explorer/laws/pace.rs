@@ -1,9 +1,9 @@
 //! Law 10: the peer sets no pace.
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting;
-use super::super::world::Open;
 use super::Seen;
 use crate::Time;
 

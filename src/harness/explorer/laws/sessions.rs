@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting::{self, Setting};
 use super::super::wire::Carries;
-use super::super::world::Open;
 use super::Seen;
 use crate::{Clocks, ExchangeId, Recovery, Time};
 
