@@ -11,7 +11,7 @@ use super::laws::FIRST;
 use super::letter::{Act, Letter};
 use super::rule::Rule;
 use super::wire::{self, Carries};
-use crate::{Clock, Delivery, Error, Event, Phase, Reason, Status, Subject, Time};
+use crate::{CallId, Clock, Delivery, Error, Event, Phase, Reason, Status, Subject, Time};
 
 /// More than the patience of any rule, and than a machine waits.
 const LONG: Duration = Duration::from_secs(100);
@@ -51,12 +51,11 @@ impl Liar {
                 let error = Error::new(Clock::Call(LONG), Delivery::Unknown);
                 return (vec![Event::Fail { subject, error }], now + LONG);
             }
+            (Rule::AskedAfterEnd, Event::Ask(ask), _) => {
+                ended(ask.call).chain([Event::Ask(ask)]).collect()
+            }
             (Rule::CallToldAfterEnd, Event::Message(message), _) => {
-                let ended = message.call.map(|call| Event::Fail {
-                    subject: Subject::Call(call),
-                    error: Error::new(Reason::Cancelled, Delivery::Unknown),
-                });
-                let ended = ended.into_iter();
+                let ended = ended(message.call);
                 ended.chain([Event::Message(message)]).collect()
             }
             (Rule::ProgressUnasked, Event::Message(mut message), _) => {
@@ -98,8 +97,9 @@ impl Liar {
     }
 
     /// How often it seems to leave.
-    pub(super) fn times(self, carries: Carries) -> usize {
+    pub(super) fn times(self, request: &Request<Bytes>, carries: Carries) -> usize {
         match (self.about, carries) {
+            (Some(Rule::CallSentOnTooOften), _) if request.uri().path() == wire::MOVED => 4,
             (Some(Rule::CallTooOften), Carries::Call(_)) => 3,
             (Some(Rule::HandshakeBeside), carries) if carries.is_handshake() => 2,
             (Some(Rule::SecondDelete), Carries::Delete) => 2,
@@ -125,6 +125,7 @@ impl Liar {
             (Some(Rule::Collateral), Carries::Call(call), _) => {
                 Some((Carries::Call(1 - call.min(1)), act))
             }
+            (Some(Rule::ListeningEndsCall), Carries::Call(_), _) => Some((Carries::Get, act)),
             (Some(Rule::HandshakeTooOften), _, _) if carries.is_handshake() => None,
             (Some(Rule::SessionGivenUp), _, _) if act.refuses_session() => None,
             (Some(Rule::ToldTooLittle), _, Act::BusyForLong) => Some((carries, Act::Unavailable)),
@@ -170,4 +171,13 @@ impl Liar {
     pub(super) fn goes_on(self) -> bool {
         self.about == Some(Rule::OutletEndless)
     }
+}
+
+/// The end of a call.
+fn ended(call: Option<CallId>) -> impl Iterator<Item = Event> {
+    let ended = call.map(|call| Event::Fail {
+        subject: Subject::Call(call),
+        error: Error::new(Reason::Cancelled, Delivery::Unknown),
+    });
+    ended.into_iter()
 }

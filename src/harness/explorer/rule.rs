@@ -30,6 +30,7 @@ macro_rules! rules {
 }
 
 rules! {
+    AskedAfterEnd 2 "a call is asked about after its end" "sessions",
     CallEndsTwice 2 "a call ends twice" "sessions",
     CallForgotten 2 "a call that nothing is done about waits for its clock" "sessions",
     CallNeverEnds 2 "a call never ends" "sessions",
@@ -46,6 +47,7 @@ rules! {
     SessionGivenUp 3 "a session is given up that nobody has refused" "sessions",
     AskedAgain 4 "a credential is asked for again before there is an answer" "sessions, refused",
     CallTooOften 4 "a call left more often than it may" "sessions",
+    CallSentOnTooOften 4 "a call is sent on more often than it may" "sessions, put off",
     HandshakeTooOften 4 "more handshakes than the budget has" "sessions, put off",
     NeverAtRest 4 "it does not come to rest" "sessions",
     CallRepeated 5 "a call may be executed twice" "sessions",
@@ -53,7 +55,8 @@ rules! {
     ToldTooLittle 5 "a call may have been executed, which the application is not told" "sessions, put off",
     ToldTooMuch 5 "a call never left, which the application is not told" "sessions",
     DeadId 6 "what leaves carries the id of no session that lives" "sessions",
-    Collateral 7 "what came of one exchange ends another call" "sessions",
+    Collateral 7 "what came of one call ends another" "sessions",
+    ListeningEndsCall 7 "what came of a listening stream ends a call" "sessions",
     BytesKept 8 "bytes are kept although all is over" "stateless",
     ExchangeKept 8 "an exchange is kept that is over" "stateless",
     MessageLost 8 "messages are neither told nor said to be missed" "sessions, told",

@@ -266,7 +266,7 @@ impl World {
             self.owed.push_back(Owed::by(&open));
         }
         let at = self.liar.leaves(&request, self.now);
-        let times = self.liar.times(open.carries);
+        let times = self.liar.times(&request, open.carries);
         for open in iter::repeat_n(open, times) {
             self.facts.sent(&open, &request, at, &self.open)?;
             self.open.push(open);

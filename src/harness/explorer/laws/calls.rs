@@ -168,7 +168,10 @@ impl Facts {
         let losses = call.losses.min(setting::budget().resends);
         let renewed = credentials.saturating_sub(call.credentials);
         let most = (1 + resends) * (1 + call.rounds) + losses + renewed;
-        if call.left > most || call.redirects > REDIRECTS {
+        if call.redirects > REDIRECTS {
+            return Err(Rule::CallSentOnTooOften.broken_by(number));
+        }
+        if call.left > most {
             let times = format!("{number}, more than {most} times");
             return Err(Rule::CallTooOften.broken_by(times));
         }
@@ -185,10 +188,11 @@ impl Facts {
         self.ends(id, Some(error.delivery()))
     }
 
-    pub(super) fn is_open(&self, id: CallId) -> Seen {
+    /// What is told of a call breaks this rule if it has ended.
+    pub(super) fn is_open(&self, id: Option<CallId>, rule: Rule) -> Seen {
         let mut calls = self.calls.iter();
-        match calls.position(|call| call.id == id && call.ended) {
-            Some(at) => Err(Rule::CallToldAfterEnd.broken_by(at + 1)),
+        match calls.position(|call| Some(call.id) == id && call.ended) {
+            Some(at) => Err(rule.broken_by(at + 1)),
             None => Ok(()),
         }
     }
@@ -222,14 +226,14 @@ impl Facts {
         let Cause::Came(carries, act) = self.cause else {
             return Ok(());
         };
-        let own = match carries {
-            Carries::Call(own) => self.calls.get(own).map(|call| call.id),
-            Carries::Get | Carries::Subscribe => None,
+        let (own, rule) = match carries {
+            Carries::Call(own) => (self.calls.get(own).map(|call| call.id), Rule::Collateral),
+            Carries::Get | Carries::Subscribe => (None, Rule::ListeningEndsCall),
             _ => return Ok(()),
         };
         if !act.refuses_session() && own != Some(id) {
             let came = format!("{act:?} of {carries:?}");
-            return Err(Rule::Collateral.broken_by(came));
+            return Err(rule.broken_by(came));
         }
         Ok(())
     }

@@ -227,7 +227,7 @@ impl Facts {
                 }
                 let listened = u64::from(!progress && message.call.is_none());
                 self.unheard = self.unheard.saturating_sub(listened);
-                message.call.map_or(Ok(()), |call| self.is_open(call))
+                self.is_open(message.call, Rule::CallToldAfterEnd)
             }
             Event::Gap { missed } => {
                 self.unheard = self.unheard.saturating_sub(missed.unwrap_or(0));
@@ -235,7 +235,7 @@ impl Facts {
             }
             Event::Ask(ask) => {
                 asks.push(ask.ticket);
-                ask.call.map_or(Ok(()), |call| self.is_open(call))
+                self.is_open(ask.call, Rule::AskedAfterEnd)
             }
             Event::AskWithdrawn { ticket, .. } => {
                 asks.retain(|open| open != ticket);
