@@ -128,6 +128,7 @@ impl Liar {
             (Some(Rule::ListeningEndsCall), Carries::Call(_), _) => Some((Carries::Get, act)),
             (Some(Rule::HandshakeTooOften), _, _) if carries.is_handshake() => None,
             (Some(Rule::SessionGivenUp), _, _) if act.refuses_session() => None,
+            (Some(Rule::StreamBeyondCeiling), _, Act::Hurry) => Some((carries, Act::Wait)),
             (Some(Rule::ToldTooLittle), _, Act::BusyForLong) => Some((carries, Act::Unavailable)),
             _ => Some((carries, act)),
         }

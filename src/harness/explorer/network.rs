@@ -27,15 +27,17 @@ impl World {
         }
         // Elsewhere no stream is taken up again.
         let resumes = self.binding() == Some(Binding::Session);
+        let seen = self.liar.comes(open.carries, act);
         if over {
             self.open.retain(|other| other.id != open.id);
             self.unlink(&open);
         } else if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
             open.streams = true;
             open.replied |= act == Act::Reply;
+            let act = seen.map_or(act, |(_, act)| act);
             open.waits = act == Act::Wait && resumes || open.waits && act != Act::Hurry;
         }
-        if let Some((carries, act)) = self.liar.comes(open.carries, act) {
+        if let Some((carries, act)) = seen {
             let open = Open { carries, ..open };
             self.facts.came(&before, &open, act, self.now);
         }

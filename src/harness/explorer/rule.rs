@@ -63,6 +63,7 @@ rules! {
     BeyondCeiling 10 "a call waits beyond the ceiling" "stateless, put off",
     CallHasty 10 "a call leaves sooner than it may" "stateless, put off",
     OutletEndless 10 "an outlet is never empty" "sessions",
+    StreamBeyondCeiling 10 "a call waits beyond the ceiling for its stream" "sessions, put off",
     StreamHasty 10 "a stream is taken up again sooner than the floor" "sessions, put off",
     TimeOutPast 10 "the time-out is in the past" "sessions",
     WokenForNothing 10 "woken for nothing" "sessions",

@@ -36,7 +36,7 @@ pub(super) struct Call {
     /// Before this it is not to leave again: the server said so.
     put_off: Option<Time>,
     /// The server asks to wait longer than anybody does.
-    hopeless: bool,
+    hopeless: Option<Rule>,
     /// Whether the server may have executed it, as it left last.
     doubtful: bool,
     /// Whether it has at all.
@@ -58,7 +58,7 @@ impl Call {
             rounds: 0,
             credentials: 0,
             put_off: None,
-            hopeless: false,
+            hopeless: None,
             doubtful: false,
             begun: false,
         }
@@ -108,7 +108,9 @@ impl Facts {
             Act::Broken | Act::End => {
                 call.doubtful = true;
                 // Whoever has the reply waits for nothing.
-                call.hopeless |= open.waits && !open.replied && alone;
+                if open.waits && !open.replied && alone {
+                    call.hopeless = Some(Rule::StreamBeyondCeiling);
+                }
             }
             Act::Accepted | Act::LastReply | Act::Reply | Act::Stream | Act::Unavailable => {
                 call.doubtful = true
@@ -117,7 +119,7 @@ impl Facts {
                 call.doubtful |= act == Act::Later;
                 call.put_off = alone.then(|| now + Duration::from_secs(wire::SOON));
             }
-            Act::BusyForLong => call.hopeless |= alone,
+            Act::BusyForLong if alone => call.hopeless = Some(Rule::BeyondCeiling),
             Act::RequiresInput => {
                 (call.begun, call.doubtful) = (true, false);
                 call.rounds += 1;
@@ -247,9 +249,10 @@ impl Facts {
         if self.closed && open > 0 {
             return Err(Rule::CallOpenAfterClose.broken());
         }
-        if let Some(at) = self.calls.iter().position(|call| call.hopeless) {
-            return Err(Rule::BeyondCeiling.broken_by(at + 1));
+        let mut calls = self.calls.iter().enumerate();
+        match calls.find_map(|(at, call)| Some((at, call.hopeless?))) {
+            Some((at, rule)) => Err(rule.broken_by(at + 1)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
