@@ -16,7 +16,7 @@ use http::header::HeaderMap;
 use serde_json::{Value, json};
 
 use self::answers::{
-    answer, error, event, header, json_answer, reply, stream, with_header, with_type,
+    answer, elsewhere, error, event, header, json_answer, reply, stream, with_header, with_type,
 };
 use self::streams::Live;
 use super::operation::Source;

@@ -1,5 +1,7 @@
-//! A liar: stands between a machine and its observer, and makes it look as if a law were broken.
+//! A liar: stands between a machine and its observer, and makes it look as if a rule were broken.
 //! An observer who does not see that would not see a broken machine either.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -7,131 +9,176 @@ use http::{HeaderValue, Request, Uri};
 
 use super::laws::FIRST;
 use super::letter::{Act, Letter};
-use super::wire::Carries;
-use crate::{Event, Phase, Status, Subject, Time};
+use super::rule::Rule;
+use super::wire::{self, Carries};
+use crate::{CallId, Clock, Delivery, Error, Event, Phase, Reason, Status, Subject, Time};
 
-macro_rules! lies {
-    ($($(#[$doc:meta])* $name:ident $setting:literal $seen:literal,)*) => {
-        /// What it lies about.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub enum Lie { $($(#[$doc])* $name,)* }
+/// More than the patience of any rule, and than a machine waits.
+const LONG: Duration = Duration::from_secs(100);
 
-        impl Lie {
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// Where that can happen.
-            pub fn setting(self) -> &'static str {
-                match self { $(Self::$name => $setting,)* }
-            }
-
-            /// What an observer says who sees it.
-            pub fn seen(self) -> &'static str {
-                match self { $(Self::$name => $seen,)* }
-            }
-        }
-    };
+/// Says the truth unless it lies about some rule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Liar {
+    pub(super) about: Option<Rule>,
 }
 
-lies! {
-    /// A credential is asked for again before there is an answer.
-    AskedAgain "sessions, refused" "law 4: a credential is asked for again",
-    /// A handshake begins beside another one.
-    Beside "sessions, from the beginning" "law 3: a handshake beside another",
-    /// What breaks the exchange of one call seems to have come of another's.
-    Collateral "sessions" "law 7: Broken on Call",
-    /// A request goes to another origin.
-    Elsewhere "sessions" "goes to another origin",
-    /// A refusal is not seen, and the session is given up all the same.
-    GivenUp "sessions" "law 3: a session is given up that nobody has refused",
-    /// A stream is taken up again at once.
-    Hasty "sessions, put off" "law 10: a stream is taken up again sooner than the floor",
-    /// Something stays when all is over.
-    Kept "stateless" "law 8: 1 exchanges",
-    /// The end of a call is not told.
-    LostEnd "HTTP+SSE" "law 2: 1 calls have not ended, 0 are open",
-    /// The end of a notification is not told.
-    LostNote "sessions, told" "law 2: a notification never ends",
-    /// A message is neither told nor said to be missed.
-    LostMessage "sessions, told" "law 8: 1 messages are neither told",
-    /// A request carries the credential of before.
-    OldCredential "sessions, refused" "carries another credential",
-    /// What is closed never ends that.
-    Open "sessions" "law 12: it stays Closing",
-    /// The end of a notification is told twice.
-    SecondNote "sessions, told" "law 2: a notification ends twice",
-    /// A call leaves sooner than the server asked for.
-    Soon "stateless, put off" "law 10: call 1 leaves sooner than it may",
-    /// A handshake begins that the application has not asked for.
-    Unasked "sessions, by hand" "law 3: a handshake that the application has not asked for",
-    /// Calls leave before the application says so.
-    Unheld "sessions, held" "leaves before all is restored",
-}
-
-impl Lie {
-    /// How often an event is told.
-    pub(super) fn times(self, event: &Event) -> usize {
-        let ends = match event {
+impl Liar {
+    /// What the application is told instead of this, and when.
+    pub(super) fn tells(self, event: Event, now: Time) -> (Vec<Event>, Time) {
+        let Some(about) = self.about else {
+            return (vec![event], now);
+        };
+        let ends = match &event {
             Event::Reply { call, .. } => Some(Subject::Call(*call)),
             Event::Accepted { subject } | Event::Fail { subject, .. } => Some(*subject),
             _ => None,
         };
-        match (self, event, ends) {
-            (Self::LostEnd, _, Some(Subject::Call(_)))
-            | (Self::LostNote, _, Some(Subject::Notification(_)))
-            | (Self::LostMessage, Event::Message(_), _) => 0,
-            (Self::SecondNote, _, Some(Subject::Notification(_)))
-            | (Self::AskedAgain, Event::Authorize(_), _) => 2,
-            _ => 1,
-        }
-    }
-
-    /// How often a request is seen to leave.
-    pub(super) fn leaves(self, carries: Carries) -> usize {
-        match self {
-            Self::Beside if carries.is_handshake() => 2,
-            _ => 1,
-        }
-    }
-
-    /// What is seen of it, and when.
-    pub(super) fn request(self, request: &mut Request<Bytes>, now: Time) -> Time {
-        match self {
-            Self::Elsewhere => *request.uri_mut() = Uri::from_static("https://example.org/mcp"),
-            Self::OldCredential => {
-                let first = HeaderValue::from_str(&format!("Bearer {FIRST}"));
-                let first = first.expect("a header");
-                request.headers_mut().insert(AUTHORIZATION, first);
+        let closed = match &event {
+            Event::Fail { error, .. } => *error.reason() == Reason::Closed,
+            _ => false,
+        };
+        let events = match (about, event, ends) {
+            (Rule::CallsMiscounted | Rule::CallNeverEnds, _, Some(Subject::Call(_)))
+            | (Rule::HandshakeNeedless, Event::Reinitialize { .. }, _)
+            | (Rule::MessageLost, Event::Message(_), _)
+            | (Rule::NoteNeverEnds, _, Some(Subject::Notification(_))) => Vec::new(),
+            (Rule::CallOpenAfterClose, _, Some(Subject::Call(_))) if closed => Vec::new(),
+            (Rule::AskedAgain, event @ Event::Authorize(_), _)
+            | (Rule::CallEndsTwice, event, Some(Subject::Call(_)))
+            | (Rule::NoteEndsTwice, event, Some(Subject::Notification(_)))
+            | (Rule::SecondSession, event @ Event::Ready(_), _) => vec![event.clone(), event],
+            (Rule::CallForgotten, _, Some(subject @ Subject::Call(_))) => {
+                let error = Error::new(Clock::Call(LONG), Delivery::Unknown);
+                return (vec![Event::Fail { subject, error }], now + LONG);
             }
-            Self::Hasty if request.headers().contains_key("last-event-id") => return Time::ZERO,
-            Self::Soon => return Time::ZERO,
+            (Rule::AskedAfterEnd, Event::Ask(ask), _) => {
+                ended(ask.call).chain([Event::Ask(ask)]).collect()
+            }
+            (Rule::CallToldAfterEnd, Event::Message(message), _) => {
+                let ended = ended(message.call);
+                ended.chain([Event::Message(message)]).collect()
+            }
+            (Rule::ProgressUnasked, Event::Message(mut message), _) => {
+                message.call = None;
+                vec![Event::Message(message)]
+            }
+            (_, event, _) => vec![event],
+        };
+        (events, now)
+    }
+
+    /// A request leaves, and looks like this.
+    pub(super) fn sends(self, mut request: Request<Bytes>) -> Request<Bytes> {
+        let headers = request.headers_mut();
+        match self.about {
+            Some(Rule::DeadId) if headers.contains_key(wire::SESSION_ID) => {
+                headers.insert(wire::SESSION_ID, HeaderValue::from_static("dead"));
+            }
+            Some(Rule::Elsewhere) => {
+                *request.uri_mut() = Uri::from_static(wire::NEXT_DOOR);
+            }
+            Some(Rule::OldCredential) => {
+                let first = HeaderValue::from_str(&format!("Bearer {FIRST}"));
+                headers.insert(AUTHORIZATION, first.expect("a header"));
+            }
             _ => {}
         }
-        now
+        request
     }
 
-    /// What something seems to have come of, if it is seen.
-    pub(super) fn comes(self, carries: Carries, act: Act) -> Option<Carries> {
-        match (self, carries) {
-            (Self::Collateral, Carries::Call(call)) => Some(Carries::Call(1 - call.min(1))),
-            (Self::GivenUp, _) if act.refuses_session() => None,
-            _ => Some(carries),
+    /// What it seems to carry.
+    pub(super) fn carries(self, carries: Carries) -> Carries {
+        match (self.about, carries) {
+            (Some(Rule::CallSentAfterEnd), Carries::Cancelled) => Carries::Call(0),
+            (Some(Rule::LeavesAfterClose), Carries::Delete) => Carries::Ping,
+            (Some(Rule::ToldTooMuch), Carries::Call(_)) => Carries::Other,
+            _ => carries,
         }
     }
 
-    /// Whether it is seen that the application says this.
-    pub(super) fn hears(self, letter: Letter) -> bool {
-        !matches!(
-            (self, letter),
-            (Self::Unasked, Letter::Reinitialize) | (Self::Unheld, Letter::Resume)
-        )
+    /// How often it seems to leave.
+    pub(super) fn times(self, request: &Request<Bytes>, carries: Carries) -> usize {
+        match (self.about, carries) {
+            (Some(Rule::CallSentOnTooOften), _) if request.uri().path() == wire::MOVED => 4,
+            (Some(Rule::CallTooOften), Carries::Call(_)) => 3,
+            (Some(Rule::HandshakeBeside), carries) if carries.is_handshake() => 2,
+            (Some(Rule::SecondDelete), Carries::Delete) => 2,
+            _ => 1,
+        }
     }
 
-    /// What is seen when all is over.
-    pub(super) fn rest(self, status: &mut Status) {
-        match self {
-            Self::Kept => status.exchanges += 1,
-            Self::Open if status.phase == Phase::Closed => status.phase = Phase::Closing,
+    /// When it seems to leave.
+    pub(super) fn leaves(self, request: &Request<Bytes>, now: Time) -> Time {
+        match self.about {
+            Some(Rule::CallHasty) => Time::ZERO,
+            Some(Rule::StreamHasty) if request.headers().contains_key("last-event-id") => {
+                Time::ZERO
+            }
+            _ => now,
+        }
+    }
+
+    /// What seems to come of which exchange, if that is seen.
+    pub(super) fn comes(self, carries: Carries, act: Act) -> Option<(Carries, Act)> {
+        match (self.about, carries, act) {
+            (Some(Rule::BeyondCeiling), _, Act::Busy) => Some((carries, Act::BusyForLong)),
+            (Some(Rule::Collateral), Carries::Call(call), _) => {
+                Some((Carries::Call(1 - call.min(1)), act))
+            }
+            (Some(Rule::ListeningEndsCall), Carries::Call(_), _) => Some((Carries::Get, act)),
+            (Some(Rule::HandshakeTooOften), _, _) if carries.is_handshake() => None,
+            (Some(Rule::SessionGivenUp), _, _) if act.refuses_session() => None,
+            (Some(Rule::StreamBeyondCeiling), _, Act::Hurry) => Some((carries, Act::Wait)),
+            (Some(Rule::ToldTooLittle), _, Act::BusyForLong) => Some((carries, Act::Unavailable)),
+            _ => Some((carries, act)),
+        }
+    }
+
+    /// What the application seems to say, if that is heard.
+    pub(super) fn says(self, letter: Letter) -> Option<Letter> {
+        match (self.about, letter) {
+            (Some(Rule::CallRepeated), Letter::Idempotent) => Some(Letter::Call),
+            (Some(Rule::CallUnheld), Letter::Resume)
+            | (Some(Rule::HandshakeUnasked), Letter::Reinitialize) => None,
+            _ => Some(letter),
+        }
+    }
+
+    /// When the next time-out seems to be. `handled`: one was, and nobody has looked since.
+    pub(super) fn due(self, next: Option<Time>, now: Time, handled: bool) -> Option<Time> {
+        match self.about {
+            Some(Rule::NeverAtRest) => next.or(Some(now + LONG)),
+            Some(Rule::TimeOutPast) if handled => Some(Time::ZERO),
+            Some(Rule::WokenForNothing) => Some(now),
+            _ => next,
+        }
+    }
+
+    /// How the machine seems to do. `open`: so many calls seem not to have ended.
+    pub(super) fn status(self, mut status: Status, open: usize) -> Status {
+        match self.about {
+            Some(Rule::CallNeverEnds | Rule::CallOpenAfterClose) => status.open_calls = open,
+            Some(Rule::BytesKept) => status.buffered += 1,
+            Some(Rule::ExchangeKept) => status.exchanges += 1,
+            Some(Rule::NeverClosed) if status.phase == Phase::Closed => {
+                status.phase = Phase::Closing;
+            }
             _ => {}
         }
+        status
     }
+
+    /// Whether there seems to be more in an outlet that is empty.
+    pub(super) fn goes_on(self) -> bool {
+        self.about == Some(Rule::OutletEndless)
+    }
+}
+
+/// The end of a call.
+fn ended(call: Option<CallId>) -> impl Iterator<Item = Event> {
+    let ended = call.map(|call| Event::Fail {
+        subject: Subject::Call(call),
+        error: Error::new(Reason::Cancelled, Delivery::Unknown),
+    });
+    ended.into_iter()
 }

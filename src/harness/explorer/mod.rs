@@ -3,11 +3,13 @@
 //! day alone, one is gone on from (what a state is, `Connection::state` says).
 
 mod alike;
+mod exchange;
 mod laws;
 mod letter;
 mod liar;
 mod moves;
 mod network;
+mod rule;
 mod setting;
 mod wire;
 mod world;
@@ -16,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use self::letter::{Act, Letter, Move};
-pub use self::liar::Lie;
+pub use self::rule::{Broken, Rule};
 pub use self::setting::{SETTINGS, Setting};
 
 use self::world::World;
@@ -35,10 +37,10 @@ pub struct Explored {
     pub letters: BTreeMap<&'static str, usize>,
 }
 
-/// A law was broken: which, and by which moves.
+/// A rule was broken: which, and by which moves.
 #[derive(Clone, Debug)]
 pub struct Counterexample {
-    pub what: String,
+    pub what: Broken,
     pub setting: &'static str,
     pub moves: Vec<Move>,
 }
@@ -60,7 +62,7 @@ pub struct Reach {
 /// Explores a setting.
 ///
 /// # Errors
-/// The shortest path on which a law is seen broken.
+/// The shortest path on which a rule is seen broken.
 pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexample> {
     let found = |what, moves| Counterexample {
         what,
@@ -125,19 +127,19 @@ pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexamp
 /// Makes these moves, and then lets everything end.
 ///
 /// # Errors
-/// The law that is seen broken.
-pub fn replay(setting: &str, moves: &str) -> Result<(), String> {
+/// The rule that is seen broken.
+pub fn replay(setting: &str, moves: &str) -> Result<(), Broken> {
     let named = SETTINGS.iter().find(|named| named.name == setting);
     let named = named.ok_or_else(|| format!("there is no setting `{setting}`"))?;
     let root = World::new(named, usize::MAX)?;
     walk(&root, &letter::moves(moves)?)?.finish()
 }
 
-fn walk(root: &World, moves: &[Move]) -> Result<World, String> {
+fn walk(root: &World, moves: &[Move]) -> Result<World, Broken> {
     let mut world = root.clone();
     for one in moves {
         if !world.moves().contains(one) {
-            return Err(format!("`{one}` cannot happen there"));
+            return Err(format!("`{one}` cannot happen there").into());
         }
         world.make(*one)?;
     }

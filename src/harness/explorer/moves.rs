@@ -1,8 +1,9 @@
 //! What can happen next.
 
+use super::exchange::Open;
 use super::letter::{Act, Letter, Move};
 use super::wire::Carries;
-use super::world::{Open, World};
+use super::world::World;
 use crate::Phase;
 
 /// Calls of one path.

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::json;
 
+use super::exchange::{Open, Owed};
 use super::laws::Seen;
 use super::letter::Act;
 use super::wire::{self, Carries};
-use super::world::{Open, Owed, World};
+use super::world::World;
 use crate::{Binding, Failure};
 
 impl World {
@@ -19,26 +20,24 @@ impl World {
         } else {
             self.answered(&open, act)?
         };
-        let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::Reply);
+        let is_refused = !matches!(act, Act::Accepted | Act::Broken | Act::End | Act::Reply);
         if over && is_refused {
             // Nothing comes of it by another way.
             self.owed.retain(|owed| owed.rpc != open.rpc);
         }
         // Elsewhere no stream is taken up again.
         let resumes = self.binding() == Some(Binding::Session);
+        let seen = self.liar.comes(open.carries, act);
         if over {
             self.open.retain(|other| other.id != open.id);
             self.unlink(&open);
         } else if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
             open.streams = true;
             open.replied |= act == Act::Reply;
+            let act = seen.map_or(act, |(_, act)| act);
             open.waits = act == Act::Wait && resumes || open.waits && act != Act::Hurry;
         }
-        let seen = match self.lie {
-            Some(lie) => lie.comes(open.carries, act),
-            None => Some(open.carries),
-        };
-        if let Some(carries) = seen {
+        if let Some((carries, act)) = seen {
             let open = Open { carries, ..open };
             self.facts.came(&before, &open, act, self.now);
         }

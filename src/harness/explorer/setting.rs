@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::liar::Lie;
+use super::rule::Rule;
 use crate::breakage::Breakage;
 use crate::{Binding, Budget, Config, Recovery, Retries, Revision};
 
@@ -159,7 +159,7 @@ pub struct Setting {
     /// What happened before.
     pub(super) before: &'static str,
     broken: Option<Breakage>,
-    pub(super) lie: Option<Lie>,
+    pub(super) lie: Option<Rule>,
 }
 
 /// One for each binding with what is common, more where a binding has more to it, and some
@@ -257,9 +257,9 @@ impl Setting {
         self
     }
 
-    /// The same, with an observer who is lied to.
+    /// The same, with an observer to whom this seems broken.
     #[must_use]
-    pub const fn lied_to(mut self, about: Lie) -> Self {
+    pub const fn lied_to(mut self, about: Rule) -> Self {
         self.lie = Some(about);
         self
     }

@@ -14,6 +14,8 @@ pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 pub(super) const MOVED: &str = "/moved";
 /// Who has nothing to do with the server.
 pub(super) const AWAY: &str = "https://elsewhere.example";
+/// Nor has who listens at another port of the same host.
+pub(super) const NEXT_DOOR: &str = "https://example.com:8443/mcp";
 /// For so many seconds a server asks that can be waited for.
 pub(super) const SOON: u64 = 2;
 /// And so long that it cannot, although a call has more time.
@@ -178,7 +180,7 @@ pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, HeaderMap, String) {
             StatusCode::TEMPORARY_REDIRECT
         }
         Act::RedirectAway => {
-            says(LOCATION, &format!("{AWAY}/mcp"));
+            says(LOCATION, NEXT_DOOR);
             StatusCode::TEMPORARY_REDIRECT
         }
         Act::Unauthorized => {

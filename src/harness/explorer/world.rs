@@ -1,16 +1,18 @@
 //! A machine, and all that an observer knows of what it did.
 
 use std::collections::VecDeque;
-use std::slice;
+use std::iter;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::exchange::{Open, Owed};
 use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
-use super::liar::Lie;
+use super::liar::Liar;
+use super::rule::{Broken, Rule};
 use super::setting::Setting;
-use super::wire::{self, Carries};
+use super::wire::Carries;
 use crate::{
     Binding, CallId, CallOptions, Connection, Event, ExchangeId, Phase, Status, SubscriptionFilter,
     Ticket, Time, Transmit,
@@ -39,53 +41,14 @@ pub(super) struct World {
     /// Sessions, questions and events, so that all of them differ.
     pub(super) made: u32,
     listens: bool,
-    /// What the observer is lied to about.
-    pub(super) lie: Option<Lie>,
+    /// Through whom the observer sees and hears everything.
+    pub(super) liar: Liar,
     /// How many moves may still be made that nobody looks after.
     pub(super) unread: usize,
 }
 
-/// A reply that is to come on an HTTP+SSE server's stream.
-#[derive(Clone, Debug)]
-pub(super) struct Owed {
-    pub(super) carries: Carries,
-    pub(super) rpc: Value,
-    pub(super) version: String,
-    pub(super) token: Value,
-}
-
-/// An exchange that is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Open {
-    pub(super) id: ExchangeId,
-    pub(super) carries: Carries,
-    pub(super) at: Time,
-    /// The JSON-RPC id of a request.
-    pub(super) rpc: Value,
-    /// Of the request, as it says.
-    pub(super) version: String,
-    /// By which it asks for progress.
-    pub(super) token: Value,
-    pub(super) session: Option<String>,
-    /// Whether it is an event stream whose head came.
-    pub(super) streams: bool,
-    /// Whether a reply came on it.
-    pub(super) replied: bool,
-    /// The id of its last event.
-    pub(super) event: u32,
-    /// Whether it is to be taken up again later than anybody waits.
-    pub(super) waits: bool,
-}
-
-impl Open {
-    /// A listening stream has a session here.
-    pub(super) fn opens_channel(&self) -> bool {
-        self.carries == Carries::Get && self.session.is_none()
-    }
-}
-
 impl World {
-    pub(super) fn new(setting: &Setting, unread: usize) -> Result<Self, String> {
+    pub(super) fn new(setting: &Setting, unread: usize) -> Result<Self, Broken> {
         let mut world = Self {
             machine: Connection::new(setting.config()),
             now: Time::ZERO,
@@ -98,7 +61,7 @@ impl World {
             owed: VecDeque::new(),
             made: 0,
             listens: setting.listens,
-            lie: setting.lie,
+            liar: Liar { about: setting.lie },
             unread: usize::MAX,
         };
         for one in super::letter::moves(setting.before)? {
@@ -139,7 +102,7 @@ impl World {
                 let done = self.machine.authorize(&credential, self.now);
                 done.map_err(|error| error.to_string())?;
             }
-            Letter::Call => self.call(false)?,
+            Letter::Call | Letter::Idempotent => self.call(one.letter)?,
             Letter::Cancel(call) => {
                 let id = self.calls[usize::from(call) - 1];
                 let done = self.machine.cancel(id, self.now);
@@ -151,7 +114,6 @@ impl World {
                 self.facts.close();
             }
             Letter::Comes(at, act) => self.comes(usize::from(at) - 1, act)?,
-            Letter::Idempotent => self.call(true)?,
             Letter::Listen => {
                 self.rare.push(one.letter);
                 self.listens = true;
@@ -178,24 +140,22 @@ impl World {
             Letter::Reinitialize => {
                 let done = self.machine.reinitialize(self.now);
                 done.map_err(|error| error.to_string())?;
-                if self.hears(one.letter) {
+                if self.liar.says(one.letter).is_some() {
                     self.facts.reinitialized();
                 }
             }
             Letter::Resume => {
                 let done = self.machine.resume(self.now);
                 done.map_err(|error| error.to_string())?;
-                if self.hears(one.letter) {
+                if self.liar.says(one.letter).is_some() {
                     self.facts.resumed();
                 }
             }
             Letter::TimeOut => {
-                let next = self.machine.poll_timeout();
-                self.now = next.map_or(self.now, |next| next.max(self.now));
+                self.now = self.due(false).map_or(self.now, |next| next.max(self.now));
                 self.machine.handle_timeout(self.now);
-                let next = self.machine.poll_timeout();
-                if next.is_some_and(|next| next < self.now) {
-                    return Err("law 10: the time-out is in the past".to_owned());
+                if self.due(true).is_some_and(|next| next < self.now) {
+                    return Err(Rule::TimeOutPast.broken());
                 }
             }
         }
@@ -206,11 +166,11 @@ impl World {
         self.read()
     }
 
-    fn call(&mut self, idempotent: bool) -> Seen {
+    fn call(&mut self, letter: Letter) -> Seen {
         let number = self.calls.len();
         let params = json!({ "name": "p", "arguments": { "n": number.to_string() } });
         let mut options = CallOptions::new();
-        if idempotent {
+        if letter == Letter::Idempotent {
             options = options.idempotent();
         }
         if self.letters.contains(&Act::Progress.name()) {
@@ -219,7 +179,8 @@ impl World {
         let made = self.machine.call("prompts/get", &params, options, self.now);
         let id = made.map_err(|error| format!("the call is refused: {error}"))?;
         self.calls.push(id);
-        self.facts.called(id, idempotent);
+        let said = self.liar.says(letter);
+        self.facts.called(id, said == Some(Letter::Idempotent));
         Ok(())
     }
 
@@ -228,7 +189,7 @@ impl World {
     fn read(&mut self) -> Seen {
         for _ in 0..MOST {
             if let Some(event) = self.machine.poll_event() {
-                self.told(&event)?;
+                self.told(event)?;
                 continue;
             }
             match self.machine.poll_transmit(self.now) {
@@ -236,24 +197,31 @@ impl World {
                 Some(Transmit::Abort { exchange }) => self.aborted(exchange),
                 // What is found to be pointless may fail instead of leaving.
                 None => match self.machine.poll_event() {
-                    Some(event) => self.told(&event)?,
+                    Some(event) => self.told(event)?,
+                    None if self.liar.goes_on() => {}
                     None => return self.at_rest(),
                 },
             }
         }
-        Err("law 10: an outlet is never empty".to_owned())
+        Err(Rule::OutletEndless.broken())
     }
 
-    fn told(&mut self, event: &Event) -> Seen {
-        let times = self.lie.map_or(1, |lie| lie.times(event));
-        for _ in 0..times {
-            self.facts.event(event, self.now, &mut self.asks)?;
+    fn told(&mut self, event: Event) -> Seen {
+        let (events, at) = self.liar.tells(event, self.now);
+        for event in &events {
+            self.facts.event(event, at, &mut self.asks)?;
         }
         Ok(())
     }
 
-    fn hears(&self, letter: Letter) -> bool {
-        self.lie.is_none_or(|lie| lie.hears(letter))
+    fn status(&self) -> Status {
+        let open = self.facts.open_calls();
+        self.liar.status(self.machine.status(), open)
+    }
+
+    fn due(&self, handled: bool) -> Option<Time> {
+        let next = self.machine.poll_timeout();
+        self.liar.due(next, self.now, handled)
     }
 
     /// It may be over already: nobody has read that it was to be aborted.
@@ -266,12 +234,21 @@ impl World {
     }
 
     fn at_rest(&mut self) -> Seen {
-        let status = self.machine.status();
-        let next = self.machine.poll_timeout();
+        let next = self.due(false);
         if next.is_some_and(|next| next <= self.now) && !self.is_overdue() {
-            return Err("law 10: woken for nothing".to_owned());
+            return Err(Rule::WokenForNothing.broken());
+        }
+        let status = self.status();
+        if status.exchanges > self.under_way() {
+            return Err(Rule::ExchangeKept.broken_by(status.exchanges));
         }
         self.facts.at_rest(&status, self.now)
+    }
+
+    /// How many exchanges are, and how many more whose replies are to come on another's stream.
+    fn under_way(&self) -> usize {
+        let is_over = |owed: &&Owed| self.open.iter().all(|open| open.rpc != owed.rpc);
+        self.open.len() + self.owed.iter().filter(is_over).count()
     }
 
     /// Whether a time-out has come that nobody has handled yet.
@@ -281,45 +258,19 @@ impl World {
         machine.poll_timeout() != self.machine.poll_timeout()
     }
 
-    fn sent(&mut self, id: ExchangeId, mut request: http::Request<Bytes>) -> Seen {
-        let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let carries = Carries::of(&request, &message);
-        let session = request.headers().get(wire::SESSION_ID);
-        let session = session.map(|id| id.to_str().unwrap_or_default().to_owned());
-        let open = Open {
-            id,
-            carries,
-            at: self.now,
-            rpc: message["id"].clone(),
-            version: message["params"]["protocolVersion"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            token: message["params"]["_meta"]["progressToken"].clone(),
-            session,
-            streams: false,
-            replied: false,
-            event: 0,
-            waits: false,
-        };
-        let (seen, times) = match self.lie {
-            Some(lie) => (lie.request(&mut request, self.now), lie.leaves(carries)),
-            None => (self.now, 1),
-        };
-        self.facts.sent(&open, &request, seen, &self.open)?;
-        if times > 1 {
-            let others = [&self.open[..], slice::from_ref(&open)].concat();
-            self.facts.sent(&open, &request, seen, &others)?;
+    fn sent(&mut self, id: ExchangeId, request: http::Request<Bytes>) -> Seen {
+        let request = self.liar.sends(request);
+        let mut open = Open::new(id, &request, self.now);
+        open.carries = self.liar.carries(open.carries);
+        if self.facts.channel.is_some() && open.carries.has_reply() {
+            self.owed.push_back(Owed::by(&open));
         }
-        if self.facts.channel.is_some() && carries.has_reply() {
-            self.owed.push_back(Owed {
-                carries,
-                rpc: open.rpc.clone(),
-                version: open.version.clone(),
-                token: open.token.clone(),
-            });
+        let at = self.liar.leaves(&request, self.now);
+        let times = self.liar.times(&request, open.carries);
+        for open in iter::repeat_n(open, times) {
+            self.facts.sent(&open, &request, at, &self.open)?;
+            self.open.push(open);
         }
-        self.open.push(open);
         Ok(())
     }
 
@@ -333,30 +284,24 @@ impl World {
                 self.make(Letter::Answer.read())?;
             }
             // The application does what it has to.
-            let status = self.machine.status();
+            let status = self.status();
             match (self.open.first(), status.phase) {
                 (Some(_), _) => self.make(Letter::Comes(1, Act::Broken).read())?,
                 (None, _) if status.awaits_authorization => self.make(Letter::Refuse.read())?,
                 (None, Phase::Held) => self.make(Letter::Resume.read())?,
                 (None, Phase::Lost) => self.make(Letter::Reinitialize.read())?,
-                (None, _) if self.machine.poll_timeout().is_some() => {
+                (None, _) if self.due(false).is_some() => {
                     self.make(Letter::TimeOut.read())?;
                 }
-                _ => return self.finished(status),
+                _ => return self.facts.finished(&status),
             }
-            if self.facts.all_ended() && self.listens && !self.facts.is_closed() {
+            if self.listens && self.facts.is_idle() && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
-                return Ok(());
+                self.make(Letter::Close.read())?;
             }
         }
-        Err("law 4: it does not come to rest".to_owned())
-    }
-
-    fn finished(&self, mut status: Status) -> Seen {
-        if let Some(lie) = self.lie {
-            lie.rest(&mut status);
-        }
-        self.facts.finished(&status)
+        self.facts.finished(&self.status())?;
+        Err(Rule::NeverAtRest.broken())
     }
 
     /// All that makes a difference from here on, as text.
@@ -373,7 +318,7 @@ impl World {
             owed,
             made: _,
             listens: _,
-            lie: _,
+            liar: _,
             unread,
         } = self;
         let rest = (facts, open, calls, rare, asks, owed, unread);

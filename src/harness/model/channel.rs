@@ -7,6 +7,7 @@ use super::super::sse::Found;
 use super::answer::{Reply, reply};
 use super::exchange::{Carries, Exchange, Outcome, Over};
 use super::session::Excuse;
+use super::wire::is_at_home;
 use super::{Model, Seen, must};
 use crate::{Binding, Contact, Limits};
 
@@ -140,10 +141,7 @@ enum Said {
 /// The path that is named.
 fn address(reference: &str) -> Option<String> {
     let uri: Uri = reference.parse().ok()?;
-    let own = match uri.host() {
-        Some(host) => uri.scheme_str() == Some("https") && host == "example.com",
-        None => true,
-    };
+    let own = uri.authority().is_none() || is_at_home(&uri);
     Some(uri.path().to_owned()).filter(|_| own)
 }
 

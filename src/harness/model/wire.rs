@@ -1,10 +1,12 @@
 //! What leaves: every request is looked at as a whole.
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::uri::Authority;
+use http::{Method, Request, Uri};
 use serde_json::Value;
 
 use super::super::peer;
+use super::super::secrets::MARK;
 use super::exchange::{Carries, Exchange, Outcome, Over, Quiet};
 use super::{Model, Seen, must};
 use crate::{Binding, Contact, ExchangeId, Revision, Time};
@@ -31,10 +33,11 @@ impl Model {
         let session = header("mcp-session-id");
         let revision = header("mcp-protocol-version");
         let uri = request.uri();
-        must(
-            uri.scheme_str() == Some("https") && uri.host() == Some("example.com"),
-            || format!("law 11: a request to {uri}"),
-        )?;
+        must(is_at_home(uri), || format!("law 11: a request to {uri}"))?;
+        let credential = format!("Bearer {MARK}token");
+        must(header("authorization") == Some(credential), || {
+            "law 11: a request without the credential".to_owned()
+        })?;
         let mut asked = peer::Request::Control;
         let cursor = request.headers().get("last-event-id");
         let cursor = cursor.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
@@ -246,4 +249,10 @@ impl Model {
         })?;
         self.over(number, Over::Aborted)
     }
+}
+
+/// Law 11: credentials belong to the endpoint's scheme, host and port.
+pub(super) fn is_at_home(uri: &Uri) -> bool {
+    let authority = uri.authority().map(Authority::as_str);
+    uri.scheme_str() == Some("https") && authority == Some("example.com")
 }

@@ -58,3 +58,12 @@ pub(super) fn header(answer: &mut Answer, name: &'static str, value: &str) {
     let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
     answer.headers.insert(HeaderName::from_static(name), value);
 }
+
+/// Who has nothing to do with the server: another host, or another port of the same.
+pub(super) fn elsewhere(n: u64) -> &'static str {
+    if n % 2 == 0 {
+        "elsewhere.example"
+    } else {
+        "example.com:8443"
+    }
+}

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::operation::Source;
 use super::super::secrets::MARK;
 use super::{
-    Answer, Peer, Request, answer, error, event, json_answer, reply, stream, with_header, with_type,
+    Answer, Peer, Request, answer, elsewhere, error, event, json_answer, reply, stream,
+    with_header, with_type,
 };
 
 impl Peer {
@@ -51,7 +52,7 @@ impl Peer {
             19 => with_header(
                 answer("redirect away", 307, ""),
                 "location",
-                "https://~~user@elsewhere.example/mcp?key=~~to",
+                &format!("https://{MARK}user@{}/mcp?key={MARK}to", elsewhere(n)),
             ),
             20 => answer("bad request", 400, "~~Bad Request"),
             21 => json_answer(

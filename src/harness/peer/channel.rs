@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::operation::Source;
 use super::super::secrets::MARK;
-use super::{Answer, Peer, Request, answer, error, event, json_answer, reply, stream};
+use super::{Answer, Peer, Request, answer, elsewhere, error, event, json_answer, reply, stream};
 use crate::Binding;
 
 impl Peer {
@@ -25,7 +25,7 @@ impl Peer {
         self.to_say.clear();
         let n = self.next();
         let mut text = match source.below(24) {
-            0 => named("https://elsewhere.example/~~address"),
+            0 => named(&format!("https://{}/{MARK}address", elsewhere(n))),
             1 => event(&self.notification()),
             2 => String::new(),
             3 => {
@@ -85,7 +85,7 @@ impl Peer {
             1 => event(&json!({"jsonrpc": "2.0", "id": n, "method": "ping"})),
             2 => ": still there\n\n".to_owned(),
             3 if n % 5 == 0 => named(&format!("/messages/{MARK}address/{n}")),
-            3 if n % 5 == 1 => named("https://elsewhere.example/~~address"),
+            3 if n % 5 == 1 => named(&format!("https://{}/{MARK}address", elsewhere(n))),
             4 => "data: ~~not json\n\n".to_owned(),
             5 | 6 => event(&self.notification()),
             7 => event(&self.progress_of_last()),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
+use super::super::rule::Rule;
 use super::super::setting;
 use super::super::wire::{self, Carries};
-use super::super::world::Open;
 use super::{Cause, Facts, Seen};
 use crate::{CallId, Clock, Delivery, Error, Reason, Status, Time};
 
@@ -35,7 +36,7 @@ pub(super) struct Call {
     /// Before this it is not to leave again: the server said so.
     put_off: Option<Time>,
     /// The server asks to wait longer than anybody does.
-    hopeless: bool,
+    hopeless: Option<Rule>,
     /// Whether the server may have executed it, as it left last.
     doubtful: bool,
     /// Whether it has at all.
@@ -57,7 +58,7 @@ impl Call {
             rounds: 0,
             credentials: 0,
             put_off: None,
-            hopeless: false,
+            hopeless: None,
             doubtful: false,
             begun: false,
         }
@@ -71,8 +72,9 @@ impl Facts {
             .is_none_or(|call| call.ended || call.cancelled)
     }
 
-    pub(in super::super) fn all_ended(&self) -> bool {
-        self.calls.iter().all(|call| call.ended)
+    /// How many calls have not ended.
+    pub(in super::super) fn open_calls(&self) -> usize {
+        self.calls.iter().filter(|call| !call.ended).count()
     }
 
     pub(in super::super) fn forget_calls(&mut self) {
@@ -106,7 +108,9 @@ impl Facts {
             Act::Broken | Act::End => {
                 call.doubtful = true;
                 // Whoever has the reply waits for nothing.
-                call.hopeless |= open.waits && !open.replied && alone;
+                if open.waits && !open.replied && alone {
+                    call.hopeless = Some(Rule::StreamBeyondCeiling);
+                }
             }
             Act::Accepted | Act::LastReply | Act::Reply | Act::Stream | Act::Unavailable => {
                 call.doubtful = true
@@ -115,7 +119,7 @@ impl Facts {
                 call.doubtful |= act == Act::Later;
                 call.put_off = alone.then(|| now + Duration::from_secs(wire::SOON));
             }
-            Act::BusyForLong => call.hopeless |= alone,
+            Act::BusyForLong if alone => call.hopeless = Some(Rule::BeyondCeiling),
             Act::RequiresInput => {
                 (call.begun, call.doubtful) = (true, false);
                 call.rounds += 1;
@@ -142,18 +146,16 @@ impl Facts {
         };
         let number = at + 1;
         if call.ended || call.cancelled {
-            return Err(format!("law 2: call {number} is sent although it is over"));
+            return Err(Rule::CallSentAfterEnd.broken_by(number));
         }
         if call.doubtful && !call.idempotent {
-            return Err(format!("law 5: call {number} may be executed twice"));
+            return Err(Rule::CallRepeated.broken_by(number));
         }
         if held && call.lost {
-            return Err(format!(
-                "law 5: call {number} leaves before all is restored"
-            ));
+            return Err(Rule::CallUnheld.broken_by(number));
         }
         if call.put_off.take().is_some_and(|until| now < until) {
-            return Err(format!("law 10: call {number} leaves sooner than it may"));
+            return Err(Rule::CallHasty.broken_by(number));
         }
         if call.redirected {
             call.redirects += 1;
@@ -168,8 +170,12 @@ impl Facts {
         let losses = call.losses.min(setting::budget().resends);
         let renewed = credentials.saturating_sub(call.credentials);
         let most = (1 + resends) * (1 + call.rounds) + losses + renewed;
-        if call.left > most || call.redirects > REDIRECTS {
-            return Err(format!("law 4: call {number} left more than {most} times"));
+        if call.redirects > REDIRECTS {
+            return Err(Rule::CallSentOnTooOften.broken_by(number));
+        }
+        if call.left > most {
+            let times = format!("{number}, more than {most} times");
+            return Err(Rule::CallTooOften.broken_by(times));
         }
         Ok(())
     }
@@ -179,15 +185,16 @@ impl Facts {
         let waited = self.abandoned.map(|since| now.since(since));
         let by_clock = matches!(error.reason(), Reason::Timeout(Clock::Call(_)));
         if by_clock && waited > Some(PATIENCE) {
-            return Err("law 2: a call that nothing is done about waits for its clock".to_owned());
+            return Err(Rule::CallForgotten.broken());
         }
         self.ends(id, Some(error.delivery()))
     }
 
-    pub(super) fn is_open(&self, id: CallId) -> Seen {
+    /// What is told of a call breaks this rule if it has ended.
+    pub(super) fn is_open(&self, id: Option<CallId>, rule: Rule) -> Seen {
         let mut calls = self.calls.iter();
-        match calls.position(|call| call.id == id && call.ended) {
-            Some(at) => Err(format!("law 2: call {} is told of after its end", at + 1)),
+        match calls.position(|call| Some(call.id) == id && call.ended) {
+            Some(at) => Err(rule.broken_by(at + 1)),
             None => Ok(()),
         }
     }
@@ -200,7 +207,7 @@ impl Facts {
         let call = &mut self.calls[at];
         let number = at + 1;
         if call.ended {
-            return Err(format!("law 2: call {number} ends twice"));
+            return Err(Rule::CallEndsTwice.broken_by(number));
         }
         let (touched, left) = (call.doubtful || call.begun, call.left);
         // How it came to that makes no difference any more.
@@ -208,15 +215,12 @@ impl Facts {
             ended: true,
             ..Call::new(id, false)
         };
-        match delivery {
-            Some(Delivery::NotSent | Delivery::Rejected) if touched => Err(format!(
-                "law 5: call {number} may have been executed, and the application is told {delivery:?}"
-            )),
-            Some(Delivery::Rejected | Delivery::Unknown) if left == 0 => Err(format!(
-                "law 5: call {number} never left, and the application is told {delivery:?}"
-            )),
-            _ => Ok(()),
-        }
+        let rule = match delivery {
+            Some(Delivery::NotSent | Delivery::Rejected) if touched => Rule::ToldTooLittle,
+            Some(Delivery::Rejected | Delivery::Unknown) if left == 0 => Rule::ToldTooMuch,
+            _ => return Ok(()),
+        };
+        Err(rule.broken_by(format!("{number}, {delivery:?}")))
     }
 
     /// Law 7: what befell one exchange ends no other call, but for a refusal of their session.
@@ -224,31 +228,31 @@ impl Facts {
         let Cause::Came(carries, act) = self.cause else {
             return Ok(());
         };
-        let own = match carries {
-            Carries::Call(own) => self.calls.get(own).map(|call| call.id),
-            Carries::Get | Carries::Subscribe => None,
+        let (own, rule) = match carries {
+            Carries::Call(own) => (self.calls.get(own).map(|call| call.id), Rule::Collateral),
+            Carries::Get | Carries::Subscribe => (None, Rule::ListeningEndsCall),
             _ => return Ok(()),
         };
         if !act.refuses_session() && own != Some(id) {
-            return Err(format!("law 7: {act:?} on {carries:?} ends another call"));
+            let came = format!("{act:?} of {carries:?}");
+            return Err(rule.broken_by(came));
         }
         Ok(())
     }
 
     pub(super) fn calls_at_rest(&self, status: &Status) -> Seen {
-        let open = self.calls.iter().filter(|call| !call.ended).count();
+        let open = self.open_calls();
         if status.open_calls != open {
-            let counted = status.open_calls;
-            return Err(format!(
-                "law 2: {open} calls have not ended, {counted} are open"
-            ));
+            let counts = format!("{open}, and {}", status.open_calls);
+            return Err(Rule::CallsMiscounted.broken_by(counts));
         }
         if self.closed && open > 0 {
-            return Err("law 12: a call is open after `close`".to_owned());
+            return Err(Rule::CallOpenAfterClose.broken());
         }
-        if let Some(at) = self.calls.iter().position(|call| call.hopeless) {
-            return Err(format!("law 10: call {} waits beyond the ceiling", at + 1));
+        let mut calls = self.calls.iter().enumerate();
+        match calls.find_map(|(at, call)| Some((at, call.hopeless?))) {
+            Some((at, rule)) => Err(rule.broken_by(at + 1)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

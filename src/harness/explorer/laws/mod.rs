@@ -8,18 +8,20 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::Request;
+use http::uri::Authority;
 
 use self::calls::Call;
 use self::pace::Pace;
 use self::sessions::Sessions;
+use super::exchange::Open;
 use super::letter::Act;
+use super::rule::{Broken, Rule};
 use super::setting::Setting;
 use super::wire::{self, Carries};
-use super::world::Open;
 use crate::{Event, ExchangeId, NotificationId, Phase, Status, Subject, Ticket, Time};
 
-/// The law that was seen broken, if one was.
-pub(super) type Seen = Result<(), String>;
+/// The rule that was seen broken, if one was.
+pub(super) type Seen = Result<(), Broken>;
 
 /// The credential in the beginning.
 pub(super) const FIRST: &str = "t0";
@@ -175,8 +177,8 @@ impl Facts {
         self.is_for_the_server(open, request)?;
         let is_delete = open.carries == Carries::Delete;
         if self.closed && !is_delete {
-            let carries = open.carries;
-            return Err(format!("law 12: {carries:?} leaves although all is over"));
+            let carries = format!("{:?}", open.carries);
+            return Err(Rule::LeavesAfterClose.broken_by(carries));
         }
         let path = request.uri().path_and_query();
         let path = path.map_or("", |path| path.as_str());
@@ -193,14 +195,15 @@ impl Facts {
 
     /// Law 11.
     fn is_for_the_server(&self, open: &Open, request: &Request<Bytes>) -> Seen {
-        let (carries, to) = (open.carries, request.uri());
-        let at_home = to.scheme_str() == Some("https") && to.host() == Some("example.com");
+        let (carries, to) = (format!("{:?}", open.carries), request.uri());
+        let authority = to.authority().map(Authority::as_str);
+        let at_home = to.scheme_str() == Some("https") && authority == Some("example.com");
         if !at_home {
-            return Err(format!("law 11: {carries:?} goes to another origin"));
+            return Err(Rule::Elsewhere.broken_by(carries));
         }
         let credential = request.headers().get(http::header::AUTHORIZATION);
         if credential.is_none_or(|it| it.as_bytes() != self.credential().as_bytes()) {
-            return Err(format!("law 11: {carries:?} carries another credential"));
+            return Err(Rule::OldCredential.broken_by(carries));
         }
         Ok(())
     }
@@ -220,11 +223,11 @@ impl Facts {
             Event::Message(message) => {
                 let progress = message.method == "notifications/progress";
                 if progress && message.call.is_none() {
-                    return Err("law 2: nobody asked for that progress, or no more".to_owned());
+                    return Err(Rule::ProgressUnasked.broken());
                 }
                 let listened = u64::from(!progress && message.call.is_none());
                 self.unheard = self.unheard.saturating_sub(listened);
-                message.call.map_or(Ok(()), |call| self.is_open(call))
+                self.is_open(message.call, Rule::CallToldAfterEnd)
             }
             Event::Gap { missed } => {
                 self.unheard = self.unheard.saturating_sub(missed.unwrap_or(0));
@@ -232,15 +235,13 @@ impl Facts {
             }
             Event::Ask(ask) => {
                 asks.push(ask.ticket);
-                ask.call.map_or(Ok(()), |call| self.is_open(call))
+                self.is_open(ask.call, Rule::AskedAfterEnd)
             }
             Event::AskWithdrawn { ticket, .. } => {
                 asks.retain(|open| open != ticket);
                 Ok(())
             }
-            Event::Authorize(_) if self.asked => {
-                Err("law 4: a credential is asked for again before there is an answer".to_owned())
-            }
+            Event::Authorize(_) if self.asked => Err(Rule::AskedAgain.broken()),
             Event::Authorize(_) => {
                 self.asked = true;
                 Ok(())
@@ -251,11 +252,16 @@ impl Facts {
         }
     }
 
+    /// Whether the application waits for nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open_calls() == 0 && self.notes.is_empty()
+    }
+
     fn note_ends(&mut self, note: NotificationId) -> Seen {
         if self.notes.remove(&note) {
             return Ok(());
         }
-        Err("law 2: a notification ends twice".to_owned())
+        Err(Rule::NoteEndsTwice.broken())
     }
 
     /// Everything was read.
@@ -265,9 +271,7 @@ impl Facts {
         self.calls_at_rest(status)?;
         let unheard = std::mem::take(&mut self.unheard);
         if unheard > 0 && !self.closed {
-            return Err(format!(
-                "law 8: {unheard} messages are neither told nor said to be missed"
-            ));
+            return Err(Rule::MessageLost.broken_by(unheard));
         }
         // There is nothing to be asked for any more.
         self.asked &= status.awaits_authorization;
@@ -277,19 +281,16 @@ impl Facts {
     /// Nothing is under way any more.
     pub(super) fn finished(&self, status: &Status) -> Seen {
         if let Some(at) = self.calls.iter().position(|call| !call.ended) {
-            return Err(format!("law 2: call {} never ends", at + 1));
+            return Err(Rule::CallNeverEnds.broken_by(at + 1));
         }
         if !self.notes.is_empty() {
-            return Err("law 2: a notification never ends".to_owned());
+            return Err(Rule::NoteNeverEnds.broken());
         }
-        if status.exchanges > 0 || status.buffered > 0 {
-            let (exchanges, bytes) = (status.exchanges, status.buffered);
-            return Err(format!(
-                "law 8: {exchanges} exchanges and {bytes} bytes are kept"
-            ));
+        if status.buffered > 0 {
+            return Err(Rule::BytesKept.broken_by(status.buffered));
         }
         if self.closed && status.phase != Phase::Closed {
-            return Err(format!("law 12: it stays {:?}", status.phase));
+            return Err(Rule::NeverClosed.broken_by(format!("{:?}", status.phase)));
         }
         Ok(())
     }

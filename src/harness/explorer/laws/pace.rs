@@ -1,8 +1,9 @@
 //! Law 10: the peer sets no pace.
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
+use super::super::rule::Rule;
 use super::super::setting;
-use super::super::world::Open;
 use super::Seen;
 use crate::Time;
 
@@ -40,7 +41,7 @@ impl Pace {
     pub(super) fn resumed(&self, from: Option<u32>, now: Time) -> Seen {
         let early = |cut: &Cut| Some(cut.event) == from && now < cut.at + setting::retries().floor;
         if self.cuts.iter().any(early) {
-            return Err("law 10: a stream is taken up again sooner than the floor".to_owned());
+            return Err(Rule::StreamHasty.broken());
         }
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::exchange::Open;
 use super::super::letter::Act;
+use super::super::rule::Rule;
 use super::super::setting::{self, Setting};
 use super::super::wire::Carries;
-use super::super::world::Open;
 use super::Seen;
 use crate::{Clocks, ExchangeId, Recovery, Time};
 
@@ -95,7 +96,7 @@ impl Sessions {
         if carries == Carries::Delete {
             let session = open.session.clone().unwrap_or_default();
             if !self.deleted.insert(session) {
-                return Err(format!("law 12: {carries:?} leaves although all is over"));
+                return Err(Rule::SecondDelete.broken());
             }
         }
         let name = open.session.clone().or(address.map(str::to_owned));
@@ -103,9 +104,7 @@ impl Sessions {
             .as_ref()
             .is_some_and(|name| !self.may_carry(name, open, others))
         {
-            return Err(format!(
-                "law 6: {carries:?} carries the id of no session that lives"
-            ));
+            return Err(Rule::DeadId.broken_by(format!("{carries:?}")));
         }
         if carries.is_handshake() {
             self.handshake(open.id, now, others)
@@ -142,13 +141,13 @@ impl Sessions {
             .iter()
             .any(|other| other.carries.is_handshake() && waits(other))
         {
-            return Err("law 3: a handshake beside another".to_owned());
+            return Err(Rule::HandshakeBeside.broken());
         }
         if self.ready {
-            return Err("law 3: a handshake although a session lives".to_owned());
+            return Err(Rule::HandshakeNeedless.broken());
         }
         if self.untold {
-            return Err("law 3: a handshake that the application has not asked for".to_owned());
+            return Err(Rule::HandshakeUnasked.broken());
         }
         if self.sent_on > 0 {
             // It is still the same.
@@ -162,10 +161,8 @@ impl Sessions {
         // A search asks by `server/discover` first, by `initialize`, and by that again.
         let most = budget.handshakes * if self.searches { 3 } else { 1 };
         if self.handshakes.len() > most {
-            return Err(format!(
-                "law 4: more than {most} handshakes in {:?}",
-                budget.window
-            ));
+            let most = format!("{most} in {:?}", budget.window);
+            return Err(Rule::HandshakeTooOften.broken_by(most));
         }
         Ok(())
     }
@@ -175,7 +172,7 @@ impl Sessions {
         // An address is no session's id.
         let current = self.current.as_ref();
         if current.is_some_and(|id| !id.starts_with('/')) && !self.refused {
-            return Err("law 3: a session is given up that nobody has refused".to_owned());
+            return Err(Rule::SessionGivenUp.broken());
         }
         (self.ready, self.refused) = (false, false);
         self.untold = self.recovery == Recovery::Manual;
@@ -188,7 +185,7 @@ impl Sessions {
     /// The application is told that there is a session.
     pub(super) fn made(&mut self, generation: u64) -> Seen {
         if self.ready {
-            return Err("law 3: a session is ready although another one lives".to_owned());
+            return Err(Rule::SecondSession.broken());
         }
         self.ready = true;
         self.sent_on = 0;

@@ -1,0 +1,113 @@
+//! The rules of the laws that an observer holds a machine to, one by one. Each of them has a lie
+//! (`liar.rs`) that makes it look broken, so that it is seen whether somebody watches for it.
+
+use std::fmt;
+
+macro_rules! rules {
+    ($($name:ident $law:literal $text:literal $setting:literal,)*) => {
+        /// What can be seen broken.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Rule { $(#[doc = $text] $name,)* }
+
+        impl Rule {
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The law of the design that it is a part of.
+            pub fn law(self) -> u8 {
+                match self { $(Self::$name => $law,)* }
+            }
+
+            fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Where a lie about it is told.
+            pub fn setting(self) -> &'static str {
+                match self { $(Self::$name => $setting,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    AskedAfterEnd 2 "a call is asked about after its end" "sessions",
+    CallEndsTwice 2 "a call ends twice" "sessions",
+    CallForgotten 2 "a call that nothing is done about waits for its clock" "sessions",
+    CallNeverEnds 2 "a call never ends" "sessions",
+    CallSentAfterEnd 2 "a call is sent although it is over" "sessions",
+    CallToldAfterEnd 2 "a call is told of after its end" "stateless, told",
+    CallsMiscounted 2 "not the calls that have not ended are open" "HTTP+SSE",
+    NoteEndsTwice 2 "a notification ends twice" "sessions, told",
+    NoteNeverEnds 2 "a notification never ends" "sessions, told",
+    ProgressUnasked 2 "nobody asked for that progress, or no more" "stateless, told",
+    HandshakeBeside 3 "a handshake beside another" "sessions, from the beginning",
+    HandshakeNeedless 3 "a handshake although a session lives" "sessions",
+    HandshakeUnasked 3 "a handshake that the application has not asked for" "sessions, by hand",
+    SecondSession 3 "a session is ready although another one lives" "sessions",
+    SessionGivenUp 3 "a session is given up that nobody has refused" "sessions",
+    AskedAgain 4 "a credential is asked for again before there is an answer" "sessions, refused",
+    CallTooOften 4 "a call left more often than it may" "sessions",
+    CallSentOnTooOften 4 "a call is sent on more often than it may" "sessions, put off",
+    HandshakeTooOften 4 "more handshakes than the budget has" "sessions, put off",
+    NeverAtRest 4 "it does not come to rest" "sessions",
+    CallRepeated 5 "a call may be executed twice" "sessions",
+    CallUnheld 5 "a call leaves before all is restored" "sessions, held",
+    ToldTooLittle 5 "a call may have been executed, which the application is not told" "sessions, put off",
+    ToldTooMuch 5 "a call never left, which the application is not told" "sessions",
+    DeadId 6 "what leaves carries the id of no session that lives" "sessions",
+    Collateral 7 "what came of one call ends another" "sessions",
+    ListeningEndsCall 7 "what came of a listening stream ends a call" "sessions",
+    BytesKept 8 "bytes are kept although all is over" "stateless",
+    ExchangeKept 8 "an exchange is kept that is over" "stateless",
+    MessageLost 8 "messages are neither told nor said to be missed" "sessions, told",
+    BeyondCeiling 10 "a call waits beyond the ceiling" "stateless, put off",
+    CallHasty 10 "a call leaves sooner than it may" "stateless, put off",
+    OutletEndless 10 "an outlet is never empty" "sessions",
+    StreamBeyondCeiling 10 "a call waits beyond the ceiling for its stream" "sessions, put off",
+    StreamHasty 10 "a stream is taken up again sooner than the floor" "sessions, put off",
+    TimeOutPast 10 "the time-out is in the past" "sessions",
+    WokenForNothing 10 "woken for nothing" "sessions",
+    Elsewhere 11 "what leaves goes to another origin" "sessions",
+    OldCredential 11 "what leaves carries another credential" "sessions, refused",
+    CallOpenAfterClose 12 "a call is open after `close`" "sessions",
+    LeavesAfterClose 12 "something leaves although all is over" "sessions",
+    NeverClosed 12 "it is closed, and does not come to its end" "sessions",
+    SecondDelete 12 "a session is ended again" "sessions",
+}
+
+impl Rule {
+    pub(super) fn broken(self) -> Broken {
+        self.broken_by("")
+    }
+
+    pub(super) fn broken_by(self, what: impl fmt::Display) -> Broken {
+        Broken {
+            rule: Some(self),
+            what: what.to_string(),
+        }
+    }
+}
+
+/// A rule that was seen broken, and by what.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// None where the machine refuses what it has to take.
+    pub rule: Option<Rule>,
+    what: String,
+}
+
+impl From<String> for Broken {
+    fn from(what: String) -> Self {
+        Self { rule: None, what }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(rule) = self.rule {
+            write!(f, "law {}: {}", rule.law(), rule.text())?;
+            f.write_str(if self.what.is_empty() { "" } else { ": " })?;
+        }
+        f.write_str(&self.what)
+    }
+}
