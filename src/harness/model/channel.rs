@@ -180,7 +180,7 @@ impl Model {
             match said {
                 Said::Address(Some(address)) => self.addressed(address),
                 Said::Address(None) | Said::Message => {}
-                Said::Reply(id, reply) => self.hear(id, &reply),
+                Said::Reply(id, reply) => self.hear(id, &reply, strained),
                 Said::TooMuch => ends = true,
             }
         }
@@ -202,11 +202,16 @@ impl Model {
         }
     }
 
-    fn hear(&mut self, id: u64, reply: &Reply) {
+    /// What may have been dropped with all that filled the buffers may also have been heard.
+    fn hear(&mut self, id: u64, reply: &Reply, strained: bool) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
         if exchange.goes_to_address() && exchange.is_request() {
+            if strained {
+                exchange.strained = true;
+                exchange.silent.get_or_insert(self.now);
+            }
             exchange.heard_reply.get_or_insert_with(|| reply.clone());
             self.conclude(id, None);
         }
