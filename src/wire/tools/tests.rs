@@ -592,6 +592,20 @@ fn a_cursor_is_given_as_it_came() {
 }
 
 #[test]
+fn of_two_schemas_of_one_tool_both_keep_the_rules() {
+    let good = r#"{"properties":{"p":{"type":"string","x-mcp-header":"A"}}}"#;
+    let bad = r#"{"properties":{"p":{"type":"number","x-mcp-header":"A"}}}"#;
+    for (first, second, stays) in [(good, good, true), (good, bad, false), (bad, good, false)] {
+        let page = raw(&format!(
+            r#"{{"tools":[{{"name":"a","inputSchema":{first},"inputSchema":{second}}}]}}"#
+        ));
+        let list = read(&page).ok().unwrap();
+        assert_eq!(list.tools.len() == 1, stays, "{first} {second}");
+        assert_eq!(list.rejected.is_empty(), stays, "{first} {second}");
+    }
+}
+
+#[test]
 fn tools_with_one_name_are_told_apart_by_their_order() {
     let page = raw(&format!(
         r#"{{"tools":[{{"name":"good"}},{},{GOOD}]}}"#,
