@@ -74,6 +74,23 @@ fn an_id_without_a_message_that_is_repeated_does_not_take_it_back_either() {
 }
 
 #[test]
+fn of_a_call_whose_stream_is_over_the_server_is_told_nothing() {
+    let mut w = narrow();
+    let (call, sent) = w.stream("tools/call");
+    w.reading = false;
+    for text in ["1", "2", "3"] {
+        w.event(&sent, &log(text));
+    }
+    w.end(&sent);
+    w.cancel(call);
+    assert!(w.open_methods().is_empty(), "{:?}", w.open_methods());
+    assert!(w.aborted.is_empty());
+    w.reading = true;
+    w.read();
+    assert_eq!(*w.error(call).reason(), Reason::Cancelled);
+}
+
+#[test]
 fn without_a_cursor_any_more_no_get_leaves() {
     let (mut w, call, sent) = World::primed();
     w.reading = false;
