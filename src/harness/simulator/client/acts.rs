@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::judge::Terms;
 use super::super::queue::Happening;
+use super::super::rule::Rule;
 use super::super::summary::Thing;
 use super::super::world::World;
 use crate::{CallOptions, Error, Resend, RpcError, SubscriptionFilter, Ticket};
@@ -92,6 +93,9 @@ impl World {
                 it.reads = true;
                 it.machine.close(now);
                 self.board.judge.closes(client, now);
+                if self.board.liar.says(Rule::AfterTheEnd) {
+                    self.board.judge.look(client, true, now);
+                }
                 if !self.calm {
                     self.board.count(Thing::ClosedEarly);
                 }
@@ -130,8 +134,8 @@ impl World {
     }
 
     fn is_allowed(&mut self, client: usize, done: Result<(), Error>) {
-        if let Err(error) = done {
-            self.board.judge.breach(8, || {
+        if let Err(error) = self.board.liar.takes(Rule::CommandRefused, done) {
+            self.board.judge.breach(Rule::CommandRefused, || {
                 format!("client {client}: a command is refused: {error}")
             });
         }
@@ -219,9 +223,9 @@ impl World {
         self.board.count(Thing::Cancelled);
         self.drive(client);
         if !self.board.judge.has_ended(key) {
-            self.board
-                .judge
-                .breach(2, || format!("call {key} was cancelled, and does not end"));
+            self.board.judge.breach(Rule::CancelledStays, || {
+                format!("call {key} was cancelled, and does not end")
+            });
         }
     }
 
@@ -238,7 +242,9 @@ impl World {
             .is_ok()
         {
             self.board.count(Thing::Answered);
-            self.board.judge.answers(client, ticket);
+            for _ in 0..self.board.liar.times(Rule::AnswerTwice) {
+                self.board.judge.answers(client, ticket);
+            }
         }
     }
 

@@ -12,9 +12,9 @@ pub(super) use self::acts::Act;
 
 use super::Options;
 use super::asked::{HOST, Kind};
-use super::liar::Lie;
 use super::plan::{Era, Incident, Plan, Setup, Unknown};
 use super::queue::Milestone;
+use super::rule::Rule;
 use super::server::Server;
 use super::summary::Thing;
 use super::wire::Wire;
@@ -151,16 +151,19 @@ impl World {
         let useless = !any && before == (self.wires.len(), it.wires.len());
         it.idle.retain(|at| now < *at + Duration::from_secs(1));
         if useless {
-            it.idle.push(now);
+            let often = self.board.liar.says(Rule::ClockForNothing);
+            let times = if often { 2 * IDLE } else { 1 };
+            it.idle.extend(std::iter::repeat_n(now, times));
         }
         let (idle, next) = (it.idle.len(), it.machine.poll_timeout());
-        if next.is_some_and(|next| next <= now) || self.board.liar.says(Lie::Restless) {
-            self.board.judge.breach(10, || {
+        let next = self.board.liar.clock(Rule::ClockInThePast, next, now);
+        if next.is_some_and(|next| next <= now) {
+            self.board.judge.breach(Rule::ClockInThePast, || {
                 format!("client {client}: the clock {next:?} has run out already")
             });
         }
         if idle > IDLE {
-            self.board.judge.breach(10, || {
+            self.board.judge.breach(Rule::ClockForNothing, || {
                 format!("client {client}: {idle} clocks ran out for nothing")
             });
         }
@@ -233,7 +236,7 @@ impl World {
             .last_call
             .filter(|_| knowable && self.plan.heals(&it.setup));
         if let Some(key) = last.filter(|key| !self.board.judge.is_replied(*key)) {
-            self.board.judge.breach(2, || {
+            self.board.judge.breach(Rule::Unhealed, || {
                 format!("client {client}: all has healed, but call {key} has no reply")
             });
         }
@@ -254,8 +257,9 @@ impl World {
             let on_channel = wire.asked.kind == Kind::Get && wire.asked.session.is_none();
             wire.open && wire.client == client && (own || on_channel)
         };
-        if self.board.liar.says(Lie::Idle) || !self.wires.iter().any(carries) {
-            self.board.judge.breach(2, || {
+        let carried = self.wires.iter().any(carries) && !self.board.liar.says(Rule::Idle);
+        if !carried {
+            self.board.judge.breach(Rule::Idle, || {
                 format!("client {client}: call {key} waits for nothing")
             });
         }
@@ -263,38 +267,57 @@ impl World {
 
     /// Laws 2 and 8, before all is closed.
     fn is_at_rest(&mut self, client: usize) {
-        let status = self.clients[client].machine.status();
-        if status.open_calls > 0 || status.exchanges > 1 {
-            self.board.judge.breach(8, || {
-                format!("client {client}: nothing is asked for, but {status:?}")
-            });
+        let mut status = self.clients[client].machine.status();
+        status.open_calls += usize::from(self.board.liar.says(Rule::OpenAtRest));
+        status.exchanges += 2 * usize::from(self.board.liar.says(Rule::ExchangesAtRest));
+        let but = || format!("client {client}: nothing is asked for, but {status:?}");
+        if status.open_calls > 0 {
+            self.board.judge.breach(Rule::OpenAtRest, but);
+        }
+        // The listening stream may go on.
+        if status.exchanges > 1 {
+            self.board.judge.breach(Rule::ExchangesAtRest, but);
         }
     }
 
     /// Laws 2, 8 and 12, after all was closed.
     pub(super) fn finish(&mut self) {
         for (number, client) in self.clients.iter_mut().enumerate() {
+            let liar = &self.board.liar;
             let machine = &mut client.machine;
             let status = machine.status();
-            let (closed, next) = (machine.is_closed(), machine.poll_timeout());
-            let event = machine.poll_event();
+            let closed = machine.is_closed() && !liar.says(Rule::OpenAfterAll);
+            let next = liar.clock(Rule::ClockAfterAll, machine.poll_timeout(), self.now);
+            let lie = liar.says(Rule::EventAfterAll);
+            let event = machine.poll_event().or(lie.then_some(Event::StreamEnded));
             let sends = machine.poll_transmit(self.now).is_some();
-            let leaks = self.board.liar.says(Lie::Leak);
+            let sends = sends || liar.says(Rule::SendsAfterAll);
+            let leaks = liar.says(Rule::Leak);
             let mut rest = excess(machine);
             rest.extend(leaks.then_some(("lies", 1)));
             if !rest.is_empty() {
-                self.board.judge.breach(8, || {
+                self.board.judge.breach(Rule::Leak, || {
                     format!("client {number} is closed, but {rest:?} are left")
                 });
             }
-            if !closed || sends {
-                self.board
-                    .judge
-                    .breach(12, || format!("client {number} is not closed: {status:?}"));
+            if !closed {
+                self.board.judge.breach(Rule::OpenAfterAll, || {
+                    format!("client {number} is not closed: {status:?}")
+                });
             }
-            if next.is_some() || event.is_some() {
-                self.board.judge.breach(10, || {
-                    format!("client {number} is closed, but {next:?}, {event:?}")
+            if sends {
+                self.board.judge.breach(Rule::SendsAfterAll, || {
+                    format!("client {number} is closed, but sends something")
+                });
+            }
+            if let Some(next) = next {
+                self.board.judge.breach(Rule::ClockAfterAll, || {
+                    format!("client {number} is closed, but waits until {next:?}")
+                });
+            }
+            if let Some(event) = event {
+                self.board.judge.breach(Rule::EventAfterAll, || {
+                    format!("client {number} is closed, but tells {event:?}")
                 });
             }
         }

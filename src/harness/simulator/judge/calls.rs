@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Head, Mark, Part};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, ends, never_sent};
 use crate::{Delivery, Error, FailureKind, Lost, Reason, Reply, Time};
@@ -102,7 +103,9 @@ impl Judge {
         deed.executed += 1;
         let (times, lied) = (deed.executed, deed.lied);
         if times > 1 && !deed.terms.idempotent && !lied {
-            self.breach(5, || format!("call {key} is executed {times} times"));
+            self.breach(Rule::Doubled, || {
+                format!("call {key} is executed {times} times")
+            });
         }
         times > 1
     }
@@ -159,27 +162,38 @@ impl Judge {
         let (hopeless, early) = (deed.hopeless, now < deed.put_off);
         let doubled = deed.executed > 0 && !deed.terms.idempotent && !deed.lied;
         if let Some(end) = deed.end {
-            self.breach(2, || {
+            self.breach(Rule::EndedLeaves, || {
                 format!("call {key} leaves although it ended: {end:?}")
             });
         }
         if doubled {
-            self.breach(5, || format!("call {key} leaves again, and was executed"));
+            self.breach(Rule::ExecutedLeaves, || {
+                format!("call {key} leaves again, and was executed")
+            });
         }
         if hopeless {
-            self.breach(10, || {
+            self.breach(Rule::BeyondCeiling, || {
                 format!("call {key} leaves, and was put off beyond the ceiling")
             });
         }
         if early {
-            self.breach(10, || format!("call {key} leaves sooner than it was told"));
+            self.breach(Rule::Sooner, || {
+                format!("call {key} leaves sooner than it was told")
+            });
         }
         if !established {
-            self.breach(3, || format!("call {key} leaves before there is a session"));
+            self.breach(Rule::Early, || {
+                format!("call {key} leaves before there is a session")
+            });
         }
-        if posts > most || redirected > 3 * posts {
-            self.breach(4, || {
-                format!("call {key} leaves for the {posts}th time, {redirected} redirects")
+        if posts > most {
+            self.breach(Rule::TooOften, || {
+                format!("call {key} leaves for the {posts}th time")
+            });
+        }
+        if redirected > 3 * posts {
+            self.breach(Rule::Redirects, || {
+                format!("call {key} follows {redirected} redirects in {posts} times")
             });
         }
     }
@@ -236,7 +250,7 @@ impl Judge {
 
     fn end(&mut self, client: usize, key: Option<usize>, end: End, now: Time) -> Option<usize> {
         let Some(key) = key else {
-            self.breach(2, || {
+            self.breach(Rule::Nobodys, || {
                 format!("client {client}: a call that nobody made ends")
             });
             return None;
@@ -248,13 +262,15 @@ impl Judge {
         let deed = &mut self.deeds[key];
         let before = deed.end.replace(end);
         if let Some(before) = before {
-            self.breach(2, || format!("call {key} ends twice: {before:?}, {end:?}"));
+            self.breach(Rule::EndsTwice, || {
+                format!("call {key} ends twice: {before:?}, {end:?}")
+            });
         } else if let Some(whole) = deed.terms.whole {
             let longest = deed.terms.longest.unwrap_or(whole).max(whole);
             let slack = Duration::from_millis(2 * lag + if slow { 300_000 } else { 1 });
             let due = deed.made + longest + (paused - deed.paused) + slack;
             if now > due {
-                self.breach(2, || {
+                self.breach(Rule::Overdue, || {
                     format!("call {key} ends after {longest:?}, at {now:?}")
                 });
             }
@@ -269,15 +285,19 @@ impl Judge {
         let deed = &self.deeds[key];
         let (executed, answered) = (deed.executed, deed.answered || deed.refused);
         if !answered {
-            self.breach(5, || format!("call {key} has a reply that did not come"));
+            self.breach(Rule::ReplyOfNobody, || {
+                format!("call {key} has a reply that did not come")
+            });
         }
         if let Ok(result) = &reply.outcome {
             let echo = format!("\"echo\":{key}}}");
             if !result.as_str().contains(&echo) {
-                self.breach(5, || format!("call {key} has the reply of another"));
+                self.breach(Rule::ReplyOfAnother, || {
+                    format!("call {key} has the reply of another")
+                });
             }
             if executed == 0 {
-                self.breach(5, || {
+                self.breach(Rule::Unexecuted, || {
                     format!("call {key} has a result without being executed")
                 });
             }
@@ -308,12 +328,14 @@ impl Judge {
         let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
         let answered = deed.answered && !given_up;
         if untold {
-            self.breach(5, || {
+            self.breach(Rule::ExecutedUntold, || {
                 format!("call {key} was executed, but is told {delivery:?}: {error}")
             });
         }
         if answered {
-            self.breach(2, || format!("call {key} was answered, but fails: {error}"));
+            self.breach(Rule::AnsweredFails, || {
+                format!("call {key} was answered, but fails: {error}")
+            });
         }
         if own && unharmed {
             // That its exchange is given up is seen at the end of this turn.
@@ -329,7 +351,7 @@ impl Judge {
         };
         let deed = &self.deeds[key];
         if deed.troubles == 0 && ledger.channels_lost == deed.channels_lost {
-            self.breach(7, || {
+            self.breach(Rule::Collateral, || {
                 format!("call {key} fails for what was not its own: {error}")
             });
         }
@@ -341,13 +363,17 @@ impl Judge {
             let deed = &self.deeds[key];
             let (client, executed) = (deed.client, deed.executed);
             match deed.end {
-                None => self.breach(2, || format!("client {client}: call {key} never ends")),
+                None => self.breach(Rule::Unended, || {
+                    format!("client {client}: call {key} never ends")
+                }),
                 Some(End::Failed(Delivery::NotSent)) if deed.arrived => {
-                    self.breach(5, || format!("call {key} was told NotSent, and arrived"));
+                    self.breach(Rule::NotSentArrived, || {
+                        format!("call {key} was told NotSent, and arrived")
+                    });
                 }
                 Some(End::Failed(delivery)) if delivery != Delivery::Unknown => {
                     if executed > 0 && !deed.lied {
-                        self.breach(5, || {
+                        self.breach(Rule::ExecutedLater, || {
                             format!("call {key} was told {delivery:?}, and was executed after that")
                         });
                     }

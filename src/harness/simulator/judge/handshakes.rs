@@ -2,6 +2,7 @@
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, is, never_sent};
 use crate::Time;
@@ -97,7 +98,7 @@ impl Judge {
             }
         }
         if let Some(one) = twice {
-            self.breach(3, || {
+            self.breach(Rule::SecondHandshake, || {
                 format!(
                     "client {client}: {:?} while {:?} is under way",
                     asked.kind, one.kind
@@ -105,7 +106,7 @@ impl Judge {
             });
         }
         if needless {
-            self.breach(3, || {
+            self.breach(Rule::Needless, || {
                 format!(
                     "client {client}: {:?} although its session lives",
                     asked.kind
@@ -113,7 +114,7 @@ impl Judge {
             });
         }
         if count > most {
-            self.breach(4, || {
+            self.breach(Rule::Handshakes, || {
                 format!(
                     "client {client}: {:?} for the {count}th time within {:?}",
                     asked.kind, budget.window

@@ -19,13 +19,14 @@ use self::tickets::Pauses;
 use super::asked::{Asked, Kind};
 use super::part::{Mark, Part};
 use super::plan::Setup;
+use super::rule::Rule;
 use super::wire::Wire;
 use crate::{Event, FailureKind, NotificationId, Subject, Ticket, Time};
 
-/// A law that was broken: its number in the list of laws, and how.
+/// A rule that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Breach {
-    pub(super) law: u8,
+    pub(super) rule: Rule,
     pub(super) what: String,
 }
 
@@ -93,9 +94,9 @@ impl Judge {
     }
 
     /// Only the first breach counts: what follows may follow from it.
-    pub(super) fn breach(&mut self, law: u8, what: impl FnOnce() -> String) {
+    pub(super) fn breach(&mut self, rule: Rule, what: impl FnOnce() -> String) {
         if self.breach.is_none() {
-            self.breach = Some(Breach { law, what: what() });
+            self.breach = Some(Breach { rule, what: what() });
         }
     }
 
@@ -203,7 +204,9 @@ impl Judge {
             Event::Accepted { subject } => match subject {
                 Subject::Notification(note) => self.note_ended(client, *note),
                 Subject::Answer(ticket) => self.ticket_ended(client, *ticket, true, now),
-                _ => self.breach(2, || format!("client {client}: {subject:?} is accepted")),
+                _ => self.breach(Rule::OddAccepted, || {
+                    format!("client {client}: {subject:?} is accepted")
+                }),
             },
             Event::Ask(ask) => self.asked(client, ask, key, now),
             Event::AskWithdrawn { ticket, .. } => self.ticket_ended(client, *ticket, false, now),
@@ -211,7 +214,7 @@ impl Judge {
                 let params = message.params.as_ref().map_or("", |it| it.as_str());
                 let own = key.is_some_and(|key| params.contains(&format!("\"key\":{key}}}")));
                 if !own {
-                    self.breach(2, || {
+                    self.breach(Rule::ProgressOfAnother, || {
                         format!("client {client}: progress of call {key:?} is another's: {params}")
                     });
                 }
@@ -222,20 +225,22 @@ impl Judge {
 
     fn note_ended(&mut self, client: usize, note: NotificationId) {
         if !self.ledgers[client].notes.remove(&note) {
-            self.breach(2, || format!("client {client}: {note:?} ends twice"));
+            self.breach(Rule::NoteEndsTwice, || {
+                format!("client {client}: {note:?} ends twice")
+            });
         }
     }
 
     /// Law 11.
     fn stays_at_home(&mut self, client: usize, asked: &Asked) {
         if !asked.at_home {
-            self.breach(11, || {
+            self.breach(Rule::Elsewhere, || {
                 format!("client {client}: {:?} goes to another origin", asked.kind)
             });
         }
         let token = self.ledgers[client].token;
         if asked.token != token {
-            self.breach(11, || {
+            self.breach(Rule::Credential, || {
                 format!(
                     "client {client}: {:?} carries credential {:?}, not {token:?}",
                     asked.kind, asked.token
@@ -248,8 +253,13 @@ impl Judge {
     fn is_allowed_after_close(&mut self, client: usize, asked: &Asked) {
         let ledger = &self.ledgers[client];
         let (closed, over) = (ledger.closed.is_some(), ledger.over);
-        if over || closed && asked.kind != Kind::Delete {
-            self.breach(12, || {
+        if over {
+            self.breach(Rule::AfterTheEnd, || {
+                format!("client {client}: {:?} leaves after the end", asked.kind)
+            });
+        }
+        if closed && asked.kind != Kind::Delete {
+            self.breach(Rule::AfterClose, || {
                 format!("client {client}: {:?} leaves after close", asked.kind)
             });
         }
@@ -269,7 +279,9 @@ impl Judge {
             .closed
             .map(|at| at + ledger.setup.clocks.delete + lag);
         if !ledger.over && due.is_some_and(|due| now > due) {
-            self.breach(12, || format!("client {client} does not end its closing"));
+            self.breach(Rule::Open, || {
+                format!("client {client} does not end its closing")
+            });
         }
     }
 
@@ -280,12 +292,16 @@ impl Judge {
             let ledger = &self.ledgers[client];
             if let Some(note) = ledger.notes.first() {
                 let note = *note;
-                self.breach(2, || format!("client {client}: {note:?} never ends"));
+                self.breach(Rule::NoteUnended, || {
+                    format!("client {client}: {note:?} never ends")
+                });
             }
             let ledger = &self.ledgers[client];
             if let Some(ticket) = ledger.tickets.keys().next() {
                 let ticket = *ticket;
-                self.breach(2, || format!("client {client}: {ticket:?} never ends"));
+                self.breach(Rule::AskUnended, || {
+                    format!("client {client}: {ticket:?} never ends")
+                });
             }
         }
     }
