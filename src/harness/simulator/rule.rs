@@ -92,6 +92,9 @@ rules! {
         ExecutedLater,
         /// A call fails as not executed although it was.
         ExecutedUntold,
+        /// A call that was refused with its session leaves before the application has
+        /// restored its state.
+        HeldLeaves,
         /// A call fails as not sent although it arrived.
         NotSentArrived,
         /// A call has the reply of another.

@@ -124,7 +124,12 @@ impl World {
             // They have their time, which may be over.
             Act::Reinitialize => drop(self.clients[client].machine.reinitialize(now)),
             Act::Renew => self.renew(client),
-            Act::Resume => drop(self.clients[client].machine.resume(now)),
+            Act::Resume => {
+                let done = self.clients[client].machine.resume(now);
+                if done.is_ok() && !self.board.liar.says(Rule::HeldLeaves) {
+                    self.board.judge.resumed(client);
+                }
+            }
             Act::Roam => {
                 self.board.judge.hurried(client, self.now);
                 self.clients[client].machine.network_changed(now);

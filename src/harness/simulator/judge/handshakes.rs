@@ -1,5 +1,7 @@
 //! Laws 3 and 4: one handshake at a time, only when there is a reason, within the budget.
 
+use std::collections::BTreeSet;
+
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
 use super::super::rule::Rule;
@@ -17,8 +19,8 @@ pub(super) struct Handshakes {
     on_channel: bool,
     /// Its session, if that has an id.
     pub(super) session: Option<u32>,
-    /// Whether the client was given a reason to think that it is lost.
-    pub(super) doubtful: bool,
+    /// The wires that gave the client a reason to think that it is lost.
+    pub(super) doubts: BTreeSet<u32>,
     /// The requests that count, of each kind, and when they left.
     attempts: [Vec<(Time, u32)>; 3],
 }
@@ -40,7 +42,7 @@ impl Handshakes {
 
     /// Whether it is over with all that waits for a reply on the channel.
     pub(super) fn has_lost_channel(&self) -> bool {
-        self.on_channel && self.doubtful
+        self.on_channel && !self.doubts.is_empty()
     }
 
     /// Whether a GET now is one for a channel.
@@ -80,9 +82,9 @@ impl Judge {
             return;
         }
         let handshakes = &mut ledger.handshakes;
-        let needless = handshakes.established && !handshakes.doubtful;
+        let needless = handshakes.established && handshakes.doubts.is_empty();
         handshakes.established = false;
-        handshakes.doubtful = false;
+        handshakes.doubts.clear();
         let attempts = &mut handshakes.attempts[place(asked.kind)];
         attempts.push((now, wire));
         let budget = ledger.setup.budget;
@@ -151,6 +153,8 @@ impl Judge {
                 handshakes.established = true;
                 handshakes.on_channel = false;
                 handshakes.session = None;
+                // There is nothing to restore.
+                ledger.restoring = false;
             }
         }
         if ledger.channel == Some(number)
@@ -170,7 +174,7 @@ impl Judge {
                 if confirmed && !handshakes.established {
                     handshakes.established = true;
                     handshakes.on_channel = asked.channel.is_some();
-                    handshakes.doubtful = false;
+                    handshakes.doubts.clear();
                     handshakes.session = asked.session;
                     ledger.paces.remove(&super::Name::Listening);
                     if let Some(given) = asked.session.and_then(|id| ledger.sessions.get_mut(&id)) {
@@ -179,10 +183,18 @@ impl Judge {
                 }
             }
             Part::Head(head) if !asked.kind.is_get() && asked.session == handshakes.session => {
-                handshakes.doubtful |= matches!(head.status, 400 | 404);
+                if matches!(head.status, 400 | 404) {
+                    handshakes.doubts.insert(number);
+                }
+            }
+            // It is the call that was refused, not its session.
+            Part::Text(..)
+                if wire.status == 400 && is(mark, |it| matches!(it, Mark::Reply { .. })) =>
+            {
+                handshakes.doubts.remove(&number);
             }
             Part::End | Part::Fail(_) if ledger.channel == Some(number) => {
-                handshakes.doubtful = true;
+                handshakes.doubts.insert(number);
             }
             _ => {}
         }

@@ -21,7 +21,7 @@ use super::part::{Mark, Part};
 use super::plan::Setup;
 use super::rule::Rule;
 use super::wire::Wire;
-use crate::{Event, FailureKind, NotificationId, Subject, Ticket, Time};
+use crate::{Event, FailureKind, NotificationId, Recovery, Subject, Ticket, Time};
 
 /// A rule that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,6 +62,8 @@ struct Ledger {
     open_calls: usize,
     /// A call that failed for what did not happen to its own exchanges, as far as is seen.
     unexplained: Option<(usize, String)>,
+    /// With `Hold`, from the loss of a session until the application has restored its state.
+    restoring: bool,
     /// The wire of the last request.
     last: u32,
     closed: Option<Time>,
@@ -87,6 +89,7 @@ impl Judge {
             pauses: Pauses::default(),
             open_calls: 0,
             unexplained: None,
+            restoring: false,
             last: 0,
             closed: None,
             over: false,
@@ -159,7 +162,7 @@ impl Judge {
         if ledger.channel == Some(number) {
             ledger.channel = None;
             ledger.channels_lost += 1;
-            ledger.handshakes.doubtful = true;
+            ledger.handshakes.doubts.insert(number);
         }
         if let Some(key) = wire.asked.kind.key() {
             self.deeds[key].disturbed();
@@ -187,6 +190,11 @@ impl Judge {
         self.hurried(client, now);
     }
 
+    /// The application has restored its state.
+    pub(super) fn resumed(&mut self, client: usize) {
+        self.ledgers[client].restoring = false;
+    }
+
     pub(super) fn noted(&mut self, client: usize, note: NotificationId) {
         self.ledgers[client].notes.insert(note);
     }
@@ -209,6 +217,10 @@ impl Judge {
                 }),
             },
             Event::Ask(ask) => self.asked(client, ask, key, now),
+            Event::Reinitialize { .. } => {
+                let ledger = &mut self.ledgers[client];
+                ledger.restoring = ledger.setup.recovery == Recovery::Hold;
+            }
             Event::AskWithdrawn { ticket, .. } => self.ticket_ended(client, *ticket, false, now),
             Event::Message(message) if message.method == "notifications/progress" => {
                 let params = message.params.as_ref().map_or("", |it| it.as_str());
