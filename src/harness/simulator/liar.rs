@@ -25,8 +25,8 @@ pub(super) struct Liar {
 }
 
 /// What the judge is shown in place of a request.
-pub(super) struct Shown {
-    pub(super) asked: Asked,
+pub(super) struct Shown<'a> {
+    pub(super) asked: Cow<'a, Asked>,
     pub(super) times: usize,
     pub(super) at: Time,
 }
@@ -92,14 +92,14 @@ impl Liar {
     }
 
     /// What the judge is shown of a request: the request, how often, and when.
-    pub(super) fn sends(&mut self, client: usize, asked: &Asked, now: Time) -> Shown {
+    pub(super) fn sends<'a>(&mut self, client: usize, asked: &'a Asked, now: Time) -> Shown<'a> {
         let mut shown = Shown {
-            asked: asked.clone(),
+            asked: Cow::Borrowed(asked),
             times: 1,
             at: now,
         };
         let Some(lie) = self.lie else { return shown };
-        let asked = &mut shown.asked;
+        let asked = shown.asked.to_mut();
         let handshake = matches!(asked.kind, Kind::Discover | Kind::Initialize);
         let call = matches!(asked.kind, Kind::Call { .. });
         match (lie, asked.kind) {
