@@ -118,7 +118,9 @@ impl Liar {
             (Rule::ExecutedLeaves, Kind::Resume { key, .. }) => asked.kind = Kind::Call { key },
             (Rule::Handshakes, _) if handshake => shown.times = 40,
             (Rule::Hasty, kind) if kind.is_get() => shown.at = earlier(now),
-            (Rule::Needless, Kind::Notification) => asked.kind = Kind::Initialize,
+            (Rule::Needless | Rule::NeedlessForError, Kind::Notification) => {
+                asked.kind = Kind::Initialize;
+            }
             (Rule::Redirects, _) if call => asked.moved += 10,
             (Rule::SecondHandshake, _) if handshake => shown.times = 2,
             (Rule::SessionEndedTwice, Kind::Delete) => shown.times = 2,

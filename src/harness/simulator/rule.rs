@@ -66,6 +66,8 @@ rules! {
         Early,
         /// A handshake begins although the session lives.
         Needless,
+        /// A handshake begins although the session lives: for an error that was a call's own.
+        NeedlessForError,
         /// A handshake begins while another is under way.
         SecondHandshake,
     ;

@@ -21,6 +21,8 @@ pub(super) struct Handshakes {
     pub(super) session: Option<u32>,
     /// The wires that gave the client a reason to think that it is lost.
     pub(super) doubts: BTreeSet<u32>,
+    /// Whether a call was refused for an error of its own, which is no such reason.
+    own_error: bool,
     /// The requests that count, of each kind, and when they left.
     attempts: [Vec<(Time, u32)>; 3],
 }
@@ -83,6 +85,10 @@ impl Judge {
         }
         let handshakes = &mut ledger.handshakes;
         let needless = handshakes.established && handshakes.doubts.is_empty();
+        let needless = needless.then_some(match std::mem::take(&mut handshakes.own_error) {
+            true => Rule::NeedlessForError,
+            false => Rule::Needless,
+        });
         handshakes.established = false;
         handshakes.doubts.clear();
         let attempts = &mut handshakes.attempts[place(asked.kind)];
@@ -107,8 +113,8 @@ impl Judge {
                 )
             });
         }
-        if needless {
-            self.breach(Rule::Needless, || {
+        if let Some(rule) = needless {
+            self.breach(rule, || {
                 format!(
                     "client {client}: {:?} although its session lives",
                     asked.kind
@@ -191,7 +197,7 @@ impl Judge {
             Part::Text(..)
                 if wire.status == 400 && is(mark, |it| matches!(it, Mark::Reply { .. })) =>
             {
-                handshakes.doubts.remove(&number);
+                handshakes.own_error |= handshakes.doubts.remove(&number);
             }
             Part::End | Part::Fail(_) if ledger.channel == Some(number) => {
                 handshakes.doubts.insert(number);
