@@ -47,7 +47,7 @@ pub use response::response;
 pub use run::run;
 pub use setup::first_bytes;
 pub use simulator::{
-    Broken, Era, Lie, Options, Summary, Thing, simulate, simulate_told, simulate_with, world,
+    Broken, Era, Options, Rule, Summary, Thing, simulate, simulate_told, simulate_with, world,
 };
 pub use sse::decode;
 pub use story::{Story, Violation};

@@ -1,151 +1,137 @@
-//! A liar: stands between a world and its judge, and makes it look as if a law were broken.
+//! A liar: stands between a world and its judge, and makes it look as if a rule were broken.
 //! A judge who does not see that would not see a broken machine either.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
+use http::{Method, Request};
 
 use super::asked::{Asked, Kind};
-use super::part::Part;
+use super::part::{Mark, Part};
+use super::rule::Rule;
 use super::wire::Wire;
-use crate::{Delivery, Event, Subject, Time};
-
-macro_rules! lies {
-    ($($(#[$doc:meta])* $name:ident $law:literal $seen:literal,)*) => {
-        /// What it lies about.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub enum Lie { $($(#[$doc])* $name,)* }
-
-        impl Lie {
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The law that it seems to break.
-            pub fn law(self) -> u8 {
-                match self { $(Self::$name => $law,)* }
-            }
-
-            /// What a judge says who sees that, among other things.
-            pub fn seen(self) -> &'static str {
-                match self { $(Self::$name => $seen,)* }
-            }
-        }
-    };
-}
-
-lies! {
-    /// A request leaves after close.
-    AfterClose 12 "leaves after close",
-    /// The server wants to be left alone longer than anybody waits.
-    BeyondCeiling 10 "beyond the ceiling",
-    /// What breaks a call's exchange is not seen: it seems to fail for another's.
-    Collateral 7 "for what was not its own",
-    /// A request carries a session that nobody gave.
-    DeadId 6 "which nobody gave",
-    /// A call is executed twice.
-    Doubled 5 "is executed 2 times",
-    /// A request goes to another origin.
-    Elsewhere 11 "goes to another origin",
-    /// A session is ended with a DELETE, and again.
-    EndedTwice 12 "is ended twice",
-    /// Handshakes follow each other without end.
-    Handshakes 4 "th time within",
-    /// A stream is taken up again at once.
-    Hasty 10 "sooner than the floor allows",
-    /// What carries a call is not seen.
-    Idle 2 "waits for nothing",
-    /// Something stays in memory.
-    Leak 8 "are left",
-    /// The end of a call is not told.
-    LostEnd 2 "never ends",
-    /// The end of a notification is not told.
-    LostNote 2 "NotificationId",
-    /// A reply is not told.
-    LostReply 2 "has no reply",
-    /// The end of an answer is not told.
-    LostTicket 2 "Ticket",
-    /// A handshake begins although there is a session.
-    Needless 3 "although its session lives",
-    /// A closing that ends is not seen to end.
-    Open 12 "does not end its closing",
-    /// A call ends long after its time.
-    Overdue 2 "ends after",
-    /// A call fails as rejected although it was executed.
-    Refused 5 "but is told Rejected",
-    /// A clock runs out at once, and again.
-    Restless 10 "has run out already",
-    /// An answer is accepted twice.
-    SecondAnswer 2 "ends twice, or unasked",
-    /// A question is asked twice.
-    SecondAsk 2 "or asked twice",
-    /// A call ends twice.
-    SecondEnd 2 "ends twice: ",
-    /// A handshake begins while another is under way.
-    SecondHandshake 3 "is under way",
-    /// A notification is accepted twice.
-    SecondNote 2 ") ends twice",
-    /// The server wants to be left alone for longer than it is.
-    Sooner 10 "sooner than it was told",
-    /// A stream is taken up again too often.
-    Storm 4 "time for nothing",
-    /// A request carries the session before the current one.
-    Superseded 6 "the superseded session",
-    /// A call fails as not sent although it arrived.
-    Untold 5 "was told NotSent, and arrived",
-}
+use crate::{Delivery, Error, Event, Lost, RawJson, Reason, Subject, Time, Withdrawal};
 
 #[derive(Clone, Debug)]
 pub(super) struct Liar {
-    lie: Option<Lie>,
+    lie: Option<Rule>,
     /// The first session of each client.
     first: BTreeMap<usize, u32>,
+    /// The last call of each client, as it left.
+    calls: BTreeMap<usize, Asked>,
 }
 
 /// What the judge is shown in place of a request.
-pub(super) struct Shown {
-    pub(super) asked: Asked,
+pub(super) struct Shown<'a> {
+    pub(super) asked: Cow<'a, Asked>,
+    pub(super) times: usize,
+    pub(super) at: Time,
+}
+
+/// What the judge is shown in place of an event, and of the call that it is about.
+pub(super) struct Told<'a> {
+    pub(super) key: Option<usize>,
+    pub(super) event: Cow<'a, Event>,
     pub(super) times: usize,
     pub(super) at: Time,
 }
 
 impl Liar {
-    pub(super) fn new(lie: Option<Lie>) -> Self {
+    pub(super) fn new(lie: Option<Rule>) -> Self {
         Self {
             lie,
             first: BTreeMap::new(),
+            calls: BTreeMap::new(),
         }
     }
 
-    pub(super) fn says(&self, lie: Lie) -> bool {
+    pub(super) fn says(&self, lie: Rule) -> bool {
         self.lie == Some(lie)
     }
 
+    /// How often the judge is shown what happens once.
+    pub(super) fn times(&self, twice: Rule) -> usize {
+        1 + usize::from(self.says(twice))
+    }
+
+    /// How often the judge is shown that a call is executed.
+    pub(super) fn executions(&self) -> usize {
+        match self.says(Rule::Unexecuted) {
+            true => 0,
+            false => self.times(Rule::Doubled),
+        }
+    }
+
+    /// What the judge is shown of how a machine takes a command or a report.
+    pub(super) fn takes(&self, lie: Rule, done: Result<(), Error>) -> Result<(), Error> {
+        match self.says(lie) {
+            true => Err(invented()),
+            false => done,
+        }
+    }
+
+    /// The clock that the judge is shown.
+    pub(super) fn clock(&self, lie: Rule, next: Option<Time>, now: Time) -> Option<Time> {
+        match self.says(lie) {
+            true => Some(now),
+            false => next,
+        }
+    }
+
+    /// How a server reads a request.
+    pub(super) fn reads(&self, request: &Request<Bytes>) -> Result<Asked, String> {
+        if self.says(Rule::Unreadable) {
+            let mut other = request.clone();
+            *other.method_mut() = Method::PUT;
+            return Asked::read(&other);
+        }
+        Asked::read(request)
+    }
+
     /// What the judge is shown of a request: the request, how often, and when.
-    pub(super) fn sends(&mut self, client: usize, asked: &Asked, now: Time) -> Shown {
+    pub(super) fn sends<'a>(&mut self, client: usize, asked: &'a Asked, now: Time) -> Shown<'a> {
         let mut shown = Shown {
-            asked: asked.clone(),
+            asked: Cow::Borrowed(asked),
             times: 1,
             at: now,
         };
+        let Some(lie) = self.lie else { return shown };
+        let asked = shown.asked.to_mut();
         let handshake = matches!(asked.kind, Kind::Discover | Kind::Initialize);
-        match self.lie {
-            Some(Lie::AfterClose) if asked.kind == Kind::Delete => shown.asked.kind = Kind::Ping,
-            Some(Lie::DeadId) if asked.session.is_some() => shown.asked.session = Some(u32::MAX),
-            Some(Lie::Elsewhere) => shown.asked.at_home = false,
-            Some(Lie::EndedTwice) if asked.kind == Kind::Delete => shown.times = 2,
-            Some(Lie::Handshakes) if handshake => shown.times = 40,
-            Some(Lie::Hasty) if asked.kind.is_get() => shown.at = earlier(now),
-            Some(Lie::Needless) if asked.kind == Kind::Notification => {
-                shown.asked.kind = Kind::Initialize;
+        let call = matches!(asked.kind, Kind::Call { .. });
+        match (lie, asked.kind) {
+            (Rule::AfterClose, Kind::Delete) => asked.kind = Kind::Ping,
+            (Rule::Barren, kind) if kind.is_get() => shown.times = 400,
+            (Rule::Credential, _) => asked.token = Some(u32::MAX),
+            (Rule::Elsewhere, _) => asked.at_home = false,
+            (Rule::EndedLeaves, Kind::Call { .. }) => {
+                self.calls.insert(client, asked.clone());
             }
-            Some(Lie::SecondHandshake) if handshake => shown.times = 2,
-            Some(Lie::Storm) if asked.kind.is_get() => shown.times = 400,
-            Some(Lie::Superseded) => {
-                if let Some(id) = asked.session {
-                    shown.asked.session = Some(*self.first.entry(client).or_insert(id));
+            (Rule::EndedLeaves, Kind::Cancelled { .. }) => {
+                if let Some(call) = self.calls.get(&client) {
+                    *asked = call.clone();
                 }
             }
+            (Rule::ExecutedLeaves, Kind::Resume { key, .. }) => asked.kind = Kind::Call { key },
+            (Rule::Handshakes, _) if handshake => shown.times = 40,
+            (Rule::Hasty, kind) if kind.is_get() => shown.at = earlier(now),
+            (Rule::Needless | Rule::NeedlessForError, Kind::Notification) => {
+                asked.kind = Kind::Initialize;
+            }
+            (Rule::Redirects, _) if call => asked.moved += 10,
+            (Rule::SecondHandshake, _) if handshake => shown.times = 2,
+            (Rule::SessionEndedTwice, Kind::Delete) => shown.times = 2,
+            (Rule::Storm, Kind::Notification) => shown.times = 400,
+            (Rule::StrangeId, _) if asked.session.is_some() => asked.session = Some(u32::MAX),
+            (Rule::SupersededId, _) => {
+                if let Some(id) = asked.session {
+                    asked.session = Some(*self.first.entry(client).or_insert(id));
+                }
+            }
+            (Rule::TooOften, _) if call => shown.times = 40,
             _ => {}
         }
         shown
@@ -153,59 +139,107 @@ impl Liar {
 
     /// What the judge is shown of what is heard: nothing, it, or something else.
     pub(super) fn hears<'a>(&self, wire: &Wire, part: &'a Part) -> Option<Cow<'a, Part>> {
-        let seconds = match self.lie {
-            Some(Lie::BeyondCeiling) => 700,
-            Some(Lie::Sooner) => 250,
-            Some(Lie::Collateral) => {
-                let hidden = wire.asked.kind.key().is_some() && matches!(part, Part::Fail(_));
-                return (!hidden).then_some(Cow::Borrowed(part));
-            }
-            _ => return Some(Cow::Borrowed(part)),
+        let Some(lie) = self.lie else {
+            return Some(Cow::Borrowed(part));
         };
-        Some(match part {
+        let told_to_wait = |seconds: u64| match part {
             Part::Head(head) if head.status == 429 => {
                 let mut head = head.clone();
                 head.extra = Some((RETRY_AFTER, seconds.to_string()));
-                Cow::Owned(Part::Head(head))
+                Part::Head(head)
             }
-            part => Cow::Borrowed(part),
-        })
+            part => part.clone(),
+        };
+        let kind = wire.asked.kind;
+        let other = match (lie, part) {
+            (Rule::BeyondCeiling, Part::Head(_)) => told_to_wait(700),
+            (Rule::Collateral, Part::Fail(_)) if kind.key().is_some() => return None,
+            (Rule::Early, Part::Head(_)) if kind == Kind::Initialized => return None,
+            (Rule::LostId, Part::Head(head)) if kind == Kind::Notification => {
+                let mut head = head.clone();
+                head.status = 404;
+                Part::Head(head)
+            }
+            (Rule::ReplyOfNobody, Part::Text(text, Some(Mark::Reply { .. })))
+            | (Rule::UnconfirmedId, Part::Text(text, Some(Mark::Established { .. }))) => {
+                Part::Text(text.clone(), None)
+            }
+            (Rule::Sooner, Part::Head(_)) => told_to_wait(250),
+            _ => return Some(Cow::Borrowed(part)),
+        };
+        Some(Cow::Owned(other))
     }
 
-    /// What the judge is shown of what the application is told: this, how often, and when.
-    pub(super) fn tells<'a>(&self, event: &'a Event, now: Time) -> (Cow<'a, Event>, usize, Time) {
-        let is_reply = matches!(event, Event::Reply { .. });
-        let (subject, accepted) = match event {
-            Event::Accepted { subject } => (Some(*subject), true),
-            Event::Fail { subject, .. } => (Some(*subject), false),
-            _ => (None, false),
+    /// What the judge is shown of what the application is told.
+    pub(super) fn tells<'a>(&self, key: Option<usize>, event: &'a Event, now: Time) -> Told<'a> {
+        let mut told = Told {
+            key,
+            event: Cow::Borrowed(event),
+            times: 1,
+            at: now,
         };
-        let ends = is_reply || matches!(subject, Some(Subject::Call(_)));
-        let of_note = matches!(subject, Some(Subject::Notification(_)));
-        let of_answer = matches!(subject, Some(Subject::Answer(_)));
-        let delivered = |delivery: Delivery| match event {
-            Event::Fail { subject, error } => Cow::Owned(Event::Fail {
-                subject: *subject,
-                error: error.clone().with_delivery(delivery),
-            }),
-            event => Cow::Borrowed(event),
+        let Some(lie) = self.lie else { return told };
+        let other = |event: Event| Cow::Owned(event);
+        match (lie, event) {
+            (Rule::AnsweredFails, Event::Reply { call, .. }) => {
+                told.event = other(Event::Fail {
+                    subject: Subject::Call(*call),
+                    error: invented(),
+                });
+            }
+            (Rule::AskEndsOtherwise, Event::Accepted { subject }) => {
+                if let Subject::Answer(ticket) = *subject {
+                    let cause = Withdrawal::SessionLost;
+                    told.event = other(Event::AskWithdrawn { ticket, cause });
+                }
+            }
+            (Rule::AskOfAnother, Event::Ask(_)) | (Rule::ProgressOfAnother, Event::Message(_)) => {
+                told.key = key.map(|key| key + 1);
+            }
+            (Rule::AskTwice, Event::Ask(_)) => told.times = 2,
+            (Rule::CancelledStays, Event::Fail { error, .. })
+                if *error.reason() == Reason::Cancelled =>
+            {
+                told.times = 0;
+            }
+            (Rule::ExecutedLater | Rule::ExecutedUntold, Event::Fail { .. }) => {
+                told.event = other(with_delivery(event, Delivery::Rejected));
+            }
+            (Rule::NotSentArrived, Event::Fail { .. }) => {
+                told.event = other(with_delivery(event, Delivery::NotSent));
+            }
+            (Rule::OddAccepted, Event::Accepted { .. }) => {
+                let subject = Subject::Connection;
+                told.event = other(Event::Accepted { subject });
+            }
+            (Rule::ReplyOfAnother, Event::Reply { call, reply }) if reply.outcome.is_ok() => {
+                let mut reply = reply.clone();
+                reply.outcome = Ok(RawJson::trusted(r#"{"echo":4294967295}"#.to_owned()));
+                told.event = other(Event::Reply { call: *call, reply });
+            }
+            (Rule::Unhealed, Event::Reply { .. }) => told.times = 0,
+            (lie, event) => self.tells_of_ends(lie, event, &mut told),
+        }
+        told
+    }
+
+    /// What the judge is shown of the ends of calls, of notifications and of answers.
+    fn tells_of_ends(&self, lie: Rule, event: &Event, told: &mut Told<'_>) {
+        let subject = match event {
+            Event::Accepted { subject } | Event::Fail { subject, .. } => *subject,
+            Event::Reply { call, .. } => Subject::Call(*call),
+            _ => return,
         };
-        let times = match self.lie {
-            Some(Lie::LostEnd) if ends => 0,
-            Some(Lie::LostNote) if of_note => 0,
-            Some(Lie::LostReply) if is_reply => 0,
-            Some(Lie::LostTicket) if of_answer => 0,
-            Some(Lie::SecondAnswer) if of_answer && accepted => 2,
-            Some(Lie::SecondAsk) if matches!(event, Event::Ask(_)) => 2,
-            Some(Lie::SecondEnd) if ends => 2,
-            Some(Lie::SecondNote) if of_note && accepted => 2,
-            _ => 1,
-        };
-        match self.lie {
-            Some(Lie::Overdue) if ends => (Cow::Borrowed(event), times, now + DAY),
-            Some(Lie::Refused) => (delivered(Delivery::Rejected), times, now),
-            Some(Lie::Untold) => (delivered(Delivery::NotSent), times, now),
-            _ => (Cow::Borrowed(event), times, now),
+        match (lie, subject) {
+            (Rule::AskEndsTwice, Subject::Answer(_))
+            | (Rule::EndsTwice, Subject::Call(_))
+            | (Rule::NoteEndsTwice, Subject::Notification(_)) => told.times = 2,
+            (Rule::AskUnended, Subject::Answer(_))
+            | (Rule::NoteUnended, Subject::Notification(_))
+            | (Rule::Unended, Subject::Call(_)) => told.times = 0,
+            (Rule::Nobodys, Subject::Call(_)) => told.key = None,
+            (Rule::Overdue, Subject::Call(_)) => told.at = told.at + DAY,
+            _ => {}
         }
     }
 }
@@ -217,4 +251,20 @@ const DAY: Duration = Duration::from_secs(86_400);
 fn earlier(now: Time) -> Time {
     let since = now.since_origin();
     Time::ZERO + since.saturating_sub(Duration::from_secs(1))
+}
+
+/// A failure that never was.
+fn invented() -> Error {
+    Error::new(Lost::Stream, Delivery::Unknown)
+}
+
+/// The same failure, with another delivery.
+fn with_delivery(event: &Event, delivery: Delivery) -> Event {
+    match event.clone() {
+        Event::Fail { subject, error } => Event::Fail {
+            subject,
+            error: error.with_delivery(delivery),
+        },
+        event => event,
+    }
 }

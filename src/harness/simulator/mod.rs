@@ -23,6 +23,7 @@ mod network;
 mod part;
 mod plan;
 mod queue;
+mod rule;
 mod server;
 mod story;
 mod summary;
@@ -39,8 +40,8 @@ use self::world::World;
 use crate::Config;
 use crate::breakage::Breakage;
 
-pub use self::liar::Lie;
 pub use self::plan::Era;
+pub use self::rule::Rule;
 pub use self::summary::{Summary, Thing};
 
 /// How worlds are simulated.
@@ -50,8 +51,8 @@ pub struct Options {
     pub configure: fn(Config) -> Config,
     /// How the machines are broken, to see whether the judge finds it out.
     pub broken: Option<Breakage>,
-    /// What the judge is deceived about, to see whether it judges.
-    pub lie: Option<Lie>,
+    /// The rule that seems to be broken, to see whether the judge holds to it.
+    pub lie: Option<Rule>,
 }
 
 impl Default for Options {
@@ -74,19 +75,18 @@ impl Options {
     }
 }
 
-/// A world in which a law was broken.
+/// A world in which a rule was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Broken {
     pub seed: u64,
-    /// The number of the law in the design.
-    pub law: u8,
+    pub rule: Rule,
     pub what: String,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, law, what } = self;
-        write!(f, "seed {seed}, law {law}: {what}")
+        let Self { seed, rule, what } = self;
+        write!(f, "seed {seed}, law {}: {what}", rule.law())
     }
 }
 
@@ -95,7 +95,7 @@ impl std::error::Error for Broken {}
 /// The world of this seed.
 ///
 /// # Errors
-/// The first law that was seen broken.
+/// The first rule that was seen broken.
 pub fn simulate(seed: u64) -> Result<Summary, Broken> {
     simulate_with(seed, &Options::default())
 }
@@ -103,12 +103,12 @@ pub fn simulate(seed: u64) -> Result<Summary, Broken> {
 /// The same.
 ///
 /// # Errors
-/// The first law that was seen broken.
+/// The first rule that was seen broken.
 pub fn simulate_with(seed: u64, options: &Options) -> Result<Summary, Broken> {
     let (summary, _, breach) = World::new(seed, options, Story::default()).run();
     match breach {
         None => Ok(summary),
-        Some(Breach { law, what }) => Err(Broken { seed, law, what }),
+        Some(Breach { rule, what }) => Err(Broken { seed, rule, what }),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::asked::Asked;
 use super::part::Part;
 use super::queue::Happening;
+use super::rule::Rule;
 use super::summary::Thing;
 use super::wire::Wire;
 use super::world::World;
@@ -218,8 +219,8 @@ impl World {
                 machine.handle_failure(exchange, failure(kind), now)
             }
         };
-        if let Err(error) = done {
-            self.board.judge.breach(7, || {
+        if let Err(error) = self.board.liar.takes(Rule::Misreport, done) {
+            self.board.judge.breach(Rule::Misreport, || {
                 format!("client {client}: a report is called misuse: {error}")
             });
         }

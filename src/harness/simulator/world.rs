@@ -10,6 +10,7 @@ use super::judge::{Breach, Judge};
 use super::liar::Liar;
 use super::plan::{Incident, Plan};
 use super::queue::{Happening, Milestone, Queue};
+use super::rule::Rule;
 use super::server::{Say, Server, Turn};
 use super::story::Story;
 use super::summary::{Summary, Thing};
@@ -78,19 +79,24 @@ impl World {
     /// Lets everything happen.
     pub(super) fn run(mut self) -> (Summary, Story, Option<Breach>) {
         self.begin();
+        let most = match self.board.liar.says(Rule::Restive) {
+            true => 1,
+            false => STEPS,
+        };
         let mut steps = 0;
         while self.board.judge.breach.is_none() && self.step() {
             steps += 1;
-            if steps == STEPS {
-                self.board
-                    .judge
-                    .breach(4, || "the world does not come to rest".to_owned());
+            if steps == most {
+                self.board.judge.breach(Rule::Restive, || {
+                    "the world does not come to rest".to_owned()
+                });
             }
         }
         if self.board.judge.breach.is_none() {
             self.finish();
         }
-        if let Some(Breach { law, what }) = &self.board.judge.breach {
+        if let Some(Breach { rule, what }) = &self.board.judge.breach {
+            let law = rule.law();
             self.board
                 .story
                 .tell(self.now, format_args!("LAW {law}: {what}"));

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::judge::Terms;
 use super::super::queue::Happening;
+use super::super::rule::Rule;
 use super::super::summary::Thing;
 use super::super::world::World;
 use crate::{CallOptions, Error, Resend, RpcError, SubscriptionFilter, Ticket};
@@ -92,6 +93,9 @@ impl World {
                 it.reads = true;
                 it.machine.close(now);
                 self.board.judge.closes(client, now);
+                if self.board.liar.says(Rule::AfterTheEnd) {
+                    self.board.judge.look(client, true, now);
+                }
                 if !self.calm {
                     self.board.count(Thing::ClosedEarly);
                 }
@@ -120,7 +124,12 @@ impl World {
             // They have their time, which may be over.
             Act::Reinitialize => drop(self.clients[client].machine.reinitialize(now)),
             Act::Renew => self.renew(client),
-            Act::Resume => drop(self.clients[client].machine.resume(now)),
+            Act::Resume => {
+                let done = self.clients[client].machine.resume(now);
+                if done.is_ok() && !self.board.liar.says(Rule::HeldLeaves) {
+                    self.board.judge.resumed(client);
+                }
+            }
             Act::Roam => {
                 self.board.judge.hurried(client, self.now);
                 self.clients[client].machine.network_changed(now);
@@ -130,8 +139,8 @@ impl World {
     }
 
     fn is_allowed(&mut self, client: usize, done: Result<(), Error>) {
-        if let Err(error) = done {
-            self.board.judge.breach(8, || {
+        if let Err(error) = self.board.liar.takes(Rule::CommandRefused, done) {
+            self.board.judge.breach(Rule::CommandRefused, || {
                 format!("client {client}: a command is refused: {error}")
             });
         }
@@ -219,9 +228,9 @@ impl World {
         self.board.count(Thing::Cancelled);
         self.drive(client);
         if !self.board.judge.has_ended(key) {
-            self.board
-                .judge
-                .breach(2, || format!("call {key} was cancelled, and does not end"));
+            self.board.judge.breach(Rule::CancelledStays, || {
+                format!("call {key} was cancelled, and does not end")
+            });
         }
     }
 
@@ -238,7 +247,9 @@ impl World {
             .is_ok()
         {
             self.board.count(Thing::Answered);
-            self.board.judge.answers(client, ticket);
+            for _ in 0..self.board.liar.times(Rule::AnswerTwice) {
+                self.board.judge.answers(client, ticket);
+            }
         }
     }
 

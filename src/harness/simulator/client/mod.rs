@@ -1,6 +1,7 @@
 //! Clients: an application and its machine.
 
 mod acts;
+mod course;
 mod outlets;
 
 use std::collections::BTreeMap;
@@ -11,13 +12,10 @@ use serde_json::json;
 pub(super) use self::acts::Act;
 
 use super::Options;
-use super::asked::{HOST, Kind};
-use super::liar::Lie;
-use super::plan::{Era, Incident, Plan, Setup, Unknown};
-use super::queue::Milestone;
-use super::server::Server;
+use super::asked::HOST;
+use super::plan::Setup;
+use super::rule::Rule;
 use super::summary::Thing;
-use super::wire::Wire;
 use super::world::World;
 use crate::{CallId, Config, Connection, Event, Limits, Time};
 
@@ -42,27 +40,6 @@ pub(super) struct Client {
     /// When clocks ran out for nothing, in the last second.
     idle: Vec<Time>,
     last_call: Option<usize>,
-}
-
-/// What a machine may keep when nothing is asked of it any more, and how much of it: what it
-/// remembers of handshakes, to keep to its budget and to explain itself, and what the application
-/// wants to hear about, in each session anew.
-const KEPT: [(&str, usize); 5] = [
-    ("handshake.attempts", 6),
-    ("handshake.asked", 3),
-    ("ladder.search", 5),
-    ("resources.all", 1),
-    ("resources.filter", 1),
-];
-
-/// Whatever a machine has more of than it may keep.
-fn excess(machine: &Connection) -> Vec<(&'static str, usize)> {
-    let mut weights = machine.weights();
-    weights.retain(|(name, weight)| {
-        let kept = KEPT.iter().find(|(kept, _)| kept == name);
-        *weight > kept.map_or(0, |(_, most)| *most)
-    });
-    weights
 }
 
 /// So often a clock may run out for nothing in a second before that is no accident.
@@ -151,200 +128,22 @@ impl World {
         let useless = !any && before == (self.wires.len(), it.wires.len());
         it.idle.retain(|at| now < *at + Duration::from_secs(1));
         if useless {
-            it.idle.push(now);
+            let often = self.board.liar.says(Rule::ClockForNothing);
+            let times = if often { 2 * IDLE } else { 1 };
+            it.idle.extend(std::iter::repeat_n(now, times));
         }
         let (idle, next) = (it.idle.len(), it.machine.poll_timeout());
-        if next.is_some_and(|next| next <= now) || self.board.liar.says(Lie::Restless) {
-            self.board.judge.breach(10, || {
+        let next = self.board.liar.clock(Rule::ClockInThePast, next, now);
+        if next.is_some_and(|next| next <= now) {
+            self.board.judge.breach(Rule::ClockInThePast, || {
                 format!("client {client}: the clock {next:?} has run out already")
             });
         }
         if idle > IDLE {
-            self.board.judge.breach(10, || {
+            self.board.judge.breach(Rule::ClockForNothing, || {
                 format!("client {client}: {idle} clocks ran out for nothing")
             });
         }
-    }
-}
-
-/// # The course of a world
-impl World {
-    pub(super) fn milestone(&mut self, milestone: Milestone) {
-        self.board.tell(self.now, format_args!("{milestone:?}"));
-        let clients = 0..self.clients.len();
-        match milestone {
-            Milestone::Calm => {
-                self.calm = true;
-                for client in clients {
-                    let it = &mut self.clients[client];
-                    it.parted_until = self.now;
-                    it.reads = true;
-                    if !it.closed {
-                        self.renew(client);
-                        self.clients[client].machine.network_changed(self.now);
-                        self.board.judge.hurried(client, self.now);
-                    }
-                    self.drive(client);
-                }
-                let now = self.now;
-                for server in &mut self.servers {
-                    server.down_until = server.down_until.min(now);
-                }
-            }
-            Milestone::LastCall { counts } => {
-                for client in clients {
-                    if self.clients[client].closed {
-                        continue;
-                    }
-                    if counts {
-                        self.board.count(Thing::LastCall);
-                    }
-                    // What was stuck at first may hang half-open by now.
-                    self.act(client, Act::Roam);
-                    self.last_call(client);
-                }
-            }
-            Milestone::Review => {
-                for client in clients {
-                    self.review(client);
-                }
-            }
-            Milestone::Close => {
-                for client in clients {
-                    self.is_at_rest(client);
-                    self.act(client, Act::Close);
-                }
-            }
-            Milestone::End => {}
-        }
-    }
-
-    /// The last call has to be replied to, and what may take for ever is given up.
-    fn review(&mut self, client: usize) {
-        let it = &self.clients[client];
-        let replaced = self.plan.era == Era::HttpSse && self.plan.is_replaced();
-        let failing = |server: &Server| match server.habits.unknown {
-            Unknown::BadRequest | Unknown::PlainBadRequest => replaced,
-            Unknown::Failure => true,
-            Unknown::NotFound | Unknown::NotFoundError => false,
-        };
-        let knowable = !self.servers.iter().any(failing);
-        let last = it
-            .last_call
-            .filter(|_| knowable && self.plan.heals(&it.setup));
-        if let Some(key) = last.filter(|key| !self.board.judge.is_replied(*key)) {
-            self.board.judge.breach(2, || {
-                format!("client {client}: all has healed, but call {key} has no reply")
-            });
-        }
-        let open: Vec<_> = self.clients[client].calls.keys().copied().collect();
-        for key in open {
-            // Where sessions die in turns, it may wait for the next one for ever.
-            if !self.plan.scatters() {
-                self.is_under_way(client, key);
-            }
-            self.act(client, Act::Cancel(key));
-        }
-    }
-
-    /// What is still open by now waits for an answer, and for nothing else (law 2).
-    fn is_under_way(&mut self, client: usize, key: usize) {
-        let carries = |wire: &Wire| {
-            let own = wire.asked.kind.key() == Some(key);
-            let on_channel = wire.asked.kind == Kind::Get && wire.asked.session.is_none();
-            wire.open && wire.client == client && (own || on_channel)
-        };
-        if self.board.liar.says(Lie::Idle) || !self.wires.iter().any(carries) {
-            self.board.judge.breach(2, || {
-                format!("client {client}: call {key} waits for nothing")
-            });
-        }
-    }
-
-    /// Laws 2 and 8, before all is closed.
-    fn is_at_rest(&mut self, client: usize) {
-        let status = self.clients[client].machine.status();
-        if status.open_calls > 0 || status.exchanges > 1 {
-            self.board.judge.breach(8, || {
-                format!("client {client}: nothing is asked for, but {status:?}")
-            });
-        }
-    }
-
-    /// Laws 2, 8 and 12, after all was closed.
-    pub(super) fn finish(&mut self) {
-        for (number, client) in self.clients.iter_mut().enumerate() {
-            let machine = &mut client.machine;
-            let status = machine.status();
-            let (closed, next) = (machine.is_closed(), machine.poll_timeout());
-            let event = machine.poll_event();
-            let sends = machine.poll_transmit(self.now).is_some();
-            let leaks = self.board.liar.says(Lie::Leak);
-            let mut rest = excess(machine);
-            rest.extend(leaks.then_some(("lies", 1)));
-            if !rest.is_empty() {
-                self.board.judge.breach(8, || {
-                    format!("client {number} is closed, but {rest:?} are left")
-                });
-            }
-            if !closed || sends {
-                self.board
-                    .judge
-                    .breach(12, || format!("client {number} is not closed: {status:?}"));
-            }
-            if next.is_some() || event.is_some() {
-                self.board.judge.breach(10, || {
-                    format!("client {number} is closed, but {next:?}, {event:?}")
-                });
-            }
-        }
-        self.board.judge.finish();
-        for key in 0..self.board.judge.calls() {
-            if self.board.judge.is_unheard(key) {
-                self.board.count(Thing::ExecutedUnheard);
-            }
-        }
-    }
-}
-
-impl Plan {
-    fn is_replaced_by(&self, new: Era) -> bool {
-        let by =
-            |incident: &Incident| matches!(incident, Incident::Replace { era, .. } if *era == new);
-        self.incidents.iter().any(|(_, it)| by(it))
-    }
-
-    fn replacements(&self) -> usize {
-        let replaces = |incident: &Incident| matches!(incident, Incident::Replace { .. });
-        self.incidents.iter().filter(|(_, it)| replaces(it)).count()
-    }
-
-    fn is_replaced(&self) -> bool {
-        self.replacements() > 0
-    }
-
-    /// Whether all handshakes of such a client begin in the same way.
-    pub(super) fn is_straight(&self, setup: &Setup) -> bool {
-        setup.pinned.is_some() && self.era != Era::HttpSse && !self.is_replaced()
-    }
-
-    /// Whether no session is known to all who may be asked in it.
-    fn scatters(&self) -> bool {
-        !self.sticky && self.servers > 1 && self.era != Era::Stateless
-    }
-
-    /// Whether such a client can call again when nothing goes wrong any more.
-    fn heals(&self, setup: &Setup) -> bool {
-        // Nobody could know that the session is gone, or that nobody is there.
-        let unknowable = setup.clocks.silence.is_none();
-        let pinned = self.is_replaced() && setup.pinned.is_some();
-        // That the era is another one has to be said in a way that can be understood.
-        let mute =
-            self.era == Era::Stateless || self.habits.nameless || self.is_replaced_by(Era::HttpSse);
-        let broken = self.replacements() > usize::from(self.servers == 1 && !mute);
-        // To find an HTTP+SSE server takes two.
-        let poor = setup.budget.handshakes < 2;
-        !(self.scatters() || unknowable || pinned || broken || poor)
     }
 }
 

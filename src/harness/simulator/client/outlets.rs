@@ -1,8 +1,7 @@
 //! The loop that every embedder has: what is to be sent is sent, what is to be known is read.
 
-use super::super::asked::Asked;
-use super::super::liar::Lie;
 use super::super::queue::Happening;
+use super::super::rule::Rule;
 use super::super::summary::Thing;
 use super::super::world::World;
 use super::{Act, call_of};
@@ -25,7 +24,7 @@ impl World {
             }
         }
         let over = self.clients[client].machine.is_closed();
-        let over = over && !self.board.liar.says(Lie::Open);
+        let over = over && !self.board.liar.says(Rule::Open);
         self.board.judge.look(client, over, self.now);
         any
     }
@@ -41,12 +40,12 @@ impl World {
                     if request.method() == http::Method::DELETE {
                         self.board.count(Thing::Deleted);
                     }
-                    let asked = match Asked::read(&request) {
+                    let asked = match self.board.liar.reads(&request) {
                         Ok(asked) => asked,
                         Err(why) => {
-                            self.board
-                                .judge
-                                .breach(2, || format!("client {client} sends {why}: {request:?}"));
+                            self.board.judge.breach(Rule::Unreadable, || {
+                                format!("client {client} sends {why}: {request:?}")
+                            });
                             return true;
                         }
                     };
@@ -74,7 +73,7 @@ impl World {
                     for _ in 0..shown.times {
                         let judge = &mut self.board.judge;
                         judge.sent(number, client, &shown.asked, shown.at);
-                        if self.board.liar.says(Lie::Handshakes) {
+                        if self.board.liar.says(Rule::Handshakes) {
                             self.board.judge.concludes(client, number);
                         }
                     }
@@ -165,9 +164,11 @@ impl World {
 
     /// What the judge is shown of an event.
     fn show(&mut self, client: usize, key: Option<usize>, event: &Event) {
-        let (shown, times, at) = self.board.liar.tells(event, self.now);
-        for _ in 0..times {
-            self.board.judge.told(client, key, &shown, at);
+        let told = self.board.liar.tells(key, event, self.now);
+        for _ in 0..told.times {
+            self.board
+                .judge
+                .told(client, told.key, &told.event, told.at);
         }
     }
 

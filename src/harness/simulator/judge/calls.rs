@@ -1,13 +1,15 @@
-//! Laws 2, 5 and 7: each call ends once, the truth is told of it, and only what happened
-//! to itself ends it.
+//! Calls: what becomes of each (laws 2 and 5), and when it may leave.
+
+mod outcome;
 
 use std::time::Duration;
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Head, Mark, Part};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, ends, never_sent};
-use crate::{Delivery, Error, FailureKind, Lost, Reason, Reply, Time};
+use crate::{Delivery, Time};
 
 /// What the application asked for.
 #[derive(Clone, Debug)]
@@ -45,6 +47,10 @@ pub(super) struct Deed {
     answered: bool,
     /// A refusal is, that may be its reply.
     refused: bool,
+    /// It was made so that the application restores its state.
+    restores: bool,
+    /// It was refused with its session, and has not left since.
+    homeless: bool,
     /// Before this it is not to leave again: the server said so.
     put_off: Time,
     /// The server asks to wait longer than anybody does.
@@ -85,6 +91,8 @@ impl Judge {
             rpc: 0,
             answered: false,
             refused: false,
+            restores: ledger.restoring,
+            homeless: false,
             put_off: Time::ZERO,
             hopeless: false,
             end: None,
@@ -102,7 +110,9 @@ impl Judge {
         deed.executed += 1;
         let (times, lied) = (deed.executed, deed.lied);
         if times > 1 && !deed.terms.idempotent && !lied {
-            self.breach(5, || format!("call {key} is executed {times} times"));
+            self.breach(Rule::Doubled, || {
+                format!("call {key} is executed {times} times")
+            });
         }
         times > 1
     }
@@ -137,6 +147,7 @@ impl Judge {
     pub(super) fn call_sent(&mut self, client: usize, key: usize, asked: &Asked, now: Time) {
         let ledger = &self.ledgers[client];
         let established = ledger.handshakes.established;
+        let restoring = ledger.restoring;
         let retries = &ledger.setup.retries;
         // Once, once more for another revision, and for each other reason that there is.
         let credentials = ledger.credentials.len() as u32;
@@ -157,29 +168,46 @@ impl Judge {
         }
         let (posts, redirected) = (deed.posts, deed.redirected);
         let (hopeless, early) = (deed.hopeless, now < deed.put_off);
+        let held = std::mem::take(&mut deed.homeless) && restoring;
         let doubled = deed.executed > 0 && !deed.terms.idempotent && !deed.lied;
         if let Some(end) = deed.end {
-            self.breach(2, || {
+            self.breach(Rule::EndedLeaves, || {
                 format!("call {key} leaves although it ended: {end:?}")
             });
         }
         if doubled {
-            self.breach(5, || format!("call {key} leaves again, and was executed"));
+            self.breach(Rule::ExecutedLeaves, || {
+                format!("call {key} leaves again, and was executed")
+            });
+        }
+        if held {
+            self.breach(Rule::HeldLeaves, || {
+                format!("call {key} leaves, and its session's state is not restored")
+            });
         }
         if hopeless {
-            self.breach(10, || {
+            self.breach(Rule::BeyondCeiling, || {
                 format!("call {key} leaves, and was put off beyond the ceiling")
             });
         }
         if early {
-            self.breach(10, || format!("call {key} leaves sooner than it was told"));
+            self.breach(Rule::Sooner, || {
+                format!("call {key} leaves sooner than it was told")
+            });
         }
         if !established {
-            self.breach(3, || format!("call {key} leaves before there is a session"));
+            self.breach(Rule::Early, || {
+                format!("call {key} leaves before there is a session")
+            });
         }
-        if posts > most || redirected > 3 * posts {
-            self.breach(4, || {
-                format!("call {key} leaves for the {posts}th time, {redirected} redirects")
+        if posts > most {
+            self.breach(Rule::TooOften, || {
+                format!("call {key} leaves for the {posts}th time")
+            });
+        }
+        if redirected > 3 * posts {
+            self.breach(Rule::Redirects, || {
+                format!("call {key} follows {redirected} redirects in {posts} times")
             });
         }
     }
@@ -216,6 +244,14 @@ impl Judge {
             return;
         };
         let deed = &mut self.deeds[key];
+        if let (Part::Head(head), Kind::Call { .. }) = (part, wire.asked.kind) {
+            let lost = match (wire.asked.session, wire.asked.channel) {
+                (Some(_), _) => matches!(head.status, 400 | 404),
+                (None, Some(_)) => head.status == 404,
+                (None, None) => false,
+            };
+            deed.homeless = lost && !deed.restores;
+        }
         // A refusal without an id is its own.
         deed.refused |= mark == Some(Mark::Refused);
         // The end of a refusal is not waited for at any price.
@@ -230,129 +266,6 @@ impl Judge {
             if aside {
                 // What comes on the channel in spite of that is not waited for.
                 deed.rpc = 0;
-            }
-        }
-    }
-
-    fn end(&mut self, client: usize, key: Option<usize>, end: End, now: Time) -> Option<usize> {
-        let Some(key) = key else {
-            self.breach(2, || {
-                format!("client {client}: a call that nobody made ends")
-            });
-            return None;
-        };
-        let ledger = &mut self.ledgers[client];
-        ledger.open_calls = ledger.open_calls.saturating_sub(1);
-        let (lag, slow) = (ledger.setup.lag, ledger.setup.slow);
-        let paused = ledger.pauses.so_far(now);
-        let deed = &mut self.deeds[key];
-        let before = deed.end.replace(end);
-        if let Some(before) = before {
-            self.breach(2, || format!("call {key} ends twice: {before:?}, {end:?}"));
-        } else if let Some(whole) = deed.terms.whole {
-            let longest = deed.terms.longest.unwrap_or(whole).max(whole);
-            let slack = Duration::from_millis(2 * lag + if slow { 300_000 } else { 1 });
-            let due = deed.made + longest + (paused - deed.paused) + slack;
-            if now > due {
-                self.breach(2, || {
-                    format!("call {key} ends after {longest:?}, at {now:?}")
-                });
-            }
-        }
-        Some(key)
-    }
-
-    pub(super) fn replied(&mut self, client: usize, key: Option<usize>, reply: &Reply, now: Time) {
-        let Some(key) = self.end(client, key, End::Replied, now) else {
-            return;
-        };
-        let deed = &self.deeds[key];
-        let (executed, answered) = (deed.executed, deed.answered || deed.refused);
-        if !answered {
-            self.breach(5, || format!("call {key} has a reply that did not come"));
-        }
-        if let Ok(result) = &reply.outcome {
-            let echo = format!("\"echo\":{key}}}");
-            if !result.as_str().contains(&echo) {
-                self.breach(5, || format!("call {key} has the reply of another"));
-            }
-            if executed == 0 {
-                self.breach(5, || {
-                    format!("call {key} has a result without being executed")
-                });
-            }
-        }
-    }
-
-    pub(super) fn failed(&mut self, client: usize, key: Option<usize>, error: &Error, now: Time) {
-        let delivery = error.delivery();
-        let Some(key) = self.end(client, key, End::Failed(delivery), now) else {
-            return;
-        };
-        let ledger = &self.ledgers[client];
-        let lost = ledger.channels_lost + u32::from(ledger.handshakes.has_lost_channel());
-        let deed = &self.deeds[key];
-        let untold = deed.executed > 0 && !deed.lied && delivery != Delivery::Unknown;
-        let given_up = matches!(
-            error.reason(),
-            Reason::Cancelled | Reason::Closed | Reason::Timeout(_)
-        );
-        let broken = match error.reason() {
-            Reason::Transport(failure) => failure.kind() == FailureKind::Broken,
-            Reason::Lost(lost) => matches!(lost, Lost::Stream | Lost::NotResumed),
-            _ => false,
-        };
-        // What waits for a handshake shares its fate.
-        let of_handshake = !error.search().steps().is_empty();
-        let own = broken && delivery == Delivery::Unknown && !of_handshake;
-        let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
-        let answered = deed.answered && !given_up;
-        if untold {
-            self.breach(5, || {
-                format!("call {key} was executed, but is told {delivery:?}: {error}")
-            });
-        }
-        if answered {
-            self.breach(2, || format!("call {key} was answered, but fails: {error}"));
-        }
-        if own && unharmed {
-            // That its exchange is given up is seen at the end of this turn.
-            self.ledgers[client].unexplained = Some((key, error.to_string()));
-        }
-    }
-
-    /// At the end of a turn (law 7).
-    pub(super) fn is_explained(&mut self, client: usize) {
-        let ledger = &mut self.ledgers[client];
-        let Some((key, error)) = ledger.unexplained.take() else {
-            return;
-        };
-        let deed = &self.deeds[key];
-        if deed.troubles == 0 && ledger.channels_lost == deed.channels_lost {
-            self.breach(7, || {
-                format!("call {key} fails for what was not its own: {error}")
-            });
-        }
-    }
-
-    /// After all was delivered.
-    pub(super) fn calls_are_over(&mut self) {
-        for key in 0..self.deeds.len() {
-            let deed = &self.deeds[key];
-            let (client, executed) = (deed.client, deed.executed);
-            match deed.end {
-                None => self.breach(2, || format!("client {client}: call {key} never ends")),
-                Some(End::Failed(Delivery::NotSent)) if deed.arrived => {
-                    self.breach(5, || format!("call {key} was told NotSent, and arrived"));
-                }
-                Some(End::Failed(delivery)) if delivery != Delivery::Unknown => {
-                    if executed > 0 && !deed.lied {
-                        self.breach(5, || {
-                            format!("call {key} was told {delivery:?}, and was executed after that")
-                        });
-                    }
-                }
-                Some(End::Failed(_) | End::Replied) => {}
             }
         }
     }

@@ -1,7 +1,10 @@
 //! Laws 3 and 4: one handshake at a time, only when there is a reason, within the budget.
 
+use std::collections::BTreeSet;
+
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, is, never_sent};
 use crate::Time;
@@ -16,8 +19,10 @@ pub(super) struct Handshakes {
     on_channel: bool,
     /// Its session, if that has an id.
     pub(super) session: Option<u32>,
-    /// Whether the client was given a reason to think that it is lost.
-    pub(super) doubtful: bool,
+    /// The wires that gave the client a reason to think that it is lost.
+    pub(super) doubts: BTreeSet<u32>,
+    /// Whether a call was refused for an error of its own, which is no such reason.
+    own_error: bool,
     /// The requests that count, of each kind, and when they left.
     attempts: [Vec<(Time, u32)>; 3],
 }
@@ -39,7 +44,7 @@ impl Handshakes {
 
     /// Whether it is over with all that waits for a reply on the channel.
     pub(super) fn has_lost_channel(&self) -> bool {
-        self.on_channel && self.doubtful
+        self.on_channel && !self.doubts.is_empty()
     }
 
     /// Whether a GET now is one for a channel.
@@ -79,9 +84,13 @@ impl Judge {
             return;
         }
         let handshakes = &mut ledger.handshakes;
-        let needless = handshakes.established && !handshakes.doubtful;
+        let needless = handshakes.established && handshakes.doubts.is_empty();
+        let needless = needless.then_some(match std::mem::take(&mut handshakes.own_error) {
+            true => Rule::NeedlessForError,
+            false => Rule::Needless,
+        });
         handshakes.established = false;
-        handshakes.doubtful = false;
+        handshakes.doubts.clear();
         let attempts = &mut handshakes.attempts[place(asked.kind)];
         attempts.push((now, wire));
         let budget = ledger.setup.budget;
@@ -97,15 +106,15 @@ impl Judge {
             }
         }
         if let Some(one) = twice {
-            self.breach(3, || {
+            self.breach(Rule::SecondHandshake, || {
                 format!(
                     "client {client}: {:?} while {:?} is under way",
                     asked.kind, one.kind
                 )
             });
         }
-        if needless {
-            self.breach(3, || {
+        if let Some(rule) = needless {
+            self.breach(rule, || {
                 format!(
                     "client {client}: {:?} although its session lives",
                     asked.kind
@@ -113,7 +122,7 @@ impl Judge {
             });
         }
         if count > most {
-            self.breach(4, || {
+            self.breach(Rule::Handshakes, || {
                 format!(
                     "client {client}: {:?} for the {count}th time within {:?}",
                     asked.kind, budget.window
@@ -150,6 +159,8 @@ impl Judge {
                 handshakes.established = true;
                 handshakes.on_channel = false;
                 handshakes.session = None;
+                // There is nothing to restore.
+                ledger.restoring = false;
             }
         }
         if ledger.channel == Some(number)
@@ -169,7 +180,7 @@ impl Judge {
                 if confirmed && !handshakes.established {
                     handshakes.established = true;
                     handshakes.on_channel = asked.channel.is_some();
-                    handshakes.doubtful = false;
+                    handshakes.doubts.clear();
                     handshakes.session = asked.session;
                     ledger.paces.remove(&super::Name::Listening);
                     if let Some(given) = asked.session.and_then(|id| ledger.sessions.get_mut(&id)) {
@@ -178,10 +189,18 @@ impl Judge {
                 }
             }
             Part::Head(head) if !asked.kind.is_get() && asked.session == handshakes.session => {
-                handshakes.doubtful |= matches!(head.status, 400 | 404);
+                if matches!(head.status, 400 | 404) {
+                    handshakes.doubts.insert(number);
+                }
+            }
+            // It is the call that was refused, not its session.
+            Part::Text(..)
+                if wire.status == 400 && is(mark, |it| matches!(it, Mark::Reply { .. })) =>
+            {
+                handshakes.own_error |= handshakes.doubts.remove(&number);
             }
             Part::End | Part::Fail(_) if ledger.channel == Some(number) => {
-                handshakes.doubtful = true;
+                handshakes.doubts.insert(number);
             }
             _ => {}
         }

@@ -19,13 +19,14 @@ use self::tickets::Pauses;
 use super::asked::{Asked, Kind};
 use super::part::{Mark, Part};
 use super::plan::Setup;
+use super::rule::Rule;
 use super::wire::Wire;
-use crate::{Event, FailureKind, NotificationId, Subject, Ticket, Time};
+use crate::{Event, FailureKind, NotificationId, Recovery, Subject, Ticket, Time};
 
-/// A law that was broken: its number in the list of laws, and how.
+/// A rule that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Breach {
-    pub(super) law: u8,
+    pub(super) rule: Rule,
     pub(super) what: String,
 }
 
@@ -61,6 +62,8 @@ struct Ledger {
     open_calls: usize,
     /// A call that failed for what did not happen to its own exchanges, as far as is seen.
     unexplained: Option<(usize, String)>,
+    /// With `Hold`, from the loss of a session until the application has restored its state.
+    restoring: bool,
     /// The wire of the last request.
     last: u32,
     closed: Option<Time>,
@@ -86,6 +89,7 @@ impl Judge {
             pauses: Pauses::default(),
             open_calls: 0,
             unexplained: None,
+            restoring: false,
             last: 0,
             closed: None,
             over: false,
@@ -93,9 +97,9 @@ impl Judge {
     }
 
     /// Only the first breach counts: what follows may follow from it.
-    pub(super) fn breach(&mut self, law: u8, what: impl FnOnce() -> String) {
+    pub(super) fn breach(&mut self, rule: Rule, what: impl FnOnce() -> String) {
         if self.breach.is_none() {
-            self.breach = Some(Breach { law, what: what() });
+            self.breach = Some(Breach { rule, what: what() });
         }
     }
 
@@ -158,7 +162,7 @@ impl Judge {
         if ledger.channel == Some(number) {
             ledger.channel = None;
             ledger.channels_lost += 1;
-            ledger.handshakes.doubtful = true;
+            ledger.handshakes.doubts.insert(number);
         }
         if let Some(key) = wire.asked.kind.key() {
             self.deeds[key].disturbed();
@@ -186,6 +190,11 @@ impl Judge {
         self.hurried(client, now);
     }
 
+    /// The application has restored its state.
+    pub(super) fn resumed(&mut self, client: usize) {
+        self.ledgers[client].restoring = false;
+    }
+
     pub(super) fn noted(&mut self, client: usize, note: NotificationId) {
         self.ledgers[client].notes.insert(note);
     }
@@ -203,15 +212,21 @@ impl Judge {
             Event::Accepted { subject } => match subject {
                 Subject::Notification(note) => self.note_ended(client, *note),
                 Subject::Answer(ticket) => self.ticket_ended(client, *ticket, true, now),
-                _ => self.breach(2, || format!("client {client}: {subject:?} is accepted")),
+                _ => self.breach(Rule::OddAccepted, || {
+                    format!("client {client}: {subject:?} is accepted")
+                }),
             },
             Event::Ask(ask) => self.asked(client, ask, key, now),
+            Event::Reinitialize { .. } => {
+                let ledger = &mut self.ledgers[client];
+                ledger.restoring = ledger.setup.recovery == Recovery::Hold;
+            }
             Event::AskWithdrawn { ticket, .. } => self.ticket_ended(client, *ticket, false, now),
             Event::Message(message) if message.method == "notifications/progress" => {
                 let params = message.params.as_ref().map_or("", |it| it.as_str());
                 let own = key.is_some_and(|key| params.contains(&format!("\"key\":{key}}}")));
                 if !own {
-                    self.breach(2, || {
+                    self.breach(Rule::ProgressOfAnother, || {
                         format!("client {client}: progress of call {key:?} is another's: {params}")
                     });
                 }
@@ -222,20 +237,22 @@ impl Judge {
 
     fn note_ended(&mut self, client: usize, note: NotificationId) {
         if !self.ledgers[client].notes.remove(&note) {
-            self.breach(2, || format!("client {client}: {note:?} ends twice"));
+            self.breach(Rule::NoteEndsTwice, || {
+                format!("client {client}: {note:?} ends twice")
+            });
         }
     }
 
     /// Law 11.
     fn stays_at_home(&mut self, client: usize, asked: &Asked) {
         if !asked.at_home {
-            self.breach(11, || {
+            self.breach(Rule::Elsewhere, || {
                 format!("client {client}: {:?} goes to another origin", asked.kind)
             });
         }
         let token = self.ledgers[client].token;
         if asked.token != token {
-            self.breach(11, || {
+            self.breach(Rule::Credential, || {
                 format!(
                     "client {client}: {:?} carries credential {:?}, not {token:?}",
                     asked.kind, asked.token
@@ -248,8 +265,13 @@ impl Judge {
     fn is_allowed_after_close(&mut self, client: usize, asked: &Asked) {
         let ledger = &self.ledgers[client];
         let (closed, over) = (ledger.closed.is_some(), ledger.over);
-        if over || closed && asked.kind != Kind::Delete {
-            self.breach(12, || {
+        if over {
+            self.breach(Rule::AfterTheEnd, || {
+                format!("client {client}: {:?} leaves after the end", asked.kind)
+            });
+        }
+        if closed && asked.kind != Kind::Delete {
+            self.breach(Rule::AfterClose, || {
                 format!("client {client}: {:?} leaves after close", asked.kind)
             });
         }
@@ -269,7 +291,9 @@ impl Judge {
             .closed
             .map(|at| at + ledger.setup.clocks.delete + lag);
         if !ledger.over && due.is_some_and(|due| now > due) {
-            self.breach(12, || format!("client {client} does not end its closing"));
+            self.breach(Rule::Open, || {
+                format!("client {client} does not end its closing")
+            });
         }
     }
 
@@ -280,12 +304,16 @@ impl Judge {
             let ledger = &self.ledgers[client];
             if let Some(note) = ledger.notes.first() {
                 let note = *note;
-                self.breach(2, || format!("client {client}: {note:?} never ends"));
+                self.breach(Rule::NoteUnended, || {
+                    format!("client {client}: {note:?} never ends")
+                });
             }
             let ledger = &self.ledgers[client];
             if let Some(ticket) = ledger.tickets.keys().next() {
                 let ticket = *ticket;
-                self.breach(2, || format!("client {client}: {ticket:?} never ends"));
+                self.breach(Rule::AskUnended, || {
+                    format!("client {client}: {ticket:?} never ends")
+                });
             }
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, ends};
 use crate::Time;
@@ -65,7 +66,7 @@ impl Judge {
         pace.barren.retain(|at| now < *at + WINDOW);
         let barren = pace.barren.len();
         if early {
-            self.breach(10, || {
+            self.breach(Rule::Hasty, || {
                 format!(
                     "client {client}: {:?} sooner than the floor allows",
                     asked.kind
@@ -73,7 +74,7 @@ impl Judge {
             });
         }
         if barren > BARREN {
-            self.breach(4, || {
+            self.breach(Rule::Barren, || {
                 format!(
                     "client {client}: {:?} for the {barren}th time for nothing",
                     asked.kind
@@ -107,7 +108,7 @@ impl Judge {
         }
         let (count, most) = (ledger.recent.len(), MOST + EACH * ledger.open_calls);
         if count > most {
-            self.breach(4, || {
+            self.breach(Rule::Storm, || {
                 format!(
                     "client {client}: {count} requests in {WINDOW:?}, the last {:?}",
                     asked.kind

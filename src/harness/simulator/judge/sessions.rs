@@ -2,6 +2,7 @@
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part, Type};
+use super::super::rule::Rule;
 use super::super::wire::Wire;
 use super::{Judge, ends};
 
@@ -24,7 +25,7 @@ impl Judge {
         let Some(id) = asked.session else { return };
         let kind = asked.kind;
         let Some(given) = self.ledgers[client].sessions.get_mut(&id) else {
-            return self.breach(6, || {
+            return self.breach(Rule::StrangeId, || {
                 format!("client {client}: {kind:?} carries session {id}, which nobody gave")
             });
         };
@@ -43,17 +44,17 @@ impl Judge {
             _ => lost || superseded || successful.is_none(),
         };
         if dead {
-            let how = match (superseded, lost) {
-                (true, _) => "superseded",
-                (false, true) => "lost",
-                (false, false) => "unconfirmed",
+            let (rule, how) = match (superseded, lost) {
+                (true, _) => (Rule::SupersededId, "superseded"),
+                (false, true) => (Rule::LostId, "lost"),
+                (false, false) => (Rule::UnconfirmedId, "unconfirmed"),
             };
-            self.breach(6, || {
+            self.breach(rule, || {
                 format!("client {client}: {kind:?} carries the {how} session {id}")
             });
         }
         if farewells > 1 {
-            self.breach(12, || {
+            self.breach(Rule::SessionEndedTwice, || {
                 format!("client {client}: session {id} is ended twice")
             });
         }

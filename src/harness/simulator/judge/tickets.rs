@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::rule::Rule;
 use super::Judge;
 use crate::{Ask, Ticket, Time};
 
@@ -41,12 +42,14 @@ impl Judge {
         let known = ledger.tickets.insert(ask.ticket, false).is_some();
         let params = ask.params.as_ref().map_or("", |it| it.as_str());
         let others = key.is_some_and(|key| params != format!("{{\"key\":{key}}}"));
-        if known || others {
-            self.breach(2, || {
-                format!(
-                    "client {client}: {:?} is another's, or asked twice",
-                    ask.ticket
-                )
+        if known {
+            self.breach(Rule::AskTwice, || {
+                format!("client {client}: {:?} is asked twice", ask.ticket)
+            });
+        }
+        if others {
+            self.breach(Rule::AskOfAnother, || {
+                format!("client {client}: {:?} is another's: {params}", ask.ticket)
             });
         }
     }
@@ -54,7 +57,7 @@ impl Judge {
     /// The application has answered it, and was not refused.
     pub(in super::super) fn answers(&mut self, client: usize, ticket: Ticket) {
         if self.ledgers[client].tickets.insert(ticket, true) != Some(false) {
-            self.breach(2, || {
+            self.breach(Rule::AnswerTwice, || {
                 format!("client {client}: {ticket:?} could be answered twice")
             });
         }
@@ -69,10 +72,14 @@ impl Judge {
     ) {
         let ledger = &mut self.ledgers[client];
         ledger.pauses.end(now);
-        if ledger.tickets.remove(&ticket) != Some(answered) {
-            self.breach(2, || {
+        match ledger.tickets.remove(&ticket) {
+            None => self.breach(Rule::AskEndsTwice, || {
                 format!("client {client}: {ticket:?} ends twice, or unasked")
-            });
+            }),
+            Some(really) if really != answered => self.breach(Rule::AskEndsOtherwise, || {
+                format!("client {client}: {ticket:?} ends as if answered: {answered}")
+            }),
+            Some(_) => {}
         }
     }
 
