@@ -609,6 +609,24 @@ fn the_network_changed_and_it_is_opened_anew() {
     assert_eq!(w.ups_and_downs(), (0, 0));
 }
 
+/// One that follows within the floor is heeded when that is over, another one at once.
+#[test]
+fn the_network_changed_again() {
+    for (after, at_once) in [(millis(99), false), (millis(100), true)] {
+        let (mut w, _) = World::listening();
+        w.connection.network_changed(w.now);
+        w.drive();
+        let get = w.take("GET");
+        w.answer(&get, 200).stream(&[]);
+        w.advance(after);
+        w.connection.network_changed(w.now);
+        w.drive();
+        assert_eq!(w.has("GET"), at_once, "{after:?}");
+        w.advance(millis(1));
+        assert!(w.has("GET"), "{after:?}");
+    }
+}
+
 #[test]
 fn the_network_changed_and_the_budget_is_forgiven() {
     let (mut w, get) = World::listening();
