@@ -579,6 +579,17 @@ fn what_nobody_answers_after_the_loss_does_not_wait_for_ever() {
     assert_eq!(w.error(slow).delivery(), Delivery::Unknown);
     assert!(w.aborted.contains(&sent.exchange));
 
+    // A clock that runs already is not started anew.
+    let (mut w, get) = ready();
+    w.notify("notifications/x");
+    let sent = w.take("notifications/x");
+    w.advance(secs(20));
+    w.end(&get);
+    w.advance(secs(10) - millis(1));
+    assert!(!w.aborted.contains(&sent.exchange));
+    w.advance(millis(1));
+    assert!(w.aborted.contains(&sent.exchange));
+
     let (mut w, get) = ready();
     let (late, sent) = w.begin("tools/call");
     w.end(&get);
