@@ -93,11 +93,11 @@ fn the_core_knows_no_adapter() {
     }
 }
 
-/// The bans of law 1 are looked for in the core as it is without features. What there is of it
-/// besides is for the harness, and so little that it can be read; and nothing in it lifts them.
+/// The bans of law 1 are looked for in the core as it is without features, and nothing in it lifts
+/// them. What features for users add to it is this little, and was read.
 #[test]
 fn no_part_of_the_core_is_out_of_sight() {
-    let mut beside = Vec::new();
+    let mut for_users = Vec::new();
     for file in core() {
         let text = fs::read_to_string(&file).unwrap();
         for lint in ["clippy::disallowed", "clippy::print", "clippy::dbg"] {
@@ -109,13 +109,13 @@ fn no_part_of_the_core_is_out_of_sight() {
                 .iter()
                 .any(|name| line.contains(&format!("feature = \"{name}\"")))
             {
-                beside.push(lines.next().unwrap_or_default().trim().to_owned());
+                for_users.push(lines.next().unwrap_or_default().trim().to_owned());
             }
         }
     }
-    beside.sort_unstable();
+    for_users.sort_unstable();
     assert_eq!(
-        beside,
+        for_users,
         [
             "#[doc = include_str!(\"moving_in.md\")]",
             "pub(crate) fn has_event(&self) -> bool {",
