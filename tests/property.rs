@@ -98,6 +98,11 @@ proptest! {
     }
 
     #[test]
+    fn messages_are_read_as_a_naive_reader_reads_them(input in pieces::messages()) {
+        harness::message(&input).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
     fn the_parser_of_challenges_agrees_with_a_naive_one(input in pieces::challenges()) {
         harness::challenge(&input).map_err(TestCaseError::fail)?;
     }
@@ -335,6 +340,13 @@ fn the_corpus_of_challenges_replays() {
 fn the_corpus_of_headers_replays() {
     replay("headers", |input| {
         harness::headers(input).expect("the readers agree")
+    });
+}
+
+#[test]
+fn the_corpus_of_messages_replays() {
+    replay("message", |input| {
+        harness::message(input).expect("the readers agree")
     });
 }
 

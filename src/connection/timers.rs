@@ -75,10 +75,15 @@ impl Timers {
     #[cfg(feature = "harness")]
     pub(super) fn weights(&self) -> super::weights::Weights {
         let Self { at, queue } = self;
-        vec![
-            ("timers.at", at.iter().map(BTreeMap::len).sum()),
-            ("timers.queue", queue.len()),
-        ]
+        let kinds = [
+            "timers.own",
+            "timers.call",
+            "timers.delay",
+            "timers.exchange",
+            "timers.silence",
+        ];
+        let at = kinds.into_iter().zip(at.iter().map(BTreeMap::len));
+        at.chain([("timers.queue", queue.len())]).collect()
     }
 
     /// Sets a timer, or clears it where its clock is switched off.

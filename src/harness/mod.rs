@@ -6,8 +6,8 @@
 //! separately written model look at everything that an observer can see. The
 //! model knows the rules of what may be seen, and nothing of how the machine
 //! keeps them. What reads the words of a peer has bodies of its own, each with naive
-//! readers beside it: [`decode`] for event streams, [`tools`](tools()) for lists of tools
-//! and arguments, [`response`](response()) for what an answer means,
+//! readers beside it: [`decode`] for event streams, [`message`](message()) for JSON-RPC messages, [`tools`](tools())
+//! for lists of tools and arguments, [`response`](response()) for what an answer means,
 //! [`challenge`](challenge()) for `WWW-Authenticate`, [`headers`](headers()) for the other
 //! header fields, [`url`](url()) for endpoints and redirects.
 #![allow(
@@ -21,11 +21,13 @@
 )]
 
 mod application;
+mod ceilings;
 mod challenge;
 pub mod explorer;
 mod headers;
 mod json;
 mod law;
+mod message;
 mod model;
 mod network;
 mod operation;
@@ -43,6 +45,7 @@ mod url;
 pub use crate::breakage::Breakage;
 pub use challenge::challenge;
 pub use headers::headers;
+pub use message::message;
 pub use response::response;
 pub use run::run;
 pub use setup::first_bytes;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ceilings;
 use super::model::{Model, Seen};
 use super::operation::{Operation, Source, Step};
 use super::peer::Peer;
@@ -12,7 +13,8 @@ use super::secrets::{self, MARK};
 use super::setup::Setup;
 use super::story::{Story, Violation};
 use crate::{
-    CallId, Connection, Error, LimitExceeded, LimitKind, Phase, Reason, RpcError, Status, Time,
+    CallId, Connection, Error, LimitExceeded, LimitKind, Limits, Phase, Reason, RpcError, Status,
+    Time,
 };
 
 /// Operations of one run: enough for several sessions, few enough to read.
@@ -31,6 +33,7 @@ pub(super) struct World {
     pub(super) bodies: BTreeMap<u64, (VecDeque<Bytes>, bool)>,
     calls: BTreeMap<u64, CallId>,
     pub(super) polite: bool,
+    limits: Limits,
     marks: u64,
     /// What the getters said last.
     looked: Option<Status>,
@@ -95,6 +98,7 @@ impl World {
             bodies: BTreeMap::new(),
             calls: BTreeMap::new(),
             polite: setup.polite,
+            limits: setup.limits,
             marks: 0,
             looked: None,
             stranger: Connection::new(stranger.config()),
@@ -125,6 +129,7 @@ impl World {
             secrets::connection(&self.machine)?;
             self.looked = Some(status.clone());
         }
+        ceilings::excess(&self.machine, &self.limits)?;
         self.story.count(format!("phase {:?}", status.phase));
         self.model.look(&status, self.machine.is_closed())
     }

@@ -323,6 +323,17 @@ fn batches_move_it_when_all_of_them_were_read_whatever_comes_last() {
 }
 
 #[test]
+fn what_of_a_batch_waits_for_room_is_buffered() {
+    let (mut w, _, sent) = batch_world();
+    w.reading = false;
+    let long = "x".repeat(400_000);
+    let all: Vec<_> = (0..10).map(|_| log(&long)).collect();
+    w.event(&sent, &Value::from(all));
+    let buffered = w.connection.status().buffered;
+    assert!(buffered >= 4_000_000, "{buffered}");
+}
+
+#[test]
 fn batches_cut_in_two_by_a_full_queue_come_whole() {
     let (mut w, call, sent) = batch_world();
     w.reading = false;

@@ -208,7 +208,7 @@ fn a_cancelled_exchange_that_is_over_lingers_no_more() {
 fn cancellations_that_cannot_leave_take_no_more_room_than_calls_may_be_open() {
     let mut w = World::limited(|limits| {
         limits.open_calls = 2;
-        limits.open_asks = 4;
+        limits.open_asks = 3;
         limits.control_exchanges = 1;
     });
     w.notify("notifications/x");

@@ -233,6 +233,99 @@ fn error() -> impl Strategy<Value = Vec<u8>> {
     members.prop_map(|members| format!("{{{members}}}").into_bytes())
 }
 
+/// A JSON-RPC message, or a batch.
+pub(crate) fn messages() -> impl Strategy<Value = Bytes> {
+    let one = object(vec![
+        r#""jsonrpc":"2.0""#,
+        r#""id":3"#,
+        r#""id":"a\u0062""#,
+        r#""id":null"#,
+        r#""id":-0"#,
+        r#""id":1.0"#,
+        r#""id":18446744073709551616"#,
+        r#""i\u0064":[3]"#,
+        r#""method":"a""#,
+        r#""method":"\u0061\ud800""#,
+        r#""method":null"#,
+        r#""method":1"#,
+        r#""error":{"code":-32022,"data":{"supported":["2025-11-25","x"]}}"#,
+        r#""error":{"code":1,"code":2}"#,
+        r#""error":{"code":9223372036854775808}"#,
+        r#""error":[1,"x"]"#,
+        r#""error":null"#,
+    ]);
+    let one = (one, inside("params", params()), inside("result", results()));
+    let one = one.prop_flat_map(|(rest, params, result)| {
+        let members = [rest, params, result].into_iter();
+        let members: Vec<_> = members.filter(|text| !text.is_empty()).collect();
+        Just(members).prop_shuffle()
+    });
+    let one = one.prop_map(|members| format!("{{{}}}", members.join(",")).into_bytes());
+    let whole = prop_oneof![9 => one, 1 => pieces(&["{", "}", "[", "]", "1", "\"", " "], 0..6)];
+    let batch = vec(whole.clone().boxed(), 0..5)
+        .prop_map(|messages| [&b"["[..], &messages.join(&b','), b" ]"].concat());
+    prop_oneof![4 => whole.boxed(), 1 => batch.boxed()].prop_map(Bytes::from)
+}
+
+/// Members of an object, with commas.
+fn object(members: Vec<&'static str>) -> impl Strategy<Value = String> + Clone {
+    vec(select(members), 0..3).prop_map(|members| members.join(","))
+}
+
+/// A member of this name, perhaps.
+fn inside(
+    name: &'static str,
+    members: impl Strategy<Value = String> + Clone,
+) -> impl Strategy<Value = String> + Clone {
+    let some = members.prop_map(move |members| format!("\"{name}\":{{{members}}}"));
+    let rare = select(vec!["", "", "[]", "null", "1"]);
+    let rare = rare.prop_map(move |value| match value {
+        "" => String::new(),
+        value => format!("\"{name}\":{value}"),
+    });
+    prop_oneof![some, rare]
+}
+
+fn params() -> impl Strategy<Value = String> + Clone {
+    object(vec![
+        r#""progressToken":7"#,
+        r#""progressToken":"a\u0062""#,
+        r#""requestId":3"#,
+        r#""requestId":"x""#,
+        r#""_meta":{}"#,
+        r#""_meta":{"progressToken":1,"a":[1.50]}"#,
+        r#""_meta":null"#,
+        r#""\u005fmeta":{"b":1}"#,
+        r#""a":{"_meta":1}"#,
+    ])
+}
+
+fn results() -> impl Strategy<Value = String> + Clone {
+    object(vec![
+        r#""resultType":"complete""#,
+        r#""resultType":"input_required""#,
+        r#""resultType":"input_required""#,
+        r#""result\u0054ype":"task""#,
+        r#""resultType":null"#,
+        r#""resultType":1"#,
+        r#""inputRequests":{"a":{"method":"m","params":{}}}"#,
+        r#""inputRequests":{"\u0061":{"method":"m"},"b":{"method":"n","x":1}}"#,
+        r#""inputRequests":{"a":{"method":"m"},"a":{"method":"m"}}"#,
+        r#""inputRequests":{"a":{"params":null}}"#,
+        r#""inputRequests":{"a":["m"]}"#,
+        r#""inputRequests":[]"#,
+        r#""requestState":"s""#,
+        r#""requestState":1"#,
+        r#""protocolVersion":"2025-11-25""#,
+        r#""protocolVersion":1"#,
+        r#""capabilities":{}"#,
+        r#""capabilities":{"tools":{}}"#,
+        r#""capabilities":[]"#,
+        r#""supportedVersions":["2026-07-28","2025-11-25"]"#,
+        r#""supportedVersions":[1]"#,
+    ])
+}
+
 /// A URL, or what refers to one.
 fn reference() -> impl Strategy<Value = Vec<u8>> {
     pieces(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderValue, Method, Request, Uri};
 
 use super::laws::FIRST;
 use super::letter::{Act, Letter};
@@ -51,6 +51,10 @@ impl Liar {
                 let error = Error::new(Clock::Call(LONG), Delivery::Unknown);
                 return (vec![Event::Fail { subject, error }], now + LONG);
             }
+            (Rule::SpentForEver, Event::Fail { subject, error }, _) => {
+                let error = Error::new(error.reason().clone(), error.delivery());
+                vec![Event::Fail { subject, error }]
+            }
             (Rule::AskedAfterEnd, Event::Ask(ask), _) => {
                 ended(ask.call).chain([Event::Ask(ask)]).collect()
             }
@@ -69,10 +73,14 @@ impl Liar {
 
     /// A request leaves, and looks like this.
     pub(super) fn sends(self, mut request: Request<Bytes>) -> Request<Bytes> {
+        let is_delete = request.method() == Method::DELETE;
         let headers = request.headers_mut();
         match self.about {
             Some(Rule::DeadId) if headers.contains_key(wire::SESSION_ID) => {
                 headers.insert(wire::SESSION_ID, HeaderValue::from_static("dead"));
+            }
+            Some(Rule::SessionLeft) if is_delete => {
+                headers.remove(wire::SESSION_ID);
             }
             Some(Rule::Elsewhere) => {
                 *request.uri_mut() = Uri::from_static(wire::NEXT_DOOR);
@@ -108,9 +116,13 @@ impl Liar {
     }
 
     /// When it seems to leave.
-    pub(super) fn leaves(self, request: &Request<Bytes>, now: Time) -> Time {
+    pub(super) fn leaves(self, request: &Request<Bytes>, carries: Carries, now: Time) -> Time {
         match self.about {
             Some(Rule::CallHasty) => Time::ZERO,
+            Some(Rule::HandshakeHasty) if carries.is_handshake() => {
+                let since = now.since_origin();
+                Time::ZERO + since.saturating_sub(Duration::from_secs(1))
+            }
             Some(Rule::StreamHasty) if request.headers().contains_key("last-event-id") => {
                 Time::ZERO
             }
@@ -122,6 +134,9 @@ impl Liar {
     pub(super) fn comes(self, carries: Carries, act: Act) -> Option<(Carries, Act)> {
         match (self.about, carries, act) {
             (Some(Rule::BeyondCeiling), _, Act::Busy) => Some((carries, Act::BusyForLong)),
+            (Some(Rule::HandshakeBeyondCeiling), _, Act::Busy) if carries.is_handshake() => {
+                Some((carries, Act::BusyForLong))
+            }
             (Some(Rule::Collateral), Carries::Call(call), _) => {
                 Some((Carries::Call(1 - call.min(1)), act))
             }
@@ -160,12 +175,23 @@ impl Liar {
             Some(Rule::CallNeverEnds | Rule::CallOpenAfterClose) => status.open_calls = open,
             Some(Rule::BytesKept) => status.buffered += 1,
             Some(Rule::ExchangeKept) => status.exchanges += 1,
+            Some(Rule::HandshakeForDead) if status.phase == Phase::Due => {
+                status.phase = Phase::Idle;
+            }
             Some(Rule::NeverClosed) if status.phase == Phase::Closed => {
                 status.phase = Phase::Closing;
             }
             _ => {}
         }
         status
+    }
+
+    /// Whether there seems to be more of something than there may be.
+    pub(super) fn counts(self, excess: Result<(), String>) -> Result<(), String> {
+        match self.about {
+            Some(Rule::Excess) => Err("lies: 1, and at most 0".to_owned()),
+            _ => excess,
+        }
     }
 
     /// Whether there seems to be more in an outlet that is empty.

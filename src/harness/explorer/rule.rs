@@ -41,6 +41,7 @@ rules! {
     NoteNeverEnds 2 "a notification never ends" "sessions, told",
     ProgressUnasked 2 "nobody asked for that progress, or no more" "stateless, told",
     HandshakeBeside 3 "a handshake beside another" "sessions, from the beginning",
+    HandshakeForDead 3 "a handshake that nothing is there for" "sessions, put off",
     HandshakeNeedless 3 "a handshake although a session lives" "sessions",
     HandshakeUnasked 3 "a handshake that the application has not asked for" "sessions, by hand",
     SecondSession 3 "a session is ready although another one lives" "sessions",
@@ -50,6 +51,7 @@ rules! {
     CallSentOnTooOften 4 "a call is sent on more often than it may" "sessions, put off",
     HandshakeTooOften 4 "more handshakes than the budget has" "sessions, put off",
     NeverAtRest 4 "it does not come to rest" "sessions",
+    SpentForEver 4 "a call fails for a spent budget, and is not told when to come back" "sessions",
     CallRepeated 5 "a call may be executed twice" "sessions",
     CallUnheld 5 "a call leaves before all is restored" "sessions, held",
     ToldTooLittle 5 "a call may have been executed, which the application is not told" "sessions, put off",
@@ -58,10 +60,13 @@ rules! {
     Collateral 7 "what came of one call ends another" "sessions",
     ListeningEndsCall 7 "what came of a listening stream ends a call" "sessions",
     BytesKept 8 "bytes are kept although all is over" "stateless",
+    Excess 8 "there is more of something than there may be" "sessions",
     ExchangeKept 8 "an exchange is kept that is over" "stateless",
     MessageLost 8 "messages are neither told nor said to be missed" "sessions, told",
     BeyondCeiling 10 "a call waits beyond the ceiling" "stateless, put off",
     CallHasty 10 "a call leaves sooner than it may" "stateless, put off",
+    HandshakeBeyondCeiling 10 "a handshake waits beyond the ceiling" "sessions, put off",
+    HandshakeHasty 10 "a handshake leaves sooner than it may" "sessions, put off",
     OutletEndless 10 "an outlet is never empty" "sessions",
     StreamBeyondCeiling 10 "a call waits beyond the ceiling for its stream" "sessions, put off",
     StreamHasty 10 "a stream is taken up again sooner than the floor" "sessions, put off",
@@ -73,6 +78,7 @@ rules! {
     LeavesAfterClose 12 "something leaves although all is over" "sessions",
     NeverClosed 12 "it is closed, and does not come to its end" "sessions",
     SecondDelete 12 "a session is ended again" "sessions",
+    SessionLeft 12 "a session is not ended" "sessions",
 }
 
 impl Rule {

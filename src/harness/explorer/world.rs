@@ -6,6 +6,7 @@ use std::iter;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::super::ceilings;
 use super::exchange::{Open, Owed};
 use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
@@ -14,8 +15,8 @@ use super::rule::{Broken, Rule};
 use super::setting::Setting;
 use super::wire::Carries;
 use crate::{
-    Binding, CallId, CallOptions, Connection, Event, ExchangeId, Phase, Status, SubscriptionFilter,
-    Ticket, Time, Transmit,
+    Binding, CallId, CallOptions, Connection, Event, ExchangeId, Limits, Phase, Status,
+    SubscriptionFilter, Ticket, Time, Transmit,
 };
 
 /// More than ever waits in an outlet.
@@ -154,6 +155,7 @@ impl World {
             Letter::TimeOut => {
                 self.now = self.due(false).map_or(self.now, |next| next.max(self.now));
                 self.machine.handle_timeout(self.now);
+                self.facts.timed_out();
                 if self.due(true).is_some_and(|next| next < self.now) {
                     return Err(Rule::TimeOutPast.broken());
                 }
@@ -242,7 +244,14 @@ impl World {
         if status.exchanges > self.under_way() {
             return Err(Rule::ExchangeKept.broken_by(status.exchanges));
         }
-        self.facts.at_rest(&status, self.now)
+        self.facts.at_rest(&status, &self.open, self.now)
+    }
+
+    /// Whether there is no more of anything than there may be.
+    fn is_within_limits(&self) -> Seen {
+        let excess = ceilings::excess(&self.machine, &Limits::default());
+        let excess = self.liar.counts(excess);
+        excess.map_err(|what| Rule::Excess.broken_by(what))
     }
 
     /// How many exchanges are, and how many more whose replies are to come on another's stream.
@@ -265,7 +274,7 @@ impl World {
         if self.facts.channel.is_some() && open.carries.has_reply() {
             self.owed.push_back(Owed::by(&open));
         }
-        let at = self.liar.leaves(&request, self.now);
+        let at = self.liar.leaves(&request, open.carries, self.now);
         let times = self.liar.times(&request, open.carries);
         for open in iter::repeat_n(open, times) {
             self.facts.sent(&open, &request, at, &self.open)?;
@@ -277,6 +286,7 @@ impl World {
     /// Everything fails, and time goes on: then nothing may be left.
     pub(super) fn finish(mut self) -> Seen {
         self.read()?;
+        self.is_within_limits()?;
         self.facts.abandoned = Some(self.now);
         for _ in 0..ROUNDS {
             self.read()?;
@@ -293,7 +303,10 @@ impl World {
                 (None, _) if self.due(false).is_some() => {
                     self.make(Letter::TimeOut.read())?;
                 }
-                _ => return self.facts.finished(&status),
+                _ => {
+                    self.is_within_limits()?;
+                    return self.facts.finished(&status);
+                }
             }
             if self.listens && self.facts.is_idle() && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.

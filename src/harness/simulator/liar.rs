@@ -124,6 +124,7 @@ impl Liar {
             (Rule::Redirects, _) if call => asked.moved += 10,
             (Rule::SecondHandshake, _) if handshake => shown.times = 2,
             (Rule::SessionEndedTwice, Kind::Delete) => shown.times = 2,
+            (Rule::SessionLeft, Kind::Delete) => asked.session = None,
             (Rule::Storm, Kind::Notification) => shown.times = 400,
             (Rule::StrangeId, _) if asked.session.is_some() => asked.session = Some(u32::MAX),
             (Rule::SupersededId, _) => {
@@ -216,6 +217,11 @@ impl Liar {
                 let mut reply = reply.clone();
                 reply.outcome = Ok(RawJson::trusted(r#"{"echo":4294967295}"#.to_owned()));
                 told.event = other(Event::Reply { call: *call, reply });
+            }
+            (Rule::SpentForEver, Event::Fail { subject, error }) => {
+                let error = Error::new(error.reason().clone(), error.delivery());
+                let subject = *subject;
+                told.event = other(Event::Fail { subject, error });
             }
             (Rule::Unhealed, Event::Reply { .. }) => told.times = 0,
             (lie, event) => self.tells_of_ends(lie, event, &mut told),

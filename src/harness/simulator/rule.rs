@@ -80,6 +80,8 @@ rules! {
         Redirects,
         /// A world does not come to rest.
         Restive,
+        /// A call fails for a spent budget, and is not told when to come back.
+        SpentForEver,
         /// More requests leave than calls account for.
         Storm,
         /// A call leaves more often than it may.
@@ -167,5 +169,7 @@ rules! {
         SendsAfterAll,
         /// A session is ended with a DELETE, and again.
         SessionEndedTwice,
+        /// A session that lives is not ended with a DELETE.
+        SessionLeft,
     ;
 }

@@ -8,7 +8,7 @@ use super::super::rule::Rule;
 use super::super::setting;
 use super::super::wire::{self, Carries};
 use super::{Cause, Facts, Seen};
-use crate::{CallId, Clock, Delivery, Error, Reason, Status, Time};
+use crate::{CallId, Clock, Delivery, Error, Lost, Reason, Status, Time};
 
 /// Longer than all that is tried again waits: a call that is done for soon may have no more time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,12 +77,20 @@ impl Facts {
         self.calls.iter().filter(|call| !call.ended).count()
     }
 
+    /// Whether a call that has not ended is not under way.
+    pub(super) fn has_waiting_call(&self, open: &[Open]) -> bool {
+        let under_way = |call: usize| open.iter().any(|open| open.carries == Carries::Call(call));
+        let mut calls = self.calls.iter().enumerate();
+        calls.any(|(at, call)| !call.ended && !under_way(at))
+    }
+
     pub(in super::super) fn forget_calls(&mut self) {
         self.calls.clear();
     }
 
     pub(in super::super) fn called(&mut self, id: CallId, idempotent: bool) {
         self.calls.push(Call::new(id, idempotent));
+        self.sessions.asked();
     }
 
     pub(in super::super) fn cancelled(&mut self, call: usize) {
@@ -187,13 +195,20 @@ impl Facts {
         if by_clock && waited > Some(PATIENCE) {
             return Err(Rule::CallForgotten.broken());
         }
+        let spent = matches!(
+            error.reason(),
+            Reason::Lost(Lost::SessionUnrecoverable { .. })
+        );
+        if spent && error.retry_after().is_none() {
+            return Err(Rule::SpentForEver.broken());
+        }
         self.ends(id, Some(error.delivery()))
     }
 
-    /// What is told of a call breaks this rule if it has ended.
+    /// What is told of a call breaks this rule if it has ended, or the application gave it up.
     pub(super) fn is_open(&self, id: Option<CallId>, rule: Rule) -> Seen {
         let mut calls = self.calls.iter();
-        match calls.position(|call| Some(call.id) == id && call.ended) {
+        match calls.position(|call| Some(call.id) == id && (call.ended || call.cancelled)) {
             Some(at) => Err(rule.broken_by(at + 1)),
             None => Ok(()),
         }

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     sessions: Sessions,
     pace: Pace,
     closed: bool,
+    /// Time went on after that before anybody looked.
+    unlooked: bool,
     /// Notifications of the application that have not ended.
     notes: BTreeSet<NotificationId>,
     /// Messages of the server that the application has neither read nor been told to have missed.
@@ -74,15 +76,21 @@ impl Facts {
         self.closed = true;
     }
 
+    /// A time-out is handled.
+    pub(super) fn timed_out(&mut self) {
+        self.unlooked |= self.closed && self.cause == Cause::Several;
+    }
+
     pub(super) fn noted(&mut self, note: NotificationId) {
         self.notes.insert(note);
+        self.sessions.asked();
     }
 
     /// Another credential is given: this one.
     pub(super) fn authorized(&mut self) -> String {
         self.credentials += 1;
         self.asked = false;
-        self.pace.hurried();
+        self.hurried();
         self.credential()
     }
 
@@ -93,6 +101,7 @@ impl Facts {
     /// The network changed.
     pub(super) fn hurried(&mut self) {
         self.pace.hurried();
+        self.sessions.asked();
     }
 
     /// Whether the application knows that calls wait for it.
@@ -151,7 +160,8 @@ impl Facts {
             }
             _ => Cause::Several,
         };
-        self.sessions.came(open, act);
+        self.sessions
+            .came(open, act, now, before.cause == Cause::One);
         // What nobody has looked at may be a reason for something else.
         if before.cause == Cause::One {
             self.pace.came(open, act, now);
@@ -265,10 +275,12 @@ impl Facts {
     }
 
     /// Everything was read.
-    pub(super) fn at_rest(&mut self, status: &Status, now: Time) -> Seen {
+    pub(super) fn at_rest(&mut self, status: &Status, open: &[Open], now: Time) -> Seen {
         self.cause = Cause::Nothing;
         self.pace.at_rest(now);
         self.calls_at_rest(status)?;
+        let waits = self.has_waiting_call(open);
+        self.sessions.at_rest(status.phase, waits)?;
         let unheard = std::mem::take(&mut self.unheard);
         if unheard > 0 && !self.closed {
             return Err(Rule::MessageLost.broken_by(unheard));
@@ -289,9 +301,15 @@ impl Facts {
         if status.buffered > 0 {
             return Err(Rule::BytesKept.broken_by(status.buffered));
         }
-        if self.closed && status.phase != Phase::Closed {
+        if !self.closed {
+            return Ok(());
+        }
+        if status.phase != Phase::Closed {
             return Err(Rule::NeverClosed.broken_by(format!("{:?}", status.phase)));
         }
-        Ok(())
+        if self.unlooked {
+            return Ok(());
+        }
+        self.sessions.closed()
     }
 }

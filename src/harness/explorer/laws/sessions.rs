@@ -1,14 +1,15 @@
 //! Laws 3, 4 and 6: one handshake at a time, within a budget, and no dead id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting::{self, Setting};
-use super::super::wire::Carries;
+use super::super::wire::{self, Carries};
 use super::Seen;
-use crate::{Clocks, ExchangeId, Recovery, Time};
+use crate::{Clocks, ExchangeId, Phase, Recovery, Time};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
@@ -29,6 +30,15 @@ pub(super) struct Sessions {
     /// Whether the session was refused since it is ready.
     refused: bool,
     handshakes: Vec<(ExchangeId, Time)>,
+    /// Whether there is something that a handshake could be for: what was asked of the machine
+    /// since it last gave up, or a session that died.
+    wanted: bool,
+    /// Whether nothing was done about a session, when everything was read last.
+    idle: bool,
+    /// Before this no handshake is to leave: the server said so.
+    put_off: Option<Time>,
+    /// The server asks to wait with a handshake longer than anybody does.
+    hopeless: bool,
     /// How many of those that are to come are old ones that are sent on.
     sent_on: usize,
     /// Whether calls that were refused wait until the application says so.
@@ -71,15 +81,32 @@ impl Sessions {
 
     pub(super) fn reinitialized(&mut self) {
         self.untold = false;
+        self.asked();
     }
 
-    pub(super) fn came(&mut self, open: &Open, act: Act) {
+    /// Something is asked of the machine for which it may need a session.
+    pub(super) fn asked(&mut self) {
+        self.wanted = true;
+        self.put_off = None;
+    }
+
+    /// `alone`: nothing else happened since all was read.
+    pub(super) fn came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
         if open.carries.is_handshake() {
+            match act {
+                Act::Busy | Act::Later if alone => {
+                    self.put_off = Some(now + Duration::from_secs(wire::SOON));
+                }
+                Act::BusyForLong => self.hopeless = alone,
+                _ => {}
+            }
             if act == Act::NotSent {
                 self.handshakes.retain(|(id, _)| *id != open.id);
             }
             self.sent_on += usize::from(act.sends_on());
         }
+        // What is to be sent again may need a session; but not if a dead one refused it.
+        self.wanted |= !act.refuses_session();
         let current = open.session.is_some() && open.session == self.current;
         self.refused |= act.refuses_session() && current;
     }
@@ -149,6 +176,12 @@ impl Sessions {
         if self.untold {
             return Err(Rule::HandshakeUnasked.broken());
         }
+        if !self.wanted {
+            return Err(Rule::HandshakeForDead.broken());
+        }
+        if self.put_off.take().is_some_and(|until| now < until) {
+            return Err(Rule::HandshakeHasty.broken());
+        }
         if self.sent_on > 0 {
             // It is still the same.
             self.sent_on -= 1;
@@ -174,7 +207,7 @@ impl Sessions {
         if current.is_some_and(|id| !id.starts_with('/')) && !self.refused {
             return Err(Rule::SessionGivenUp.broken());
         }
-        (self.ready, self.refused) = (false, false);
+        (self.ready, self.refused, self.wanted) = (false, false, true);
         self.untold = self.recovery == Recovery::Manual;
         if let Some(lost) = self.current.take() {
             self.given.remove(&lost);
@@ -188,8 +221,33 @@ impl Sessions {
             return Err(Rule::SecondSession.broken());
         }
         self.ready = true;
+        self.put_off = None;
         self.sent_on = 0;
         self.held = self.recovery == Recovery::Hold && generation > 1;
         Ok(())
+    }
+
+    /// Everything was read. `waits`: for what is still to be sent again.
+    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
+        let rests = matches!(phase, Phase::Idle | Phase::Closing | Phase::Closed);
+        if std::mem::take(&mut self.hopeless) && !rests {
+            return Err(Rule::HandshakeBeyondCeiling.broken());
+        }
+        let gave_up = phase == Phase::Idle && !self.idle;
+        self.idle = phase == Phase::Idle;
+        if gave_up {
+            (self.wanted, self.put_off) = (waits, None);
+        }
+        Ok(())
+    }
+
+    /// It is closed, and nothing is under way any more: each session was ended that had not died.
+    pub(super) fn closed(&self) -> Seen {
+        // An address is no session's id.
+        let mut sessions = self.given.iter().filter(|id| !id.starts_with('/'));
+        match sessions.find(|id| !self.deleted.contains(*id)) {
+            Some(id) => Err(Rule::SessionLeft.broken_by(id)),
+            None => Ok(()),
+        }
     }
 }

@@ -300,6 +300,7 @@ impl Judge {
     /// After all: what holds in the end.
     pub(super) fn finish(&mut self) {
         self.calls_are_over();
+        self.sessions_are_over();
         for client in 0..self.ledgers.len() {
             let ledger = &self.ledgers[client];
             if let Some(note) = ledger.notes.first() {

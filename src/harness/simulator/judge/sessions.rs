@@ -60,6 +60,26 @@ impl Judge {
         }
     }
 
+    /// After all was closed.
+    pub(super) fn sessions_are_over(&mut self) {
+        for client in 0..self.ledgers.len() {
+            let ledger = &self.ledgers[client];
+            let handshakes = &ledger.handshakes;
+            let lives = handshakes.established && handshakes.doubts.is_empty();
+            let Some(id) = handshakes.session.filter(|_| lives) else {
+                continue;
+            };
+            let left = ledger.sessions.get(&id).is_some_and(|given| {
+                given.confirmed && !given.superseded && !given.lost && given.farewells == 0
+            });
+            if left {
+                self.breach(Rule::SessionLeft, || {
+                    format!("client {client}: session {id} is not ended")
+                });
+            }
+        }
+    }
+
     pub(super) fn session_heard(
         &mut self,
         number: u32,

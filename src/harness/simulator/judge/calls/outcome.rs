@@ -100,6 +100,15 @@ impl Judge {
         let own = broken && delivery == Delivery::Unknown && !of_handshake;
         let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
         let answered = deed.answered && !given_up;
+        let spent = matches!(
+            error.reason(),
+            Reason::Lost(Lost::SessionUnrecoverable { .. })
+        );
+        if spent && error.retry_after().is_none() {
+            self.breach(Rule::SpentForEver, || {
+                format!("call {key} is not told when to come back: {error}")
+            });
+        }
         if untold {
             self.breach(Rule::ExecutedUntold, || {
                 format!("call {key} was executed, but is told {delivery:?}: {error}")
