@@ -600,6 +600,23 @@ fn network_changed_takes_up_broken_streams_now() {
 }
 
 #[test]
+fn network_changed_hurries_a_handshake_with_a_server_that_could_not_be_reached() {
+    let mut w = World::idle();
+    let patient = CallOptions::new().wait_for_server(secs(60));
+    let call = w.call_with("tools/call", patient);
+    for _ in 0..3 {
+        let sent = w.wait_for("initialize");
+        w.fail(&sent, refused_connection());
+    }
+    assert!(!w.has("initialize"), "it backs off");
+    w.connection.network_changed(w.now);
+    w.drive();
+    w.establish("s1");
+    w.succeed("tools/call");
+    w.reply(call);
+}
+
+#[test]
 fn network_changed_respects_what_the_server_told() {
     let (mut w, get) = listening();
     w.chunk(&get, "retry: 60000\n\n");

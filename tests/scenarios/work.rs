@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mcp_http::CallOptions;
 use serde_json::{Value, json};
 
-use crate::world::{Sent, World, event, log, notification, request, result};
+use crate::world::{Sent, World, event, log, notification, request, reset, result};
 
 /// Progress of a call that has ended is dropped as soon as somebody looks at it. So this one,
 /// which waits for more room than there is, tells whether it is looked at with each event.
@@ -204,21 +204,32 @@ fn a_cancelled_exchange_that_is_over_lingers_no_more() {
     assert_eq!(w.aborted, [second.exchange, first.exchange]);
 }
 
+/// The same while its stream is broken, where the server may have gone on with it.
+fn broken_and_given_up(w: &mut World) -> Sent {
+    let (call, sent) = w.stream("tools/call");
+    w.event_with_id(&sent, "1", &log("x"));
+    w.fail(&sent, reset());
+    w.cancel(call);
+    sent
+}
+
 #[test]
 fn cancellations_that_cannot_leave_take_no_more_room_than_calls_may_be_open() {
-    let mut w = World::limited(|limits| {
-        limits.open_calls = 2;
-        limits.open_asks = 3;
-        limits.control_exchanges = 1;
-    });
-    w.notify("notifications/x");
-    let (_, asking) = w.stream("tools/list");
-    for _ in 0..10 {
-        given_up(&mut w);
+    for give_up in [given_up, broken_and_given_up] {
+        let mut w = World::limited(|limits| {
+            limits.open_calls = 2;
+            limits.open_asks = 3;
+            limits.control_exchanges = 1;
+        });
+        w.notify("notifications/x");
+        let (_, asking) = w.stream("tools/list");
+        for _ in 0..10 {
+            give_up(&mut w);
+        }
+        assert_eq!(w.count("notifications/cancelled"), 0, "nothing can leave");
+        w.event(&asking, &request(1, "roots/list", json!({})));
+        assert_eq!(w.ask().method, "roots/list");
     }
-    assert_eq!(w.count("notifications/cancelled"), 0, "nothing can leave");
-    w.event(&asking, &request(1, "roots/list", json!({})));
-    assert_eq!(w.ask().method, "roots/list");
 }
 
 #[test]
