@@ -36,6 +36,14 @@ fn row_200_json_with_the_right_id_is_the_reply() {
 }
 
 #[test]
+fn row_any_other_2xx_says_so_with_its_reply() {
+    let (mut w, call, sent) = World::under_way();
+    let reply = result(sent.rpc_id(), json!({}));
+    w.answer(&sent, 201).stream(&[reply]);
+    assert_eq!(w.reply(call).status, 201);
+}
+
+#[test]
 fn row_200_json_error_with_the_right_id_is_the_reply() {
     let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 200).error(-32602, "no such tool");

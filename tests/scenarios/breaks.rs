@@ -513,6 +513,8 @@ fn questions_on_the_listening_stream_keep_to_the_room_for_unread() {
     }
     let buffered = w.connection.status().buffered;
     assert!(buffered < 2 << 20, "{buffered} bytes unread");
+    let told = w.take("answer").json();
+    assert_eq!(told["error"]["code"], -32603, "{told}");
 }
 
 fn subscribed(w: &mut World, number: usize) {

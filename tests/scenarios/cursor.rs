@@ -311,6 +311,18 @@ fn batches_move_it_when_the_last_of_them_was_read() {
 }
 
 #[test]
+fn batches_move_it_when_all_that_cannot_be_read_of_them_was_told() {
+    let (mut w, _, sent) = batch_world();
+    w.reading = false;
+    w.event_with_id(&sent, "1", &json!([7, 8]));
+    w.connection.poll_event().unwrap();
+    let (get, cursor) = cursor_after_break(&mut w, &sent);
+    assert_eq!(cursor, "p", "the second is not told");
+    w.read();
+    assert_eq!(cursor_after_break(&mut w, &get).1, "1");
+}
+
+#[test]
 fn batches_move_it_when_all_of_them_were_read_whatever_comes_last() {
     let (mut w, _, sent) = batch_world();
     w.reading = false;

@@ -668,6 +668,24 @@ fn a_search_counts_once_against_the_budget_and_what_it_asks_twice_again() {
 }
 
 #[test]
+fn what_a_search_asks_last_and_does_not_reach_the_server_counts_no_less_for_that() {
+    let mut w = World::searching();
+    for _ in 0..3 {
+        w.connect();
+        w.advance(secs(3));
+        w.answer_all("server/discover", 404);
+        let initialize = w.take("initialize");
+        w.fail(&initialize, refused_connection());
+        w.advance(secs(1));
+    }
+    assert_eq!(w.sent.len(), 6);
+    let call = w.call("tools/call");
+    let error = w.error(call);
+    assert!(error.retry_after().is_some(), "{error}");
+    assert_eq!(w.sent.len(), 6, "the server was asked three times");
+}
+
+#[test]
 fn calls_made_meanwhile_wait_and_those_cancelled_leave() {
     let (mut w, first, discover) = searching();
     let second = w.call("tools/list");

@@ -500,6 +500,22 @@ fn the_next_attempt_starts_clean() {
 }
 
 #[test]
+fn a_delete_that_nobody_answers_is_given_up() {
+    let mut w = World::initializing();
+    let late = w.take("initialize");
+    w.advance(secs(30));
+    w.connect();
+    w.advance(secs(2));
+    w.establish("s2");
+    w.answer(&late, 200).header("mcp-session-id", "late").head();
+    let delete = w.take("DELETE");
+    w.aborted.clear();
+    w.advance(secs(60));
+    assert_eq!(w.aborted, [delete.exchange]);
+    assert_eq!(w.count("DELETE"), 1, "once");
+}
+
+#[test]
 fn one_given_up_that_answers_late_is_ended_with_a_delete() {
     let mut w = World::initializing();
     let sent = w.take("initialize");

@@ -137,6 +137,29 @@ fn an_error_that_nobody_reads_counts_as_buffered() {
 }
 
 #[test]
+fn whatever_nobody_reads_counts_as_buffered() {
+    let long = "x".repeat(100_000);
+    let mut w = World::initializing();
+    w.reading = false;
+    let sent = w.take("initialize");
+    let mut said = initialized("2025-11-25");
+    said["capabilities"]["experimental"] = json!({ "x": { "long": long } });
+    w.answer(&sent, 200).result(said);
+    w.accept("notifications/initialized");
+    let unread = |w: &World| w.connection.status().buffered / 100_000;
+    assert_eq!(unread(&w), 2, "the result, and the capabilities in it");
+    let (_, sent) = w.stream("tools/list");
+    w.event(&sent, &request(1, "roots/list", json!({ "long": long })));
+    assert_eq!(unread(&w), 3, "a question");
+    let (_, sent) = w.stream("tools/call");
+    w.event(&sent, &result(sent.rpc_id(), json!({ "long": long })));
+    assert_eq!(unread(&w), 4, "a reply");
+    w.reading = true;
+    w.read();
+    assert_eq!(unread(&w), 0);
+}
+
+#[test]
 fn no_server_sends_anybody_away_for_centuries() {
     let (mut w, call, sent) = World::under_way();
     w.answer(&sent, 429)

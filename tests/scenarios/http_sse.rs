@@ -595,6 +595,18 @@ fn what_nobody_answers_after_the_loss_does_not_wait_for_ever() {
     w.end(&get);
     w.answer(&sent, 202).empty();
     assert_eq!(w.error(late).delivery(), Delivery::Unknown);
+
+    let (mut w, get) = ready();
+    let again = w.call_with("tools/call", CallOptions::new().idempotent());
+    w.take("tools/call");
+    w.end(&get);
+    let get = w.wait_for("GET");
+    w.open.push(get);
+    let get = w.open_channel("s2", OLD);
+    let sent = w.wait_for("tools/call");
+    w.answer(&sent, 202).empty();
+    w.event(&get, &result(sent.rpc_id(), json!({})));
+    w.result(again);
 }
 
 #[test]

@@ -73,6 +73,17 @@ fn open_notifications() {
 }
 
 #[test]
+fn open_notifications_are_not_what_came_of_answers() {
+    let (mut w, _, sent) = streaming(World::limited(|limits| limits.open_notifications = 1));
+    w.event(&sent, &request("q", "roots/list", json!({})));
+    let ticket = w.ask().ticket;
+    w.reading = false;
+    w.reply_to(ticket);
+    w.accept("answer");
+    w.notify("notifications/x");
+}
+
+#[test]
 fn open_notifications_under_suspicion_count() {
     let mut w = World::limited(|limits| limits.open_notifications = 1);
     w.notify("notifications/x");

@@ -8,7 +8,9 @@ use mcp_http::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{World, log, millis, refused_connection, reset, result, rpc_error, secs};
+use crate::world::{
+    World, initialized, log, millis, refused_connection, reset, result, rpc_error, secs,
+};
 
 fn reinitialize(w: &World) -> Vec<(u64, LossCause)> {
     let events = w.events.iter();
@@ -387,6 +389,32 @@ fn hold_holds_what_was_released_and_not_sent_before_another_loss() {
     w.connection.resume(w.now).unwrap();
     w.drive();
     assert_eq!(w.open_methods(), ["tools/list", "tools/call"]);
+}
+
+#[test]
+fn hold_lets_what_restores_be_put_off() {
+    let mut w = World::held();
+    let restore = w.call("resources/subscribe");
+    let sent = w.take("resources/subscribe");
+    w.answer(&sent, 429).header("retry-after", "2").empty();
+    assert!(w.open.is_empty());
+    w.advance(secs(2));
+    w.succeed("resources/subscribe");
+    w.reply(restore);
+    assert_eq!(w.phase(), Phase::Held);
+}
+
+#[test]
+fn what_comes_on_another_stream_answers_no_initialize() {
+    let (mut w, _, old) = World::streaming();
+    w.call("tools/list");
+    w.answer_all("tools/list", 404);
+    let sent = w.wait_for("initialize");
+    w.open.push(sent.clone());
+    w.event(&old, &result(sent.rpc_id(), initialized("2025-11-25")));
+    assert_eq!(w.phase(), Phase::Initializing);
+    w.establish("s2");
+    assert_eq!(w.phase(), Phase::Ready);
 }
 
 #[test]

@@ -58,6 +58,16 @@ fn acknowledged(sent: &Sent, notifications: Value) -> Value {
     )
 }
 
+#[test]
+fn what_is_acknowledged_on_another_stream_is_none_of_its_business() {
+    let (mut w, sent) = listening();
+    let (_, call) = w.begin("tools/call");
+    let twice = acknowledged(&sent, json!({}));
+    w.answer(&call, 200).stream(&[twice]);
+    let messages = w.messages();
+    assert_eq!(messages.len(), 1, "a message like any other");
+}
+
 /// A change of the list of tools.
 fn change() -> Value {
     notification("notifications/tools/list_changed", json!({}))

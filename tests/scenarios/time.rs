@@ -1,8 +1,8 @@
 //! Section 8: clocks and cancelling, as far as sessions go.
 
 use mcp_http::{
-    CallId, CallOptions, Clock, Clocks, Delivery, Event, Phase, Reason, Recovery, Remedy, Subject,
-    Time,
+    CallId, CallOptions, Clock, Clocks, Delivery, Event, Phase, Reason, Recovery, Remedy, Revision,
+    Subject, Time,
 };
 use serde_json::json;
 
@@ -37,6 +37,18 @@ fn head_clock_of_an_answer() {
     let error = w.error_of(Subject::Answer(ticket));
     assert_eq!(*error.reason(), Clock::Head(secs(30)).into());
     assert!(!w.ended(call));
+}
+
+#[test]
+fn head_clock_of_a_discovery_that_nothing_else_could_follow() {
+    let mut w = World::new(crate::world::config().pin(Revision::V2026_07_28));
+    w.connect();
+    w.take("server/discover");
+    w.advance(secs(30) - millis(1));
+    assert!(w.aborted.is_empty());
+    w.advance(millis(1));
+    let error = w.error_of(Subject::Connection);
+    assert_eq!(*error.reason(), Clock::Head(secs(30)).into());
 }
 
 #[test]
