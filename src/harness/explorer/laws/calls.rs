@@ -144,6 +144,7 @@ impl Facts {
 
     pub(in super::super) fn aborted(&mut self, carries: Carries) {
         self.replied(carries);
+        self.sessions.aborted();
     }
 
     /// Laws 2, 4, 5 and 10.
@@ -199,7 +200,7 @@ impl Facts {
             error.reason(),
             Reason::Lost(Lost::SessionUnrecoverable { .. })
         );
-        if spent && error.retry_after().is_none() {
+        if spent && error.retry_after().is_none() && self.sessions.is_spent(now) {
             return Err(Rule::SpentForEver.broken());
         }
         self.ends(id, Some(error.delivery()))

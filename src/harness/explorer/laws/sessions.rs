@@ -30,6 +30,8 @@ pub(super) struct Sessions {
     /// Whether the session was refused since it is ready.
     refused: bool,
     handshakes: Vec<(ExchangeId, Time)>,
+    /// The last of them.
+    last: Option<ExchangeId>,
     /// Whether there is something that a handshake could be for: what was asked of the machine
     /// since it last gave up, or a session that died.
     wanted: bool,
@@ -90,14 +92,29 @@ impl Sessions {
         self.put_off = None;
     }
 
+    /// What is given up may be sent again, and need a session.
+    pub(super) fn aborted(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Whether the budget has no handshake left.
+    pub(super) fn is_spent(&self, now: Time) -> bool {
+        let budget = setting::budget();
+        let within = |at: &Time| now.since(*at) < budget.window;
+        let left = self.handshakes.iter().filter(|(_, at)| within(at));
+        left.count() >= budget.handshakes
+    }
+
     /// `alone`: nothing else happened since all was read.
     pub(super) fn came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
         if open.carries.is_handshake() {
+            // What answers one that was given up changes nothing.
+            let counts = alone && !self.idle && self.last == Some(open.id);
             match act {
-                Act::Busy | Act::Later if alone => {
+                Act::Busy | Act::Later if counts => {
                     self.put_off = Some(now + Duration::from_secs(wire::SOON));
                 }
-                Act::BusyForLong => self.hopeless = alone,
+                Act::BusyForLong => self.hopeless = counts,
                 _ => {}
             }
             if act == Act::NotSent {
@@ -182,6 +199,7 @@ impl Sessions {
         if self.put_off.take().is_some_and(|until| now < until) {
             return Err(Rule::HandshakeHasty.broken());
         }
+        self.last = Some(id);
         if self.sent_on > 0 {
             // It is still the same.
             self.sent_on -= 1;

@@ -6,7 +6,7 @@ use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
 use super::super::rule::Rule;
 use super::super::wire::Wire;
-use super::{Judge, is, never_sent};
+use super::{Judge, Ledger, is, never_sent};
 use crate::Time;
 
 /// What is known of the handshakes of a client.
@@ -61,6 +61,31 @@ fn place(kind: Kind) -> usize {
     }
 }
 
+impl Ledger {
+    /// How many requests of a kind left within the budget's window.
+    fn attempts(&self, place: usize, now: Time) -> usize {
+        let window = self.setup.budget.window;
+        let attempts = self.handshakes.attempts[place].iter();
+        attempts.filter(|(at, _)| now < *at + window).count()
+    }
+
+    /// How many of a kind may.
+    fn most_attempts(&self, now: Time) -> usize {
+        let budget = self.setup.budget;
+        let credentials = self.credentials.iter();
+        let renewed = credentials.filter(|at| now < **at + budget.window).count();
+        // Where it is found out how the server is reached, one request may be the last of
+        // the handshake before.
+        budget.handshakes + renewed + usize::from(!self.straight)
+    }
+
+    /// Whether the budget has no handshake left, for certain.
+    pub(super) fn is_spent(&self, now: Time) -> bool {
+        (0..self.handshakes.attempts.len())
+            .any(|place| self.attempts(place, now) >= self.most_attempts(now))
+    }
+}
+
 impl Judge {
     /// A request of a handshake is over.
     pub(in super::super) fn concludes(&mut self, client: usize, wire: u32) {
@@ -91,15 +116,10 @@ impl Judge {
         });
         handshakes.established = false;
         handshakes.doubts.clear();
-        let attempts = &mut handshakes.attempts[place(asked.kind)];
-        attempts.push((now, wire));
+        handshakes.attempts[place(asked.kind)].push((now, wire));
+        let count = ledger.attempts(place(asked.kind), now);
+        let most = ledger.most_attempts(now);
         let budget = ledger.setup.budget;
-        let within = |at: Time| now < at + budget.window;
-        let count = attempts.iter().filter(|(at, _)| within(*at)).count();
-        let renewed = ledger.credentials.iter().filter(|at| within(**at)).count();
-        // Where it is found out how the server is reached, one request may be the last of
-        // the handshake before.
-        let most = budget.handshakes + renewed + usize::from(!ledger.straight);
         if asked.kind == Kind::Initialize {
             for given in ledger.sessions.values_mut() {
                 given.superseded = true;

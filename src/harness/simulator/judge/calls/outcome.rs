@@ -104,7 +104,7 @@ impl Judge {
             error.reason(),
             Reason::Lost(Lost::SessionUnrecoverable { .. })
         );
-        if spent && error.retry_after().is_none() {
+        if spent && error.retry_after().is_none() && ledger.is_spent(now) {
             self.breach(Rule::SpentForEver, || {
                 format!("call {key} is not told when to come back: {error}")
             });
