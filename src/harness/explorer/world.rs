@@ -105,10 +105,12 @@ impl World {
             }
             Letter::Call | Letter::Idempotent => self.call(one.letter)?,
             Letter::Cancel(call) => {
-                let id = self.calls[usize::from(call) - 1];
-                let done = self.machine.cancel(id, self.now);
+                let (at, before) = (usize::from(call) - 1, self.machine.status().open_calls);
+                let done = self.machine.cancel(self.calls[at], self.now);
                 done.map_err(|error| error.to_string())?;
-                self.facts.cancelled(usize::from(call) - 1);
+                // It may have ended already, which nobody has read yet.
+                let ends = self.machine.status().open_calls < before;
+                self.facts.cancelled(at, ends);
             }
             Letter::Close => {
                 self.machine.close(self.now);
@@ -155,7 +157,6 @@ impl World {
             Letter::TimeOut => {
                 self.now = self.due(false).map_or(self.now, |next| next.max(self.now));
                 self.machine.handle_timeout(self.now);
-                self.facts.timed_out();
                 if self.due(true).is_some_and(|next| next < self.now) {
                     return Err(Rule::TimeOutPast.broken());
                 }

@@ -21,6 +21,8 @@ pub(super) struct Call {
     idempotent: bool,
     pub(super) ended: bool,
     cancelled: bool,
+    /// The application gave it up, and is to hear no more of it than that.
+    hushed: bool,
     /// How often it left.
     left: usize,
     /// How often it was sent on since, and whether it is to be now.
@@ -50,6 +52,7 @@ impl Call {
             idempotent,
             ended: false,
             cancelled: false,
+            hushed: false,
             left: 0,
             redirects: 0,
             redirected: false,
@@ -93,8 +96,10 @@ impl Facts {
         self.sessions.asked();
     }
 
-    pub(in super::super) fn cancelled(&mut self, call: usize) {
+    /// `ends`: and that is what ends it.
+    pub(in super::super) fn cancelled(&mut self, call: usize, ends: bool) {
         self.calls[call].cancelled = true;
+        self.calls[call].hushed |= ends;
     }
 
     fn call(&mut self, carries: Carries) -> Option<&mut Call> {
@@ -209,7 +214,7 @@ impl Facts {
     /// What is told of a call breaks this rule if it has ended, or the application gave it up.
     pub(super) fn is_open(&self, id: Option<CallId>, rule: Rule) -> Seen {
         let mut calls = self.calls.iter();
-        match calls.position(|call| Some(call.id) == id && (call.ended || call.cancelled)) {
+        match calls.position(|call| Some(call.id) == id && (call.ended || call.hushed)) {
             Some(at) => Err(rule.broken_by(at + 1)),
             None => Ok(()),
         }

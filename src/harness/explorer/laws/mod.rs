@@ -32,7 +32,8 @@ pub(super) struct Facts {
     sessions: Sessions,
     pace: Pace,
     closed: bool,
-    /// Time went on after that before anybody looked.
+    /// More happened after that before anybody looked; or a session was given, to an exchange that
+    /// may have been given up by then.
     unlooked: bool,
     /// Notifications of the application that have not ended.
     notes: BTreeSet<NotificationId>,
@@ -74,11 +75,6 @@ impl Facts {
 
     pub(super) fn close(&mut self) {
         self.closed = true;
-    }
-
-    /// A time-out is handled.
-    pub(super) fn timed_out(&mut self) {
-        self.unlooked |= self.closed && self.cause == Cause::Several;
     }
 
     pub(super) fn noted(&mut self, note: NotificationId) {
@@ -135,12 +131,14 @@ impl Facts {
             Cause::Nothing => Cause::One,
             _ => Cause::Several,
         };
+        self.unlooked |= self.closed && self.cause == Cause::Several;
     }
 }
 
 /// # What comes
 impl Facts {
     pub(super) fn given(&mut self, session: &str) {
+        self.unlooked |= self.cause == Cause::Several;
         self.sessions.given(session);
     }
 
@@ -149,6 +147,7 @@ impl Facts {
     }
 
     pub(super) fn confirmed(&mut self, from: ExchangeId) {
+        self.unlooked |= self.cause == Cause::Several;
         self.sessions.confirmed(from);
     }
 

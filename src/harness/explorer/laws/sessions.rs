@@ -90,6 +90,7 @@ impl Sessions {
     pub(super) fn asked(&mut self) {
         self.wanted = true;
         self.put_off = None;
+        self.hopeless = false;
     }
 
     /// What is given up may be sent again, and need a session.
