@@ -311,6 +311,24 @@ fn batches_move_it_when_the_last_of_them_was_read() {
 }
 
 #[test]
+fn batches_tell_what_is_said_of_a_call_before_its_reply() {
+    let (mut w, call, sent) = batch_world();
+    let other = w.call_with("tools/list", CallOptions::new().progress());
+    let asked = w.take("tools/list");
+    let token = asked.json()["params"]["_meta"]["progressToken"].clone();
+    let progress = json!({ "progressToken": token, "progress": 1 });
+    let all = [
+        result(asked.rpc_id(), json!({})),
+        result(sent.rpc_id(), json!({})),
+        notification("notifications/progress", progress),
+    ];
+    w.event(&sent, &Value::from(all.to_vec()));
+    assert_eq!(w.messages().len(), 1, "the progress");
+    w.reply(other);
+    w.reply(call);
+}
+
+#[test]
 fn batches_move_it_when_all_that_cannot_be_read_of_them_was_told() {
     let (mut w, _, sent) = batch_world();
     w.reading = false;

@@ -73,6 +73,45 @@ fn an_id_without_a_message_that_is_repeated_does_not_take_it_back_either() {
     assert_eq!(w.wait_for("GET").cursor(), Some("3"));
 }
 
+/// Ids without a message that is still to be read have the place of the last of them: the others
+/// are not remembered.
+#[test]
+fn an_id_that_is_forgotten_does_not_take_it_back_when_it_is_repeated() {
+    for repeated in [&[][..], &["2b"], &["2b", "3b"]] {
+        let mut w = World::ready();
+        let (_, sent) = w.stream("tools/call");
+        w.reading = false;
+        w.event_with_id(&sent, "1", &log("1"));
+        for id in ["2", "3"] {
+            w.event_with_id(&sent, id, &log(id));
+            w.chunk(&sent, format!("id: {id}a\n\nid: {id}b\n\n"));
+        }
+        w.event_with_id(&sent, "4", &log("4"));
+        w.fail(&sent, reset());
+        let get = w.wait_for("GET");
+        w.answer(&get, 200).stream(&[]);
+        for id in repeated {
+            w.chunk(&get, format!("id: {id}\n\n"));
+        }
+        w.chunk(&get, "id: 3a\n\n");
+        w.fail(&get, reset());
+        w.read();
+        assert_eq!(w.wait_for("GET").cursor(), Some("4"), "{repeated:?}");
+    }
+}
+
+#[test]
+fn an_id_without_a_message_counts_where_nothing_is_repeated() {
+    let (mut w, _, sent) = World::primed();
+    w.event_with_id(&sent, "1", &log("1"));
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    w.answer(&get, 200).stream(&[]);
+    w.chunk(&get, "id: 2\n\n");
+    w.fail(&get, reset());
+    assert_eq!(w.wait_for("GET").cursor(), Some("2"));
+}
+
 #[test]
 fn of_a_call_whose_stream_is_over_the_server_is_told_nothing() {
     let mut w = narrow();
