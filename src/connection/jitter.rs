@@ -51,3 +51,23 @@ impl Jitter {
         self.between(retries.floor, most.min(retries.longest))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first numbers that the algorithm's reference gives for this seed.
+    #[test]
+    fn it_is_splitmix64() {
+        let mut jitter = Jitter::new(1_234_567);
+        let drawn = [(); 5].map(|()| jitter.next());
+        let reference = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ];
+        assert_eq!(drawn, reference);
+    }
+}

@@ -249,6 +249,50 @@ mod tests {
     }
 
     #[test]
+    fn what_may_come_of_a_wrong_memory_is_a_table() {
+        let offered = Revision::V2025_11_25;
+        let server = "2030-01-01".to_owned();
+        let of =
+            |contact, reason: Reason| discredits(contact, &Error::new(reason, Delivery::Unknown));
+        use Contact::{EventStream, Initialize};
+        assert!(of(Initialize, Refused::NotFound.into()));
+        assert!(of(Initialize, Refused::Rpc.into()));
+        assert!(of(Initialize, Refused::Status.into()));
+        assert!(of(Initialize, Peer::Message("no").into()));
+        assert!(of(EventStream, Clock::Head(Default::default()).into()));
+        assert!(!of(Initialize, Clock::Head(Default::default()).into()));
+        assert!(!of(Initialize, Peer::Revision { server, offered }.into()));
+        assert!(!of(Initialize, Refused::Unavailable.into()));
+        assert!(!of(Initialize, Failure::not_sent("refused").into()));
+    }
+
+    #[test]
+    fn what_was_found_is_doubted_once_it_failed_as_another_would() {
+        let mut ladder = Ladder::new(None, None);
+        ladder.contact = Contact::Initialize;
+        ladder.found(Binding::Session);
+        let mut fails = |status| {
+            ladder.begin(None);
+            ladder.failed(&refused(status, None), None)
+        };
+        assert_eq!(fails(503), None);
+        assert_eq!(fails(404), None, "one that was down is the same");
+        assert_eq!(fails(404), Some(Contact::Discover));
+    }
+
+    #[test]
+    fn initialize_is_gone_to_unless_it_was_asked() {
+        let mut ladder = Ladder::new(None, None);
+        let older = refused(400, Some(-32022));
+        for _ in 0..2 {
+            assert!(ladder.goes_to_initialize(&older));
+            assert_eq!(ladder.contact, Contact::Initialize);
+        }
+        ladder.failed(&refused(503, None), None);
+        assert!(!ladder.goes_to_initialize(&older));
+    }
+
+    #[test]
     fn what_is_no_answer_says_nothing_but_for_the_probe() {
         let failures = [
             Error::new(Failure::broken("reset"), Delivery::Unknown),

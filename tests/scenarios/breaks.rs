@@ -619,6 +619,18 @@ fn network_changed_hurries_a_handshake_with_a_server_that_could_not_be_reached()
 }
 
 #[test]
+fn a_handshake_that_broke_off_is_not_one_that_could_not_reach_the_server() {
+    let mut w = World::idle();
+    let patient = CallOptions::new().wait_for_server(secs(60));
+    let call = w.call_with("tools/call", patient);
+    let sent = w.take("initialize");
+    w.fail(&sent, reset());
+    assert_eq!(w.error(call).reason(), &reset().into());
+    w.advance(secs(60));
+    assert_eq!(w.count("initialize"), 1);
+}
+
+#[test]
 fn network_changed_respects_what_the_server_told() {
     let (mut w, get) = listening();
     w.chunk(&get, "retry: 60000\n\n");
