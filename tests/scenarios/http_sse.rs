@@ -600,13 +600,19 @@ fn what_nobody_answers_after_the_loss_does_not_wait_for_ever() {
     let again = w.call_with("tools/call", CallOptions::new().idempotent());
     w.take("tools/call");
     w.end(&get);
+    is_answered_in_a_new_session(&mut w, again);
+}
+
+/// A stream is asked for in place of the one that ended, and the call is made again on it.
+fn is_answered_in_a_new_session(w: &mut World, call: mcp_http::CallId) {
     let get = w.wait_for("GET");
+    assert_eq!(get.cursor(), None, "never resumed");
     w.open.push(get);
     let get = w.open_channel("s2", OLD);
     let sent = w.wait_for("tools/call");
     w.answer(&sent, 202).empty();
     w.event(&get, &result(sent.rpc_id(), json!({})));
-    w.result(again);
+    w.result(call);
 }
 
 #[test]
@@ -625,14 +631,7 @@ fn the_end_of_the_stream_is_the_loss_of_all_that_waits_on_it() {
             assert_eq!(w.error(call).delivery(), Delivery::Unknown);
         }
         assert_eq!(w.losses(), [LossCause::StreamEnded]);
-        let get = w.wait_for("GET");
-        assert_eq!(get.cursor(), None, "never resumed");
-        w.open.push(get);
-        let get = w.open_channel("s2", OLD);
-        let sent = w.wait_for("tools/call");
-        w.answer(&sent, 202).empty();
-        w.event(&get, &result(sent.rpc_id(), json!({})));
-        w.result(again);
+        is_answered_in_a_new_session(&mut w, again);
         assert_eq!(w.count("tools/call"), 4);
     }
 }
