@@ -195,8 +195,15 @@ fn check_params(params: &str) -> Result<(), String> {
     };
     let request = request.map(parsed).transpose()?;
     same("the request", request, named("requestId"))?;
-    let named = named("progressToken").map(|token| ProgressToken::new(token.to_string()));
-    same("the progress", token, named)?;
+    let named = named("progressToken");
+    // Of anything else there is more than one way to write it.
+    let is_token = |named: &Value| named.is_string() || named.is_i64() || named.is_u64();
+    if named.as_ref().is_none_or(is_token) {
+        let named = named.map(|token| ProgressToken::new(token.to_string()));
+        same("the progress", token, named)?;
+    } else {
+        law(token.is_some(), "any value is somebody's progress")?;
+    }
     let raw = RawJson::from_text(params).map_err(|error| error.to_string())?;
     let asks = ProgressToken::new("7").put_into(Some(&raw));
     let asks = asks.map(|params| parsed(params.as_str())).transpose()?;
