@@ -1,4 +1,5 @@
-//! Laws 3, 4 and 6: one handshake at a time, within a budget, and no dead id.
+//! Laws 3, 4, 6, 10 and 12: one handshake at a time, within a budget and when it may be, no dead id,
+//! and each session ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
