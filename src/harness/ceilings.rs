@@ -82,7 +82,8 @@ fn ceiling(name: &str, limits: &Limits, of: impl Fn(&str) -> usize) -> usize {
         "ladder.search" => 5,
         "suspicion" | "tools.refresh" => 1,
         "authorization.alone" => 3,
-        "listening.ahead" | "listening.known" => limits.unread + 2,
+        // What was read is let go with the next event; and before it there may be one.
+        "listening.ahead" | "listening.known" => limits.unread + asks + LIFECYCLE + 2,
         // One a second in the time that is looked at.
         "listening.idle" => 1500,
         _ => 0,
