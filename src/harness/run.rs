@@ -127,9 +127,9 @@ impl World {
         let status = self.machine.status();
         if self.looked.as_ref() != Some(&status) {
             secrets::connection(&self.machine)?;
+            ceilings::excess(&self.machine, &self.limits)?;
             self.looked = Some(status.clone());
         }
-        ceilings::excess(&self.machine, &self.limits)?;
         self.story.count(format!("phase {:?}", status.phase));
         self.model.look(&status, self.machine.is_closed())
     }
