@@ -11,81 +11,149 @@ const CANCELLATIONS: usize = 64;
 /// Events about the connection itself that nobody has read.
 const LIFECYCLE: usize = 256;
 
+/// How many there are, by what they are.
+type Weights = BTreeMap<&'static str, usize>;
+
 /// What a connection has more of than it may.
 pub(super) fn excess(machine: &Connection, limits: &Limits) -> Result<(), String> {
-    let weights: BTreeMap<_, _> = machine.weights().into_iter().collect();
-    let broken = weights.iter().find_map(|(name, weight)| {
-        let most = ceiling(name, limits, |other| weights[other]);
-        (*weight > most).then(|| format!("{name}: {weight}, and at most {most}"))
-    });
-    broken.map_or(Ok(()), Err)
+    judge(&machine.weights().into_iter().collect(), limits)
+}
+
+/// Each weight has a ceiling, and each ceiling a weight.
+fn judge(weights: &Weights, limits: &Limits) -> Result<(), String> {
+    let ceilings = ceilings(limits, |name| weights.get(name).copied().unwrap_or(0));
+    for (name, most) in &ceilings {
+        match weights.get(name) {
+            None => return Err(format!("{name}: nobody says how many")),
+            Some(weight) if weight > most => {
+                return Err(format!("{name}: {weight}, and at most {most}"));
+            }
+            Some(_) => {}
+        }
+    }
+    if weights.len() > ceilings.len() {
+        let known = |name: &str| ceilings.iter().any(|(other, _)| *other == name);
+        let unknown = weights.keys().find(|name| !known(name));
+        return Err(format!("{unknown:?}: no ceiling"));
+    }
+    Ok(())
 }
 
 /// `of`: how many there are of something else.
-fn ceiling(name: &str, limits: &Limits, of: impl Fn(&str) -> usize) -> usize {
+fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usize); 59] {
     let calls = limits.open_calls;
     let control = limits.control_exchanges;
     let exchanges = 2 * calls + control + OWN;
     let asks = limits.open_asks;
-    match name {
-        "calls" => calls - of("events.ended_calls").min(calls),
-        "waiting"
-        | "behind"
-        | "cut"
-        | "resumes"
-        | "tokens"
-        | "authorization.calls"
-        | "authorization.paused"
-        | "resources.calls"
-        | "resources.behind_calls" => of("calls"),
-        "asks" => asks,
-        "asks_of" => of("asks"),
-        "exchanges" | "aborts" | "read_on" => exchanges,
-        "control_exchanges" => control,
-        "stalled" => of("exchanges"),
-        "lingering" => calls,
-        "answers" => calls.max(asks) + control,
-        "notices" => limits.open_notifications,
-        "farewells" => Budget::default().handshakes,
-        "held" => limits.buffers,
-        "authorization.control" => CANCELLATIONS + asks + limits.open_notifications + control,
-        "events.unasked" => limits.unread + asks,
-        "events.yielding" => of("events.unasked"),
-        "events.unasked_bytes" => limits.unread_bytes.max(limits.event).max(limits.json_body),
-        "events.yielding_bytes" => of("events.unasked_bytes"),
-        "events.lifecycle" => LIFECYCLE,
-        "events.ended_calls" => calls,
-        "events.ended_notifications" => limits.open_notifications,
-        "events.queue" => {
-            let ends = of("events.ended_calls") + of("events.ended_notifications");
-            // Ends of answers, and that a credential is asked for.
-            ends + of("events.unasked") + of("events.lifecycle") + asks + 1
-        }
-        "events.asks" => of("asks"),
-        "events.from" | "events.about" => of("events.queue"),
-        "events.bytes" => limits.buffers,
-        "tools.bytes" | "tools.mirrored" => limits.tool_headers,
-        "resources.filter"
-        | "resources.all"
-        | "resources.due"
-        | "resources.asked"
-        | "resources.under_way"
-        | "restoring.under_way" => limits.subscriptions,
-        "timers.own" => 4,
-        "timers.call" | "timers.delay" => of("calls"),
-        "timers.exchange" | "timers.silence" => of("exchanges"),
-        "timers.queue" => 4 + 2 * (of("calls") + of("exchanges")),
+    let ends = of("events.ended_calls") + of("events.ended_notifications");
+    // What was read is let go with the next event; and before it there may be one.
+    let heard = limits.unread + asks + LIFECYCLE + 2;
+    [
+        ("calls", calls - of("events.ended_calls").min(calls)),
+        ("waiting", of("calls")),
+        ("behind", of("calls")),
+        ("cut", of("calls")),
+        ("resumes", of("calls")),
+        ("tokens", of("calls")),
+        ("asks", asks),
+        ("asks_of", of("asks")),
+        ("exchanges", exchanges),
+        ("aborts", exchanges),
+        ("read_on", exchanges),
+        ("control_exchanges", control),
+        ("stalled", of("exchanges")),
+        ("lingering", calls),
+        ("answers", calls.max(asks) + control),
+        ("notices", limits.open_notifications),
+        ("farewells", Budget::default().handshakes),
+        ("held", limits.buffers),
+        ("ladder.search", 5),
+        ("suspicion", 1),
+        ("handshake.attempts", 6),
+        ("handshake.asked", 3),
+        ("authorization.alone", 3),
+        ("authorization.calls", of("calls")),
+        ("authorization.paused", of("calls")),
+        (
+            "authorization.control",
+            CANCELLATIONS + asks + limits.open_notifications + control,
+        ),
+        ("events.unasked", limits.unread + asks),
+        ("events.yielding", of("events.unasked")),
+        (
+            "events.unasked_bytes",
+            limits.unread_bytes.max(limits.event).max(limits.json_body),
+        ),
+        ("events.yielding_bytes", of("events.unasked_bytes")),
+        ("events.lifecycle", LIFECYCLE),
+        ("events.ended_calls", calls),
+        ("events.ended_notifications", limits.open_notifications),
+        // Ends of answers too, and that a credential is asked for.
+        (
+            "events.queue",
+            ends + of("events.unasked") + of("events.lifecycle") + asks + 1,
+        ),
+        ("events.asks", of("asks")),
+        ("events.from", of("events.queue")),
+        ("events.about", of("events.queue")),
+        ("events.bytes", limits.buffers),
         // A number, and nothing that is kept.
-        "events.missed" => usize::MAX,
-        "handshake.attempts" => 6,
-        "handshake.asked" => 3,
-        "ladder.search" => 5,
-        "suspicion" | "tools.refresh" => 1,
-        "authorization.alone" => 3,
-        // What was read is let go with the next event; and before it there may be one.
-        "listening.ahead" | "listening.known" => limits.unread + asks + LIFECYCLE + 2,
+        ("events.missed", usize::MAX),
+        ("tools.bytes", limits.tool_headers),
+        ("tools.mirrored", limits.tool_headers),
+        ("tools.refresh", 1),
+        ("resources.filter", limits.subscriptions),
+        ("resources.all", limits.subscriptions),
+        ("resources.due", limits.subscriptions),
+        ("resources.asked", limits.subscriptions),
+        ("resources.under_way", limits.subscriptions),
+        ("resources.behind_calls", of("calls")),
+        ("resources.calls", of("calls")),
+        ("restoring.under_way", limits.subscriptions),
+        ("listening.ahead", heard),
+        ("listening.known", heard),
         // One a second in the time that is looked at.
-        "listening.idle" => 1500,
-        _ => 0,
+        ("listening.idle", 1500),
+        ("timers.own", 4),
+        ("timers.call", of("calls")),
+        ("timers.delay", of("calls")),
+        ("timers.exchange", of("exchanges")),
+        ("timers.silence", of("exchanges")),
+        ("timers.queue", 4 + 2 * (of("calls") + of("exchanges"))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ceiling_is_looked_at() {
+        let limits = Limits::default();
+        let ceilings = ceilings(&limits, |_| 0);
+        let none: Weights = ceilings.iter().map(|(name, _)| (*name, 0)).collect();
+        assert_eq!(none.len(), ceilings.len(), "a name stands there twice");
+        assert_eq!(judge(&none, &limits), Ok(()));
+        for (name, most) in ceilings {
+            let mut weights = none.clone();
+            weights.remove(name);
+            let said = judge(&weights, &limits).unwrap_err();
+            assert!(said.starts_with(&format!("{name}: ")), "{said}");
+
+            let Some(more) = most.checked_add(1) else {
+                continue;
+            };
+            weights.insert(name, more);
+            let said = judge(&weights, &limits).unwrap_err();
+            assert!(said.starts_with(&format!("{name}: {more}, ")), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_ceiling_is_seen() {
+        let limits = Limits::default();
+        let mut weights: Weights = ceilings(&limits, |_| 0).map(|(name, _)| (name, 0)).into();
+        weights.insert("new", 0);
+        assert!(judge(&weights, &limits).unwrap_err().contains("new"));
     }
 }

@@ -1,6 +1,7 @@
 //! What an observer knows, and the laws that he holds against it.
 
 mod calls;
+mod handshakes;
 mod pace;
 mod sessions;
 

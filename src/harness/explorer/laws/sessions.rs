@@ -1,21 +1,19 @@
-//! Laws 3, 4, 6, 10 and 12: one handshake at a time, within a budget and when it may be, no dead id,
-//! and each session ended.
+//! Laws 3, 6 and 12: one session at a time, no dead id, and each session ended.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
-use super::super::setting::{self, Setting};
-use super::super::wire::{self, Carries};
+use super::super::setting::Setting;
+use super::super::wire::Carries;
 use super::Seen;
-use crate::{Clocks, ExchangeId, Phase, Recovery, Time};
+use super::handshakes::Handshakes;
+use crate::{ExchangeId, Phase, Recovery, Time};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
-    /// Whether how the server is reached is to be found.
-    searches: bool,
+    handshakes: Handshakes,
     recovery: Recovery,
     /// Sessions whose DELETE left.
     deleted: BTreeSet<String>,
@@ -30,20 +28,6 @@ pub(super) struct Sessions {
     current: Option<String>,
     /// Whether the session was refused since it is ready.
     refused: bool,
-    handshakes: Vec<(ExchangeId, Time)>,
-    /// The last of them.
-    last: Option<ExchangeId>,
-    /// Whether there is something that a handshake could be for: what was asked of the machine
-    /// since it last gave up, or a session that died.
-    wanted: bool,
-    /// Whether nothing was done about a session, when everything was read last.
-    idle: bool,
-    /// Before this no handshake is to leave: the server said so.
-    put_off: Option<Time>,
-    /// The server asks to wait with a handshake longer than anybody does.
-    hopeless: bool,
-    /// How many of those that are to come are old ones that are sent on.
-    sent_on: usize,
     /// Whether calls that were refused wait until the application says so.
     pub(super) held: bool,
     /// Whether the next handshake waits for that.
@@ -53,7 +37,7 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) fn new(setting: &Setting) -> Self {
         Self {
-            searches: setting.pinned.is_none(),
+            handshakes: Handshakes::new(setting),
             recovery: setting.recovery,
             ..Self::default()
         }
@@ -89,43 +73,28 @@ impl Sessions {
 
     /// Something is asked of the machine for which it may need a session.
     pub(super) fn asked(&mut self) {
-        self.wanted = true;
-        self.put_off = None;
-        self.hopeless = false;
+        self.handshakes.asked();
     }
 
     /// What is given up may be sent again, and need a session.
     pub(super) fn aborted(&mut self) {
-        self.wanted = true;
+        self.handshakes.wanted();
     }
 
     /// Whether the budget has no handshake left.
     pub(super) fn is_spent(&self, now: Time) -> bool {
-        let budget = setting::budget();
-        let within = |at: &Time| now.since(*at) < budget.window;
-        let left = self.handshakes.iter().filter(|(_, at)| within(at));
-        left.count() >= budget.handshakes
+        self.handshakes.are_spent(now)
     }
 
     /// `alone`: nothing else happened since all was read.
     pub(super) fn came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
         if open.carries.is_handshake() {
-            // What answers one that was given up changes nothing.
-            let counts = alone && !self.idle && self.last == Some(open.id);
-            match act {
-                Act::Busy | Act::Later if counts => {
-                    self.put_off = Some(now + Duration::from_secs(wire::SOON));
-                }
-                Act::BusyForLong => self.hopeless = counts,
-                _ => {}
-            }
-            if act == Act::NotSent {
-                self.handshakes.retain(|(id, _)| *id != open.id);
-            }
-            self.sent_on += usize::from(act.sends_on());
+            self.handshakes.came(open.id, act, now, alone);
         }
         // What is to be sent again may need a session; but not if a dead one refused it.
-        self.wanted |= !act.refuses_session();
+        if !act.refuses_session() {
+            self.handshakes.wanted();
+        }
         let current = open.session.is_some() && open.session == self.current;
         self.refused |= act.refuses_session() && current;
     }
@@ -174,50 +143,15 @@ impl Sessions {
         }
     }
 
-    /// Laws 3 and 4.
     fn handshake(&mut self, id: ExchangeId, now: Time, others: &[Open]) -> Seen {
-        // One that has had its time is given up.
-        let clocks = Clocks::default();
-        let patience = |other: &Open| match other.carries {
-            Carries::Discover => clocks.probe,
-            _ => clocks.head,
-        };
-        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience(other);
-        if others
-            .iter()
-            .any(|other| other.carries.is_handshake() && waits(other))
-        {
-            return Err(Rule::HandshakeBeside.broken());
-        }
+        Handshakes::are_one(now, others)?;
         if self.ready {
             return Err(Rule::HandshakeNeedless.broken());
         }
         if self.untold {
             return Err(Rule::HandshakeUnasked.broken());
         }
-        if !self.wanted {
-            return Err(Rule::HandshakeForDead.broken());
-        }
-        if self.put_off.take().is_some_and(|until| now < until) {
-            return Err(Rule::HandshakeHasty.broken());
-        }
-        self.last = Some(id);
-        if self.sent_on > 0 {
-            // It is still the same.
-            self.sent_on -= 1;
-            return Ok(());
-        }
-        let budget = setting::budget();
-        self.handshakes
-            .retain(|(_, at)| now.since(*at) < budget.window);
-        self.handshakes.push((id, now));
-        // A search asks by `server/discover` first, by `initialize`, and by that again.
-        let most = budget.handshakes * if self.searches { 3 } else { 1 };
-        if self.handshakes.len() > most {
-            let most = format!("{most} in {:?}", budget.window);
-            return Err(Rule::HandshakeTooOften.broken_by(most));
-        }
-        Ok(())
+        self.handshakes.leaves(id, now)
     }
 
     /// The application is told that the session is gone.
@@ -227,7 +161,8 @@ impl Sessions {
         if current.is_some_and(|id| !id.starts_with('/')) && !self.refused {
             return Err(Rule::SessionGivenUp.broken());
         }
-        (self.ready, self.refused, self.wanted) = (false, false, true);
+        (self.ready, self.refused) = (false, false);
+        self.handshakes.wanted();
         self.untold = self.recovery == Recovery::Manual;
         if let Some(lost) = self.current.take() {
             self.given.remove(&lost);
@@ -241,24 +176,14 @@ impl Sessions {
             return Err(Rule::SecondSession.broken());
         }
         self.ready = true;
-        self.put_off = None;
-        self.sent_on = 0;
+        self.handshakes.made();
         self.held = self.recovery == Recovery::Hold && generation > 1;
         Ok(())
     }
 
     /// Everything was read. `waits`: for what is still to be sent again.
     pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
-        let rests = matches!(phase, Phase::Idle | Phase::Closing | Phase::Closed);
-        if std::mem::take(&mut self.hopeless) && !rests {
-            return Err(Rule::HandshakeBeyondCeiling.broken());
-        }
-        let gave_up = phase == Phase::Idle && !self.idle;
-        self.idle = phase == Phase::Idle;
-        if gave_up {
-            (self.wanted, self.put_off) = (waits, None);
-        }
-        Ok(())
+        self.handshakes.at_rest(phase, waits)
     }
 
     /// It is closed, and nothing is under way any more: each session was ended that had not died.

@@ -1,0 +1,139 @@
+//! Laws 3, 4 and 10: one handshake at a time, within a budget, if there is something that it is for,
+//! and not before the server wants it.
+
+use std::time::Duration;
+
+use super::super::exchange::Open;
+use super::super::letter::Act;
+use super::super::rule::Rule;
+use super::super::setting::{self, Setting};
+use super::super::wire::{self, Carries};
+use super::Seen;
+use crate::{Clocks, ExchangeId, Phase, Time};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handshakes {
+    /// Whether how the server is reached is to be found.
+    searches: bool,
+    /// Those that left and count, with their times.
+    sent: Vec<(ExchangeId, Time)>,
+    /// The last that left.
+    last: Option<ExchangeId>,
+    /// Whether there is something that one could be for: what was asked of the machine since it
+    /// last gave up, or a session that died.
+    wanted: bool,
+    /// Whether nothing was done about a session, when everything was read last.
+    idle: bool,
+    /// Before this none is to leave: the server said so.
+    put_off: Option<Time>,
+    /// The server asks to wait longer than anybody does.
+    hopeless: bool,
+    /// How many of those that are to come are old ones that are sent on.
+    sent_on: usize,
+}
+
+impl Handshakes {
+    pub(super) fn new(setting: &Setting) -> Self {
+        Self {
+            searches: setting.pinned.is_none(),
+            ..Self::default()
+        }
+    }
+
+    /// There is something that one could be for.
+    pub(super) fn wanted(&mut self) {
+        self.wanted = true;
+    }
+
+    /// The application wants it, and at once.
+    pub(super) fn asked(&mut self) {
+        self.wanted = true;
+        self.put_off = None;
+        self.hopeless = false;
+    }
+
+    /// Something came of one. `alone`: nothing else happened since all was read.
+    pub(super) fn came(&mut self, from: ExchangeId, act: Act, now: Time, alone: bool) {
+        // What answers one that was given up changes nothing.
+        let counts = alone && !self.idle && self.last == Some(from);
+        match act {
+            Act::Busy | Act::Later if counts => {
+                self.put_off = Some(now + Duration::from_secs(wire::SOON));
+            }
+            Act::BusyForLong => self.hopeless = counts,
+            Act::NotSent => self.sent.retain(|(id, _)| *id != from),
+            _ => {}
+        }
+        self.sent_on += usize::from(act.sends_on());
+    }
+
+    /// Whether the budget has none left.
+    pub(super) fn are_spent(&self, now: Time) -> bool {
+        let budget = setting::budget();
+        let within = |at: &Time| now.since(*at) < budget.window;
+        let left = self.sent.iter().filter(|(_, at)| within(at));
+        left.count() >= budget.handshakes
+    }
+
+    /// Law 3: whether there is no other beside one that leaves now.
+    pub(super) fn are_one(now: Time, others: &[Open]) -> Seen {
+        // One that has had its time is given up.
+        let clocks = Clocks::default();
+        let patience = |other: &Open| match other.carries {
+            Carries::Discover => clocks.probe,
+            _ => clocks.head,
+        };
+        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience(other);
+        let mut handshakes = others.iter().filter(|other| other.carries.is_handshake());
+        if handshakes.any(waits) {
+            return Err(Rule::HandshakeBeside.broken());
+        }
+        Ok(())
+    }
+
+    /// One leaves.
+    pub(super) fn leaves(&mut self, id: ExchangeId, now: Time) -> Seen {
+        if !self.wanted {
+            return Err(Rule::HandshakeForDead.broken());
+        }
+        if self.put_off.take().is_some_and(|until| now < until) {
+            return Err(Rule::HandshakeHasty.broken());
+        }
+        self.last = Some(id);
+        if self.sent_on > 0 {
+            // It is still the same.
+            self.sent_on -= 1;
+            return Ok(());
+        }
+        let budget = setting::budget();
+        self.sent.retain(|(_, at)| now.since(*at) < budget.window);
+        self.sent.push((id, now));
+        // A search asks by `server/discover` first, by `initialize`, and by that again.
+        let most = budget.handshakes * if self.searches { 3 } else { 1 };
+        if self.sent.len() > most {
+            let most = format!("{most} in {:?}", budget.window);
+            return Err(Rule::HandshakeTooOften.broken_by(most));
+        }
+        Ok(())
+    }
+
+    /// There is a session.
+    pub(super) fn made(&mut self) {
+        self.put_off = None;
+        self.sent_on = 0;
+    }
+
+    /// Everything was read. `waits`: for what is still to be sent again.
+    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
+        let rests = matches!(phase, Phase::Idle | Phase::Closing | Phase::Closed);
+        if std::mem::take(&mut self.hopeless) && !rests {
+            return Err(Rule::HandshakeBeyondCeiling.broken());
+        }
+        let gave_up = phase == Phase::Idle && !self.idle;
+        self.idle = phase == Phase::Idle;
+        if gave_up {
+            (self.wanted, self.put_off) = (waits, None);
+        }
+        Ok(())
+    }
+}
