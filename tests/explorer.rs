@@ -7,7 +7,9 @@
 use std::time::Instant;
 
 use mcp_http::harness::Breakage;
-use mcp_http::harness::explorer::{Explored, Reach, Rule, SETTINGS, Setting, explore, replay};
+use mcp_http::harness::explorer::{
+    Explored, Reach, Rule, SETTINGS, Setting, alike, explore, replay,
+};
 
 /// By then every letter was used.
 const DEEP: usize = 6;
@@ -118,6 +120,19 @@ fn nobody_looks_after_a_move() {
     for setting in &SETTINGS {
         explored(setting, unread);
     }
+}
+
+/// Of states that are held to be the same, one is gone on from: it stands for the others.
+#[test]
+fn what_looks_alike_goes_on_alike() {
+    let mut unlike = Vec::new();
+    for setting in &SETTINGS {
+        match alike(setting, reach().depth / 2 + 1) {
+            Ok(pairs) => println!("{}: {pairs} looked alike", setting.name),
+            Err(what) => unlike.push(format!("{}: {what}", setting.name)),
+        }
+    }
+    assert!(unlike.is_empty(), "{}", unlike.join("\n\n"));
 }
 
 /// What looks for faults has to find these.

@@ -1,5 +1,7 @@
 //! The whole state as text, and how it came to its phase, for the harness.
 
+use std::ops::Bound;
+
 use super::Connection;
 use super::timers::Timer;
 use crate::ExchangeId;
@@ -11,7 +13,7 @@ impl Connection {
     pub(crate) fn state(&self) -> String {
         let Self {
             config: _,
-            tag: _,
+            tag,
             now,
             jitter: _,
             phase,
@@ -38,8 +40,8 @@ impl Connection {
             control_exchanges,
             stalled,
             read_on,
-            served: _,
-            lingering: _,
+            served,
+            lingering,
             room,
             aborts,
             answers,
@@ -62,13 +64,28 @@ impl Connection {
             let before = |id: &ExchangeId| (0..=*changed).contains(&id.number());
             exchanges.keys().filter(before).collect::<Vec<_>>()
         });
+        // The order in which they are gone on with, and are given up.
+        let later = (Bound::Excluded(*served), Bound::Unbounded);
+        let stalled: Vec<_> = stalled
+            .range(later)
+            .chain(stalled.range(..=*served))
+            .collect();
+        let lingering = lingering.iter().filter(|id| exchanges.contains_key(id));
+        let lingering: Vec<_> = lingering.collect();
+        // A request has the number of its exchange.
+        let cut = cut.iter();
+        let cut: Vec<_> = cut
+            .map(|(at, call)| (ExchangeId::new(*tag, *at), call))
+            .collect();
         // Why it failed is for people.
         let handshake = handshake.without_reasons();
         let flags = (initialized_due, room, woken, held, control_exchanges);
         let server = (phase, &handshake, ladder, channel, session, authorization);
         let asked = (calls, waiting, behind, tokens, asks, asks_of, cut, resumes);
         let streams = (listening, stalled, read_on, restoring, tools);
-        let outlets = (aborts, answers, notices, farewells, events, exchanges);
+        let outlets = (
+            aborts, answers, notices, farewells, events, exchanges, lingering,
+        );
         let times = (now, timers, network, doubted, suspicion);
         format!("{flags:?} {server:?} {asked:?} {streams:?} {outlets:?} {times:?}")
     }

@@ -452,6 +452,20 @@ fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
 }
 
 #[test]
+fn the_same_filter_once_more_hurries_nothing() {
+    let (mut w, sent) = listening();
+    w.fail(&sent, reset());
+    for _ in 0..4 {
+        let again = w.wait_for(LISTEN);
+        w.fail(&again, reset());
+    }
+    let failed = w.now;
+    w.listen_to(filter());
+    let again = w.wait_for(LISTEN);
+    assert_eq!(again.at.since(failed), secs(300));
+}
+
+#[test]
 fn a_json_answer_that_never_ends_is_no_stream() {
     let mut w = World::stateless();
     w.listen_to(filter());

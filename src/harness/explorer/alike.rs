@@ -1,65 +1,85 @@
 //! States that differ in numbers and in the time of day alone are the same.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::Time;
 
-/// What numbers follow on, whose order alone means something.
-const NUMBERED: [&str; 13] = [
-    "CallId(",
-    "ExchangeId(",
-    "NotificationId(",
-    "Number(",
-    "Ticket(",
-    "ask-",
-    "event: ",
-    "generation: ",
-    "request: ",
-    "rpc: ",
-    "session-",
-    "session=",
-    "told: ",
+/// What numbers follow on, whose order alone means something; by what they count. A request has the
+/// number of its exchange. The first that fits counts.
+const NUMBERED: [&[&str]; 10] = [
+    &["ProgressToken(\"", "token: Number("],
+    &["ExchangeId(", "Number(", "request: ", "rpc: "],
+    &["CallId("],
+    &["NotificationId("],
+    &["Ticket("],
+    &["ask-"],
+    &["event: "],
+    &["generation: "],
+    &["session-", "session="],
+    &["number: ", "told: "],
 ];
 
-/// The text with each number replaced by the place of its first appearance among its kind,
-/// and each moment by its distance from now.
+/// A part of the text of a state.
+enum Part<'a> {
+    Text(&'a str),
+    /// One of a kind.
+    Number(usize, u64),
+    Moment(Duration),
+}
+
+/// The text with each number replaced by its place among those of its kind, and each moment by its
+/// distance from now. 0 stands for none.
 pub(super) fn normalized(text: &str, now: Time) -> String {
-    let mut numbers: [BTreeMap<&str, usize>; NUMBERED.len()] = Default::default();
+    let parts = parts(text);
+    let mut numbers: [BTreeSet<u64>; NUMBERED.len()] = Default::default();
+    for part in &parts {
+        if let Part::Number(kind, number) = part {
+            numbers[*kind].insert(*number);
+        }
+    }
+    let now = now.since_origin();
     let mut normalized = String::with_capacity(text.len());
+    for part in parts {
+        match part {
+            Part::Text(text) => normalized.push_str(text),
+            Part::Number(kind, number) => {
+                let place = numbers[kind].range(..number).count();
+                normalized.push_str(&format!("#{place}"));
+            }
+            Part::Moment(at) => {
+                let sign = if at < now { "-" } else { "+" };
+                let distance = at.as_nanos().abs_diff(now.as_nanos());
+                normalized.push_str(&format!("{sign}{distance}"));
+            }
+        }
+    }
+    normalized
+}
+
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(|char: char| char.is_ascii_digit()) {
         let (before, from) = rest.split_at(at);
-        let digits = from.len()
-            - from
-                .trim_start_matches(|char: char| char.is_ascii_digit())
-                .len();
-        normalized.push_str(before);
-        let kind = NUMBERED.iter().position(|kind| before.ends_with(kind));
-        let taken = match kind {
-            Some(kind) => {
-                let count = numbers[kind].len();
-                let place = numbers[kind].entry(&from[..digits]).or_insert(count);
-                normalized.push_str(&format!("#{place}"));
-                digits
+        let end = from.find(|char: char| !char.is_ascii_digit());
+        let (digits, after) = from.split_at(end.unwrap_or(from.len()));
+        parts.push(Part::Text(before));
+        let fits = |kind: &&[&str]| kind.iter().any(|name| before.ends_with(name));
+        let kind = NUMBERED.iter().position(fits);
+        let number = digits.parse().ok().filter(|number| *number > 0);
+        rest = after;
+        match (kind.zip(number), moment(before, from)) {
+            (Some((kind, number)), _) => parts.push(Part::Number(kind, number)),
+            (None, Some((at, length))) => {
+                parts.push(Part::Moment(at));
+                rest = &from[length..];
             }
-            None => match moment(before, from) {
-                Some((at, length)) => {
-                    let (at, now) = (at.as_nanos(), now.since_origin().as_nanos());
-                    let sign = if at < now { "-" } else { "+" };
-                    normalized.push_str(&format!("{sign}{}", at.abs_diff(now)));
-                    length
-                }
-                None => {
-                    normalized.push_str(&from[..digits]);
-                    digits
-                }
-            },
-        };
-        rest = &from[taken..];
+            (None, None) => parts.push(Part::Text(digits)),
+        }
     }
-    normalized.push_str(rest);
-    normalized
+    parts.push(Part::Text(rest));
+    parts
 }
 
 /// A moment as `Debug` shows it, and how long that is.
@@ -82,21 +102,36 @@ fn moment(before: &str, from: &str) -> Option<(Duration, usize)> {
 mod tests {
     use super::*;
 
+    fn text(calls: [u32; 2], time: u64) -> String {
+        let [one, other] = calls;
+        let (at, due) = (Time::from_millis(time), Time::from_millis(time + 2500));
+        normalized(
+            &format!("[CallId({one}), CallId({other})] now {at:?} due {due:?} 7"),
+            at,
+        )
+    }
+
     #[test]
     fn what_differs_in_numbers_and_in_the_time_of_day_alone_is_the_same() {
-        let text = |call: u32, time: u64| {
-            let (at, due) = (Time::from_millis(time), Time::from_millis(time + 2500));
-            normalized(
-                &format!("[CallId({call}), CallId({call})] now {at:?} due {due:?} 7"),
-                at,
-            )
-        };
         assert_eq!(
-            text(3, 0),
+            text([3, 3], 0),
             "[CallId(#0), CallId(#0)] now ++0 due ++2500000000 7"
         );
-        assert_eq!(text(3, 0), text(41, 1_700_003));
-        let other = normalized("CallId(3), CallId(4)", Time::ZERO);
-        assert_ne!(other, normalized("CallId(3), CallId(3)", Time::ZERO));
+        assert_eq!(text([3, 3], 0), text([41, 41], 1_700_003));
+        assert_eq!(text([3, 4], 0), text([9, 41], 0));
+    }
+
+    #[test]
+    fn the_order_of_numbers_makes_a_difference_and_so_does_none() {
+        let all = [[3, 3], [3, 4], [4, 3], [0, 3], [3, 0], [0, 0]].map(|calls| text(calls, 0));
+        let different: BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn a_request_has_the_number_of_its_exchange() {
+        let text = |request| normalized(&format!("ExchangeId(5) request: {request}"), Time::ZERO);
+        assert_ne!(text(5), text(6));
+        assert_eq!(text(5), "ExchangeId(#0) request: #0");
     }
 }

@@ -50,6 +50,11 @@ impl Open {
         }
     }
 
+    /// Whether it is one of those that make the connection ready to be used.
+    pub(super) fn is_handshake(&self) -> bool {
+        self.carries.is_handshake() || self.opens_channel()
+    }
+
     /// A listening stream has a session here.
     pub(super) fn opens_channel(&self) -> bool {
         self.carries == Carries::Get && self.session.is_none()

@@ -147,6 +147,20 @@ impl Act {
         )
     }
 
+    /// Whether what it came of may be sent once more for that.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Accepted
+                | Self::Broken
+                | Self::Busy
+                | Self::End
+                | Self::Later
+                | Self::NotSent
+                | Self::Unavailable
+        )
+    }
+
     /// Whether the same is to be asked again, with another credential or elsewhere.
     pub(super) fn sends_on(self) -> bool {
         self.wants_credential() || self == Self::Redirect

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request, Uri};
+use serde_json::json;
 
 use super::laws::FIRST;
 use super::letter::{Act, Letter};
 use super::rule::Rule;
 use super::wire::{self, Carries};
-use crate::{CallId, Clock, Delivery, Error, Event, Phase, Reason, Status, Subject, Time};
+use crate::{CallId, Clock, Delivery, Error, Event, Phase, RawJson, Reason, Status, Subject, Time};
 
 /// More than the patience of any rule, and than a machine waits.
 const LONG: Duration = Duration::from_secs(100);
@@ -50,6 +51,11 @@ impl Liar {
             (Rule::CallForgotten, _, Some(subject @ Subject::Call(_))) => {
                 let error = Error::new(Clock::Call(LONG), Delivery::Unknown);
                 return (vec![Event::Fail { subject, error }], now + LONG);
+            }
+            (Rule::ReplyOfAnother, Event::Reply { call, mut reply }, _) => {
+                let other = json!({ (wire::REPLIES_TO): "another" });
+                reply.outcome = Ok(RawJson::new(&other).expect("JSON"));
+                vec![Event::Reply { call, reply }]
             }
             (Rule::SpentForEver, Event::Fail { subject, error }, _) => {
                 let error = Error::new(error.reason().clone(), error.delivery());
@@ -99,7 +105,6 @@ impl Liar {
         match (self.about, carries) {
             (Some(Rule::CallSentAfterEnd), Carries::Cancelled) => Carries::Call(0),
             (Some(Rule::LeavesAfterClose), Carries::Delete) => Carries::Ping,
-            (Some(Rule::ToldTooMuch), Carries::Call(_)) => Carries::Other,
             _ => carries,
         }
     }
@@ -119,12 +124,12 @@ impl Liar {
     pub(super) fn leaves(self, request: &Request<Bytes>, carries: Carries, now: Time) -> Time {
         match self.about {
             Some(Rule::CallHasty) => Time::ZERO,
-            Some(Rule::HandshakeHasty) if carries.is_handshake() => {
-                let since = now.since_origin();
-                Time::ZERO + since.saturating_sub(Duration::from_secs(1))
-            }
-            Some(Rule::StreamHasty) if request.headers().contains_key("last-event-id") => {
-                Time::ZERO
+            Some(Rule::HandshakeHasty) if carries.is_handshake() => a_little_before(now),
+            Some(Rule::StreamHasty) if wire::last_event(request).is_some() => Time::ZERO,
+            Some(Rule::StreamTooOften)
+                if carries == Carries::Get && wire::last_event(request).is_none() =>
+            {
+                a_little_before(now)
             }
             _ => now,
         }
@@ -137,6 +142,8 @@ impl Liar {
             (Some(Rule::HandshakeBeyondCeiling), _, Act::Busy) if carries.is_handshake() => {
                 Some((carries, Act::BusyForLong))
             }
+            (Some(Rule::ReplyOfNobody), _, Act::Reply) => None,
+            (_, _, Act::Reply) => Some((carries, act)),
             (Some(Rule::Collateral), Carries::Call(call), _) => {
                 Some((Carries::Call(1 - call.min(1)), act))
             }
@@ -144,6 +151,7 @@ impl Liar {
             (Some(Rule::HandshakeTooOften), _, _) if carries.is_handshake() => None,
             (Some(Rule::SessionGivenUp), _, _) if act.refuses_session() => None,
             (Some(Rule::StreamBeyondCeiling), _, Act::Hurry) => Some((carries, Act::Wait)),
+            (Some(Rule::ToldTooMuch), _, Act::Broken) => Some((carries, Act::NotSent)),
             (Some(Rule::ToldTooLittle), _, Act::BusyForLong) => Some((carries, Act::Unavailable)),
             _ => Some((carries, act)),
         }
@@ -198,6 +206,11 @@ impl Liar {
     pub(super) fn goes_on(self) -> bool {
         self.about == Some(Rule::OutletEndless)
     }
+}
+
+fn a_little_before(now: Time) -> Time {
+    let since = now.since_origin();
+    Time::ZERO + since.saturating_sub(Duration::from_secs(1))
 }
 
 /// The end of a call.

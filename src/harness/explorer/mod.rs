@@ -14,6 +14,7 @@ mod setting;
 mod wire;
 mod world;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -122,6 +123,63 @@ pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexamp
         frontier = next;
     }
     Ok(explored)
+}
+
+/// Whether states that are taken for one, of which only one is gone on from, go on alike. Gives how
+/// many there are.
+///
+/// # Errors
+/// By which move they differ.
+pub fn alike(setting: &Setting, depth: usize) -> Result<usize, String> {
+    let root = World::new(setting, 0).map_err(|what| what.to_string())?;
+    let mut seen = BTreeMap::from([(fingerprint(&root), root.clone())]);
+    let mut frontier = vec![root];
+    let mut pairs = 0;
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for world in frontier {
+            for one in world.moves() {
+                let mut after = world.clone();
+                after.make(one).map_err(|what| what.to_string())?;
+                match seen.entry(fingerprint(&after)) {
+                    Entry::Vacant(place) => {
+                        place.insert(after.clone());
+                        next.push(after);
+                    }
+                    Entry::Occupied(first) => {
+                        pairs += 1;
+                        go_on_alike(first.get(), &after)?;
+                    }
+                }
+            }
+        }
+        frontier = next;
+    }
+    Ok(pairs)
+}
+
+fn go_on_alike(one: &World, other: &World) -> Result<(), String> {
+    let (moves, others) = (one.moves(), other.moves());
+    if moves != others {
+        return Err(format!("{moves:?} can happen, and {others:?}"));
+    }
+    for at in moves {
+        let [one, other] = [one, other].map(|world| {
+            let mut world = world.clone();
+            match world.make(at) {
+                Ok(()) => alike::normalized(&world.state(), world.now),
+                Err(what) => what.to_string(),
+            }
+        });
+        if one != other {
+            let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+            let from = same.count().saturating_sub(100);
+            let [one, other] =
+                [one, other].map(|text| text.chars().skip(from).take(200).collect::<String>());
+            return Err(format!("by `{at}` they become unlike:\n{one}\n{other}"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes these moves, and then lets everything end.

@@ -105,7 +105,7 @@ impl World {
             Carries::Get if open.opens_channel() => {
                 acts.extend([Act::Stream, Act::StreamAway, Act::MethodNotAllowed]);
             }
-            Carries::Get | Carries::Resume => acts.extend([Act::Stream, Act::MethodNotAllowed]),
+            Carries::Get | Carries::Resume(_) => acts.extend([Act::Stream, Act::MethodNotAllowed]),
             Carries::Delete => acts.push(Act::Accepted),
             carries if carries.has_reply() => {
                 acts.extend([Act::Reply, Act::Stream, Act::BadRequest, Act::NotFoundError]);

@@ -39,7 +39,7 @@ impl World {
         }
         if let Some((carries, act)) = seen {
             let open = Open { carries, ..open };
-            self.facts.came(&before, &open, act, self.now);
+            self.facts.came(&before, &open, act, over, self.now);
         }
         Ok(())
     }
@@ -47,7 +47,7 @@ impl World {
     /// What a stream that is over owed is owed no longer.
     pub(super) fn unlink(&mut self, open: &Open) {
         if self.facts.channel == Some(open.id) {
-            self.facts.channel = None;
+            self.facts.channel_ended();
             self.owed.clear();
         }
     }
@@ -140,12 +140,12 @@ impl World {
     }
 
     /// The id of the next event of a stream.
-    fn event(&mut self, open: &Open) -> u32 {
+    fn event(&mut self, open: &Open) -> String {
         let event = self.next();
         if let Some(open) = self.open.iter_mut().find(|other| other.id == open.id) {
             open.event = event;
         }
-        event
+        wire::event_id(event, open.carries)
     }
 
     /// More of a stream. Whether it is over with that.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::rule::Rule;
 use crate::breakage::Breakage;
-use crate::{Binding, Budget, Config, Recovery, Retries, Revision};
+use crate::{Binding, Budget, Config, Limits, Recovery, Retries, Revision};
 
 /// What happens everywhere.
 const COMMON: [&str; 16] = [
@@ -160,6 +160,8 @@ pub struct Setting {
     pub(super) before: &'static str,
     broken: Option<Breakage>,
     pub(super) lie: Option<Rule>,
+    /// Whether there is little room.
+    tight: bool,
 }
 
 /// One for each binding with what is common, more where a binding has more to it, and some
@@ -177,9 +179,11 @@ pub const SETTINGS: [Setting; 17] = [
     Setting::stateless("stateless", STAND_ALONE),
     Setting::http_sse("HTTP+SSE", HTTP_SSE),
     Setting::new("found", (Binding::Session, None), FOUND),
-    Setting::session("sessions, told", TOLD_IN_SESSIONS).listening(),
-    Setting::stateless("stateless, told", TOLD_ALONE),
-    Setting::http_sse("HTTP+SSE, told", TOLD_HTTP_SSE),
+    Setting::session("sessions, told", TOLD_IN_SESSIONS)
+        .listening()
+        .tight(),
+    Setting::stateless("stateless, told", TOLD_ALONE).tight(),
+    Setting::http_sse("HTTP+SSE, told", TOLD_HTTP_SSE).tight(),
     Setting::session("sessions, refused", REFUSED_IN_SESSIONS).authorizing(),
     Setting::stateless("stateless, refused", REFUSED_ALONE).authorizing(),
     Setting::http_sse("HTTP+SSE, refused", REFUSED_HTTP_SSE).authorizing(),
@@ -214,6 +218,7 @@ impl Setting {
             before: "",
             broken: None,
             lie: None,
+            tight: false,
         }
     }
 
@@ -232,6 +237,11 @@ impl Setting {
 
     const fn listening(mut self) -> Self {
         self.listens = true;
+        self
+    }
+
+    const fn tight(mut self) -> Self {
+        self.tight = true;
         self
     }
 
@@ -264,6 +274,21 @@ impl Setting {
         self
     }
 
+    /// As much room as two calls need, and one of all else.
+    pub(super) fn limits(&self) -> Limits {
+        match self.tight {
+            true => Limits {
+                open_calls: 2,
+                open_notifications: 1,
+                control_exchanges: 1,
+                open_asks: 1,
+                unread: 1,
+                ..Limits::default()
+            },
+            false => Limits::default(),
+        }
+    }
+
     pub(super) fn config(&self) -> Config {
         let config = Config::new("https://example.com/mcp").expect("a URL");
         let config = config
@@ -274,6 +299,7 @@ impl Setting {
             .listen(self.listens)
             .recovery(self.recovery)
             .authorize(self.authorizes)
+            .limits(self.limits())
             .budget(budget())
             .retries(retries());
         let config = match self.pinned {

@@ -16,6 +16,8 @@ pub(super) const MOVED: &str = "/moved";
 pub(super) const AWAY: &str = "https://elsewhere.example";
 /// Nor has who listens at another port of the same host.
 pub(super) const NEXT_DOOR: &str = "https://example.com:8443/mcp";
+/// Which call the result is of.
+pub(super) const REPLIES_TO: &str = "n";
 /// For so many seconds a server asks that can be waited for.
 pub(super) const SOON: u64 = 2;
 /// And so long that it cannot, although a call has more time.
@@ -36,8 +38,8 @@ pub(super) enum Carries {
     /// A notification of the application.
     Note,
     Ping,
-    /// A call's stream is taken up again.
-    Resume,
+    /// The stream of this call is taken up again.
+    Resume(usize),
     /// What the application wants to hear about.
     Subscribe,
     Other,
@@ -49,8 +51,8 @@ impl Carries {
             return Self::Delete;
         }
         if request.method() == Method::GET {
-            let resumes = request.headers().contains_key("last-event-id");
-            return if resumes { Self::Resume } else { Self::Get };
+            let call = last_event(request).and_then(|(_, call)| call);
+            return call.map_or(Self::Get, Self::Resume);
         }
         let number = &message["params"]["arguments"]["n"];
         match message["method"].as_str() {
@@ -82,10 +84,34 @@ impl Carries {
                 | Self::Discover
                 | Self::Initialize
                 | Self::Ping
+                | Self::Resume(_)
                 | Self::Subscribe
                 | Self::Other
         )
     }
+
+    /// The call that it is about.
+    pub(super) fn call(self) -> Option<usize> {
+        match self {
+            Self::Call(call) | Self::Resume(call) => Some(call),
+            _ => None,
+        }
+    }
+}
+
+/// The id of an event, which says whose stream it is of. All are of one length.
+pub(super) fn event_id(number: u32, carries: Carries) -> String {
+    match carries.call() {
+        Some(call) => format!("{number:05}.{call}"),
+        None => format!("{number:05}"),
+    }
+}
+
+/// From which event a stream is to be taken up again, and the call whose it is.
+pub(super) fn last_event(request: &Request<Bytes>) -> Option<(u32, Option<usize>)> {
+    let id = request.headers().get("last-event-id")?.to_str().ok()?;
+    let (number, call) = id.split_once('.').unwrap_or((id, ""));
+    Some((number.parse().ok()?, call.parse().ok()))
 }
 
 /// The result of what has one.
@@ -99,7 +125,7 @@ pub(super) fn result(carries: Carries, revision: &str) -> Value {
             "resultType": "complete", "supportedVersions": ["2026-07-28"],
             "capabilities": { "prompts": { "listChanged": true } }, "ttlMs": 0, "cacheScope": "private",
         }),
-        _ => json!({ "resultType": "complete", "messages": [] }),
+        _ => json!({ "resultType": "complete", "messages": [], (REPLIES_TO): carries.call() }),
     }
 }
 

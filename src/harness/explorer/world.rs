@@ -42,6 +42,7 @@ pub(super) struct World {
     /// Sessions, questions and events, so that all of them differ.
     pub(super) made: u32,
     listens: bool,
+    limits: Limits,
     /// Through whom the observer sees and hears everything.
     pub(super) liar: Liar,
     /// How many moves may still be made that nobody looks after.
@@ -62,6 +63,7 @@ impl World {
             owed: VecDeque::new(),
             made: 0,
             listens: setting.listens,
+            limits: setting.limits(),
             liar: Liar { about: setting.lie },
             unread: usize::MAX,
         };
@@ -99,7 +101,7 @@ impl World {
             }
             Letter::Authorize => {
                 self.rare.push(one.letter);
-                let credential = self.facts.authorized();
+                let credential = self.facts.authorized(self.now);
                 let done = self.machine.authorize(&credential, self.now);
                 done.map_err(|error| error.to_string())?;
             }
@@ -123,11 +125,12 @@ impl World {
                 let changes = SubscriptionFilter::new().prompts_list_changed();
                 let done = self.machine.listen(changes, self.now);
                 done.map_err(|error| error.to_string())?;
+                self.facts.listened();
             }
             Letter::NetworkChanged => {
                 self.rare.push(one.letter);
                 self.machine.network_changed(self.now);
-                self.facts.hurried();
+                self.facts.hurried(self.now);
             }
             Letter::Notify => {
                 self.rare.push(one.letter);
@@ -250,7 +253,7 @@ impl World {
 
     /// Whether there is no more of anything than there may be.
     fn is_within_limits(&self) -> Seen {
-        let excess = ceilings::excess(&self.machine, &Limits::default());
+        let excess = ceilings::excess(&self.machine, &self.limits);
         let excess = self.liar.counts(excess);
         excess.map_err(|what| Rule::Excess.broken_by(what))
     }
@@ -272,6 +275,9 @@ impl World {
         let request = self.liar.sends(request);
         let mut open = Open::new(id, &request, self.now);
         open.carries = self.liar.carries(open.carries);
+        if let Carries::Resume(call) = open.carries {
+            open.rpc = self.facts.rpc(call);
+        }
         if self.facts.channel.is_some() && open.carries.has_reply() {
             self.owed.push_back(Owed::by(&open));
         }
@@ -286,8 +292,8 @@ impl World {
 
     /// Everything fails, and time goes on: then nothing may be left.
     pub(super) fn finish(mut self) -> Seen {
-        self.read()?;
         self.is_within_limits()?;
+        self.read()?;
         self.facts.abandoned = Some(self.now);
         for _ in 0..ROUNDS {
             self.read()?;
@@ -332,6 +338,7 @@ impl World {
             owed,
             made: _,
             listens: _,
+            limits: _,
             liar: _,
             unread,
         } = self;

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting;
 use super::super::wire::{self, Carries};
 use super::{Cause, Facts, Seen};
-use crate::{CallId, Clock, Delivery, Error, Lost, Reason, Status, Time};
+use crate::{CallId, Clock, Delivery, Error, Lost, RawJson, Reason, Reply, Status, Time};
 
 /// Longer than all that is tried again waits: a call that is done for soon may have no more time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,6 +45,14 @@ pub(super) struct Call {
     doubtful: bool,
     /// Whether it has at all.
     begun: bool,
+    /// How many exchanges of it are under way.
+    under_way: usize,
+    /// How many failed such that it may be sent once more.
+    failures: usize,
+    /// Its JSON-RPC id, as it left last.
+    rpc: Value,
+    /// Whether it was replied to.
+    replied: bool,
 }
 
 impl Call {
@@ -64,6 +74,10 @@ impl Call {
             hopeless: None,
             doubtful: false,
             begun: false,
+            under_way: 0,
+            failures: 0,
+            rpc: Value::Null,
+            replied: false,
         }
     }
 }
@@ -102,32 +116,45 @@ impl Facts {
         self.calls[call].hushed |= ends;
     }
 
-    fn call(&mut self, carries: Carries) -> Option<&mut Call> {
-        let Carries::Call(call) = carries else {
-            return None;
-        };
-        self.calls.get_mut(call)
+    /// By which id a call is known, as it left last.
+    pub(in super::super) fn rpc(&self, call: usize) -> Value {
+        let call = self.calls.get(call);
+        call.map_or(Value::Null, |call| call.rpc.clone())
     }
 
-    /// Something came of an exchange of it. `alone`: and nothing else since all was read.
-    pub(super) fn call_came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
+    fn call(&mut self, carries: Carries) -> Option<&mut Call> {
+        self.calls.get_mut(carries.call()?)
+    }
+
+    /// Something came of an exchange of it. `over`: and it is over with that. `alone`: and nothing
+    /// else came since all was read.
+    pub(super) fn call_came(&mut self, open: &Open, act: Act, over: bool, now: Time, alone: bool) {
         let Some(call) = self.call(open.carries).filter(|call| !call.ended) else {
             return;
         };
+        // Of what nobody has looked at something else may have come before.
+        call.under_way = call.under_way.saturating_sub(usize::from(over && alone));
+        call.replied |= matches!(act, Act::NotFoundError | Act::Reply);
+        let cut = matches!(act, Act::Broken | Act::End);
+        // Whoever has the reply waits for nothing.
+        if cut && open.waits && !open.replied && alone {
+            call.hopeless = Some(Rule::StreamBeyondCeiling);
+        }
+        if let Carries::Resume(_) = open.carries {
+            return;
+        }
+        call.failures += usize::from(over && act.is_failure());
         call.redirected = act == Act::Redirect;
         call.lost = act.refuses_session();
         match act {
             Act::BadRequest | Act::NotFound | Act::NotFoundError => call.losses += 1,
-            Act::Broken | Act::End => {
-                call.doubtful = true;
-                // Whoever has the reply waits for nothing.
-                if open.waits && !open.replied && alone {
-                    call.hopeless = Some(Rule::StreamBeyondCeiling);
-                }
-            }
-            Act::Accepted | Act::LastReply | Act::Reply | Act::Stream | Act::Unavailable => {
-                call.doubtful = true
-            }
+            Act::Accepted
+            | Act::Broken
+            | Act::End
+            | Act::LastReply
+            | Act::Reply
+            | Act::Stream
+            | Act::Unavailable => call.doubtful = true,
             Act::Busy | Act::Later => {
                 call.doubtful |= act == Act::Later;
                 call.put_off = alone.then(|| now + Duration::from_secs(wire::SOON));
@@ -143,17 +170,29 @@ impl Facts {
 
     pub(in super::super) fn replied(&mut self, carries: Carries) {
         if let Some(call) = self.call(carries) {
-            call.doubtful = true;
+            (call.doubtful, call.replied) = (true, true);
         }
     }
 
     pub(in super::super) fn aborted(&mut self, carries: Carries) {
-        self.replied(carries);
+        if let Some(call) = self.call(carries) {
+            call.doubtful = true;
+            call.under_way = call.under_way.saturating_sub(1);
+            call.failures += 1;
+        }
         self.sessions.aborted();
     }
 
+    /// The stream is over on which all replies come.
+    pub(in super::super) fn channel_ended(&mut self) {
+        self.channel = None;
+        for call in &mut self.calls {
+            call.losses += usize::from(call.left > 0);
+        }
+    }
+
     /// Laws 2, 4, 5 and 10.
-    pub(super) fn call_left(&mut self, at: usize, now: Time) -> Seen {
+    pub(super) fn call_left(&mut self, at: usize, rpc: &Value, now: Time) -> Seen {
         let (held, credentials) = (self.sessions.held, self.credentials);
         let Some(call) = self.calls.get_mut(at) else {
             return Ok(());
@@ -180,10 +219,13 @@ impl Facts {
         if call.left == 1 {
             call.credentials = credentials;
         }
+        call.under_way += 1;
+        call.rpc = rpc.clone();
         let resends = setting::retries().resends as usize;
+        let failures = call.failures.min(resends * (1 + call.rounds));
         let losses = call.losses.min(setting::budget().resends);
         let renewed = credentials.saturating_sub(call.credentials);
-        let most = (1 + resends) * (1 + call.rounds) + losses + renewed;
+        let most = 1 + call.rounds + failures + losses + renewed;
         if call.redirects > REDIRECTS {
             return Err(Rule::CallSentOnTooOften.broken_by(number));
         }
@@ -194,8 +236,25 @@ impl Facts {
         Ok(())
     }
 
+    /// Law 2: the reply is one, and its own.
+    pub(super) fn call_replied(&mut self, id: CallId, reply: &Reply) -> Seen {
+        let mut calls = self.calls.iter().enumerate();
+        if let Some((at, call)) = calls.find(|(_, call)| call.id == id && !call.ended) {
+            if !call.replied {
+                return Err(Rule::ReplyOfNobody.broken_by(at + 1));
+            }
+            let result = reply.outcome.as_ref().map(RawJson::as_str).unwrap_or("{}");
+            let result: Value = serde_json::from_str(result).unwrap_or_default();
+            let of = &result[wire::REPLIES_TO];
+            if reply.outcome.is_ok() && *of != json!(at) {
+                return Err(Rule::ReplyOfAnother.broken_by(format!("{}, {of}", at + 1)));
+            }
+        }
+        self.ends(id, None)
+    }
+
     pub(super) fn call_fails(&mut self, id: CallId, error: &Error, now: Time) -> Seen {
-        self.blamed(id)?;
+        self.blamed(id, error)?;
         let waited = self.abandoned.map(|since| now.since(since));
         let by_clock = matches!(error.reason(), Reason::Timeout(Clock::Call(_)));
         if by_clock && waited > Some(PATIENCE) {
@@ -230,31 +289,46 @@ impl Facts {
         if call.ended {
             return Err(Rule::CallEndsTwice.broken_by(number));
         }
-        let (touched, left) = (call.doubtful || call.begun, call.left);
+        let touched = call.doubtful || call.begun;
+        let (left, spared) = (call.left, !touched && call.under_way == 0);
         // How it came to that makes no difference any more.
         *call = Call {
             ended: true,
             ..Call::new(id, false)
         };
+        self.pace.call_ended(at);
         let rule = match delivery {
             Some(Delivery::NotSent | Delivery::Rejected) if touched => Rule::ToldTooLittle,
-            Some(Delivery::Rejected | Delivery::Unknown) if left == 0 => Rule::ToldTooMuch,
+            Some(Delivery::Rejected) if left == 0 => Rule::ToldTooMuch,
+            Some(Delivery::Unknown) if spared => Rule::ToldTooMuch,
             _ => return Ok(()),
         };
         Err(rule.broken_by(format!("{number}, {delivery:?}")))
     }
 
-    /// Law 7: what befell one exchange ends no other call, but for a refusal of their session.
-    fn blamed(&self, id: CallId) -> Seen {
+    /// Law 7: what befell one exchange ends no other call, but for the loss of their session.
+    fn blamed(&self, id: CallId, error: &Error) -> Seen {
         let Cause::Came(carries, act) = self.cause else {
             return Ok(());
         };
-        let (own, rule) = match carries {
-            Carries::Call(own) => (self.calls.get(own).map(|call| call.id), Rule::Collateral),
-            Carries::Get | Carries::Subscribe => (None, Rule::ListeningEndsCall),
-            _ => return Ok(()),
+        let rule = match carries {
+            Carries::Get | Carries::Subscribe => Rule::ListeningEndsCall,
+            Carries::Answer
+            | Carries::Call(_)
+            | Carries::Cancelled
+            | Carries::Delete
+            | Carries::Note
+            | Carries::Resume(_) => Rule::Collateral,
+            // Calls depend on these.
+            Carries::Discover
+            | Carries::Initialize
+            | Carries::Initialized
+            | Carries::Other
+            | Carries::Ping => return Ok(()),
         };
-        if !act.refuses_session() && own != Some(id) {
+        let own = carries.call().and_then(|own| self.calls.get(own));
+        let lost = act.refuses_session() && matches!(error.reason(), Reason::Lost(_));
+        if !lost && own.is_none_or(|own| own.id != id) {
             let came = format!("{act:?} of {carries:?}");
             return Err(rule.broken_by(came));
         }

@@ -16,7 +16,7 @@ pub(super) struct Handshakes {
     /// Whether how the server is reached is to be found.
     searches: bool,
     /// Those that left and count, with their times.
-    sent: Vec<(ExchangeId, Time)>,
+    sent: Vec<(ExchangeId, Carries, Time)>,
     /// The last that left.
     last: Option<ExchangeId>,
     /// Whether there is something that one could be for: what was asked of the machine since it
@@ -61,7 +61,7 @@ impl Handshakes {
                 self.put_off = Some(now + Duration::from_secs(wire::SOON));
             }
             Act::BusyForLong => self.hopeless = counts,
-            Act::NotSent => self.sent.retain(|(id, _)| *id != from),
+            Act::NotSent => self.sent.retain(|(id, ..)| *id != from),
             _ => {}
         }
         self.sent_on += usize::from(act.sends_on());
@@ -70,8 +70,8 @@ impl Handshakes {
     /// Whether the budget has none left.
     pub(super) fn are_spent(&self, now: Time) -> bool {
         let budget = setting::budget();
-        let within = |at: &Time| now.since(*at) < budget.window;
-        let left = self.sent.iter().filter(|(_, at)| within(at));
+        let counts = |it: &Carries, at: &Time| it.is_handshake() && now.since(*at) < budget.window;
+        let left = self.sent.iter().filter(|(_, it, at)| counts(it, at));
         left.count() >= budget.handshakes
     }
 
@@ -83,8 +83,10 @@ impl Handshakes {
             Carries::Discover => clocks.probe,
             _ => clocks.head,
         };
-        let waits = |other: &Open| !other.replied && Some(now.since(other.at)) < patience(other);
-        let mut handshakes = others.iter().filter(|other| other.carries.is_handshake());
+        let is_answered = |other: &Open| other.replied || other.opens_channel() && other.streams;
+        let waits =
+            |other: &Open| !is_answered(other) && Some(now.since(other.at)) < patience(other);
+        let mut handshakes = others.iter().filter(|other| other.is_handshake());
         if handshakes.any(waits) {
             return Err(Rule::HandshakeBeside.broken());
         }
@@ -92,27 +94,28 @@ impl Handshakes {
     }
 
     /// One leaves.
-    pub(super) fn leaves(&mut self, id: ExchangeId, now: Time) -> Seen {
+    pub(super) fn leaves(&mut self, open: &Open, now: Time) -> Seen {
         if !self.wanted {
             return Err(Rule::HandshakeForDead.broken());
         }
         if self.put_off.take().is_some_and(|until| now < until) {
             return Err(Rule::HandshakeHasty.broken());
         }
-        self.last = Some(id);
+        self.last = Some(open.id);
         if self.sent_on > 0 {
             // It is still the same.
             self.sent_on -= 1;
             return Ok(());
         }
         let budget = setting::budget();
-        self.sent.retain(|(_, at)| now.since(*at) < budget.window);
-        self.sent.push((id, now));
-        // A search asks by `server/discover` first, by `initialize`, and by that again.
-        let most = budget.handshakes * if self.searches { 3 } else { 1 };
-        if self.sent.len() > most {
-            let most = format!("{most} in {:?}", budget.window);
-            return Err(Rule::HandshakeTooOften.broken_by(most));
+        self.sent.retain(|(.., at)| now.since(*at) < budget.window);
+        self.sent.push((open.id, open.carries, now));
+        // A search may ask the same way twice.
+        let most = budget.handshakes * if self.searches { 2 } else { 1 };
+        let alike = self.sent.iter().filter(|(_, it, _)| *it == open.carries);
+        if alike.count() > most {
+            let what = format!("{:?}, {most} in {:?}", open.carries, budget.window);
+            return Err(Rule::HandshakeTooOften.broken_by(what));
         }
         Ok(())
     }

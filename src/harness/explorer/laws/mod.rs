@@ -44,7 +44,7 @@ pub(super) struct Facts {
     credentials: usize,
     /// Whether another one is asked for.
     asked: bool,
-    /// The event stream of an HTTP+SSE server.
+    /// The event stream of an HTTP+SSE server, on which all replies come.
     pub(super) channel: Option<ExchangeId>,
     /// Since when whatever is under way is broken off before time goes on.
     pub(super) abandoned: Option<Time>,
@@ -78,16 +78,21 @@ impl Facts {
         self.closed = true;
     }
 
+    /// The application wants to hear about something else.
+    pub(super) fn listened(&mut self) {
+        self.pace.listens_anew();
+    }
+
     pub(super) fn noted(&mut self, note: NotificationId) {
         self.notes.insert(note);
         self.sessions.asked();
     }
 
     /// Another credential is given: this one.
-    pub(super) fn authorized(&mut self) -> String {
+    pub(super) fn authorized(&mut self, now: Time) -> String {
         self.credentials += 1;
         self.asked = false;
-        self.hurried();
+        self.hurried(now);
         self.credential()
     }
 
@@ -96,8 +101,8 @@ impl Facts {
     }
 
     /// The network changed.
-    pub(super) fn hurried(&mut self) {
-        self.pace.hurried();
+    pub(super) fn hurried(&mut self, now: Time) {
+        self.pace.hurried(now);
         self.sessions.asked();
     }
 
@@ -153,24 +158,24 @@ impl Facts {
     }
 
     /// Something came of an exchange.
-    pub(super) fn came(&mut self, before: &Self, open: &Open, act: Act, now: Time) {
-        self.cause = match before.cause {
-            Cause::One if before.channel.is_none() && !open.opens_channel() => {
-                Cause::Came(open.carries, act)
-            }
-            _ => Cause::Several,
-        };
-        self.sessions
-            .came(open, act, now, before.cause == Cause::One);
+    pub(super) fn came(&mut self, before: &Self, open: &Open, act: Act, over: bool, now: Time) {
         // What nobody has looked at may be a reason for something else.
-        if before.cause == Cause::One {
-            self.pace.came(open, act, now);
+        let alone = before.cause == Cause::One;
+        // All depends on that one.
+        let is_channel = open.opens_channel() || before.channel == Some(open.id);
+        self.cause = match alone && !is_channel {
+            true => Cause::Came(open.carries, act),
+            false => Cause::Several,
+        };
+        self.sessions.came(open, act, now, alone);
+        if alone {
+            self.pace.came(open, act, over, now);
         }
         let listens = matches!(open.carries, Carries::Get | Carries::Subscribe);
         // What nobody has looked at may have ended the stream.
-        let heard = listens && !open.replied && !self.closed && before.cause == Cause::One;
+        let heard = listens && !open.replied && !self.closed && alone;
         self.unheard += u64::from(act == Act::Message && heard);
-        self.call_came(open, act, now, before.cause == Cause::One);
+        self.call_came(open, act, over, now, alone);
     }
 }
 
@@ -194,11 +199,10 @@ impl Facts {
         let path = path.map_or("", |path| path.as_str());
         let address = Some(path).filter(|path| !["/mcp", wire::MOVED].contains(path));
         self.sessions.sent(open, address, now, others)?;
-        let resumed = request.headers().get("last-event-id");
-        let resumed = resumed.and_then(|id| id.to_str().ok()?.parse().ok());
-        self.pace.resumed(resumed, now)?;
+        let from = wire::last_event(request).map(|(event, _)| event);
+        self.pace.left(open, from, now)?;
         match open.carries {
-            Carries::Call(number) => self.call_left(number, now),
+            Carries::Call(number) => self.call_left(number, &open.rpc, now),
             _ => Ok(()),
         }
     }
@@ -221,7 +225,7 @@ impl Facts {
     /// The application is told something.
     pub(super) fn event(&mut self, event: &Event, now: Time, asks: &mut Vec<Ticket>) -> Seen {
         match event {
-            Event::Reply { call, .. } => self.ends(*call, None),
+            Event::Reply { call, reply } => self.call_replied(*call, reply),
             Event::Fail { subject, error } => match subject {
                 Subject::Call(call) => self.call_fails(*call, error, now),
                 Subject::Notification(note) => self.note_ends(*note),
@@ -257,7 +261,10 @@ impl Facts {
                 Ok(())
             }
             Event::Reinitialize { .. } => self.sessions.lost(),
-            Event::Ready(ready) => self.sessions.made(ready.generation),
+            Event::Ready(ready) => {
+                self.pace.listens_anew();
+                self.sessions.made(ready.generation)
+            }
             _ => Ok(()),
         }
     }

@@ -1,18 +1,26 @@
-//! Law 10: the peer sets no pace.
+//! Laws 4 and 10: no storm of streams, and no pace that the peer sets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::exchange::Open;
 use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting;
+use super::super::wire::Carries;
 use super::Seen;
 use crate::Time;
 
-/// Streams that broke off, and when: where something follows on them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
+    /// Streams that broke off, and when: where something follows on them.
     cuts: Vec<Cut>,
+    /// How it goes with the stream of a call, or with the listening stream.
+    courses: BTreeMap<Option<usize>, Course>,
     /// The network changed, or there is another credential, and nobody has looked since.
     hurries: bool,
+    /// When that was. It may take a little while until it is heeded.
+    hurried: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -22,34 +30,95 @@ struct Cut {
     at: Time,
 }
 
+/// A stream over all the exchanges that it takes.
+#[derive(Clone, Debug, Default)]
+struct Course {
+    /// How many of them failed in a row, and when the last did.
+    failures: u32,
+    last: Time,
+    /// How long it lived since then.
+    lived: Duration,
+    /// Whether the server ever said when it is to be taken up again.
+    polls: bool,
+}
+
 impl Pace {
-    pub(super) fn came(&mut self, open: &Open, act: Act, now: Time) {
-        let over = matches!(act, Act::Broken | Act::End);
-        if over && open.streams && open.event > 0 && !self.hurries {
+    /// Something came of an exchange. `over`: and it is over with that.
+    pub(super) fn came(&mut self, open: &Open, act: Act, over: bool, now: Time) {
+        let cut = over && open.streams;
+        if cut && open.event > 0 && !self.hurries {
             let event = open.event;
             self.cuts.push(Cut { event, at: now });
+        }
+        let name = match open.carries {
+            Carries::Call(call) if open.streams => Some(call),
+            Carries::Resume(call) => Some(call),
+            Carries::Get | Carries::Subscribe if !open.opens_channel() => None,
+            _ => return,
+        };
+        let course = self.courses.entry(name).or_default();
+        course.polls |= matches!(act, Act::Hurry | Act::Wait);
+        if cut {
+            course.lived += now.since(open.at);
+        }
+        if course.lived >= setting::retries().lived {
+            course.failures = 0;
+        }
+        let polls = course.polls && act == Act::End;
+        if self.hurried.is_some() {
+            course.failures = 0;
+        } else if over && !polls && !act.sends_on() {
+            course.failures += 1;
+            (course.last, course.lived) = (now, Duration::ZERO);
         }
     }
 
     /// What is known of how soon something may follow counts no more.
-    pub(super) fn hurried(&mut self) {
+    pub(super) fn hurried(&mut self, now: Time) {
+        self.hurried = Some(now);
         self.cuts.clear();
+        for course in self.courses.values_mut() {
+            course.failures = 0;
+        }
         self.hurries = true;
     }
 
-    /// A stream is taken up again, from this event on.
-    pub(super) fn resumed(&self, from: Option<u32>, now: Time) -> Seen {
-        let early = |cut: &Cut| Some(cut.event) == from && now < cut.at + setting::retries().floor;
+    /// The listening stream begins anew.
+    pub(super) fn listens_anew(&mut self) {
+        self.courses.remove(&None);
+    }
+
+    pub(super) fn call_ended(&mut self, call: usize) {
+        self.courses.remove(&Some(call));
+    }
+
+    /// A stream is asked for. `from`: it is taken up again, from this event on.
+    pub(super) fn left(&self, open: &Open, from: Option<u32>, now: Time) -> Seen {
+        let retries = setting::retries();
+        let early = |cut: &Cut| Some(cut.event) == from && now < cut.at + retries.floor;
         if self.cuts.iter().any(early) {
             return Err(Rule::StreamHasty.broken());
         }
-        Ok(())
+        let name = match open.carries {
+            Carries::Resume(call) => Some(call),
+            Carries::Get | Carries::Subscribe => None,
+            _ => return Ok(()),
+        };
+        let spent = |course: &&Course| {
+            let rests = name.is_some() || now < course.last + retries.pause;
+            course.failures >= retries.failures && rests
+        };
+        match self.courses.get(&name).filter(spent) {
+            Some(course) => Err(Rule::StreamTooOften.broken_by(course.failures)),
+            None => Ok(()),
+        }
     }
 
     /// What no longer makes a difference is forgotten.
     pub(super) fn at_rest(&mut self, now: Time) {
         let floor = setting::retries().floor;
         self.hurries = false;
+        self.hurried = self.hurried.filter(|at| now <= *at + floor);
         self.cuts.retain(|cut| now < cut.at + floor);
     }
 }

@@ -88,7 +88,7 @@ impl Sessions {
 
     /// `alone`: nothing else happened since all was read.
     pub(super) fn came(&mut self, open: &Open, act: Act, now: Time, alone: bool) {
-        if open.carries.is_handshake() {
+        if open.is_handshake() {
             self.handshakes.came(open.id, act, now, alone);
         }
         // What is to be sent again may need a session; but not if a dead one refused it.
@@ -121,8 +121,8 @@ impl Sessions {
         {
             return Err(Rule::DeadId.broken_by(format!("{carries:?}")));
         }
-        if carries.is_handshake() {
-            self.handshake(open.id, now, others)
+        if open.is_handshake() {
+            self.handshake(open, now, others)
         } else {
             if carries != Carries::Delete && name.is_some() {
                 self.current = name;
@@ -143,7 +143,7 @@ impl Sessions {
         }
     }
 
-    fn handshake(&mut self, id: ExchangeId, now: Time, others: &[Open]) -> Seen {
+    fn handshake(&mut self, open: &Open, now: Time, others: &[Open]) -> Seen {
         Handshakes::are_one(now, others)?;
         if self.ready {
             return Err(Rule::HandshakeNeedless.broken());
@@ -151,7 +151,7 @@ impl Sessions {
         if self.untold {
             return Err(Rule::HandshakeUnasked.broken());
         }
-        self.handshakes.leaves(id, now)
+        self.handshakes.leaves(open, now)
     }
 
     /// The application is told that the session is gone.
