@@ -223,6 +223,9 @@ impl Connection {
             .call_ended(id, &call.method, call.params.as_ref());
         self.cut.remove(&call.request);
         self.resumes.remove(&id);
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.calls.remove(&id);
+        }
         self.unpark_call(id);
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::Delay(id));

@@ -134,7 +134,7 @@ impl Connection {
             (Verdict::Suspect, purpose) => {
                 let error = failed(Refused::Status.into(), Delivery::Rejected);
                 let suspicion = self.suspect();
-                suspicion.codes.insert(refusal.code());
+                suspicion.add(refusal.code());
                 if matches!(purpose, Purpose::Cancel(_)) {
                     // Whatever the ping finds out is all the same to it.
                     return self.control_failed(&purpose, error);

@@ -16,7 +16,7 @@ pub(super) struct Feed {
     pub(super) status: StatusCode,
     /// Messages that are apart already: the elements of a batch, or one that
     /// found no room.
-    apart: VecDeque<Bytes>,
+    pub(super) apart: VecDeque<Bytes>,
     apart_bytes: usize,
     /// Whether these are slices of what came, which they keep alive.
     lent: bool,
@@ -26,7 +26,7 @@ pub(super) struct Feed {
     id: Option<Option<EventId>>,
     /// Ids of events that may be repeated, for their messages are here already: that
     /// from which it was resumed, and those after it.
-    known: VecDeque<EventId>,
+    pub(super) known: VecDeque<EventId>,
     /// Whether one of them was.
     has_repeated: bool,
     /// Whether the last event was one of these.

@@ -157,8 +157,8 @@ impl Connection {
             }
             Verdict::Suspect => {
                 let suspicion = self.suspect();
-                suspicion.codes.insert(refusal.code());
-                suspicion.calls.push(call);
+                suspicion.add(refusal.code());
+                suspicion.calls.insert(call);
                 self.suspend(call, refusal);
             }
         }

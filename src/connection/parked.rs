@@ -1,6 +1,6 @@
 //! What waits for another credential, and what happens to it meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// A doubt is settled without the ping that waits.
-    pub(super) fn unpark_ping(&mut self, doubtful: &[CallId]) {
+    pub(super) fn unpark_ping(&mut self, doubtful: &BTreeSet<CallId>) {
         let parked = self.authorization.ping.take();
         self.drop_parked(parked.as_deref());
         for id in doubtful {

@@ -79,6 +79,10 @@ impl Resources {
             ("resources.asked", asked.len()),
             ("resources.under_way", under_way.len()),
             ("resources.calls", calls.len()),
+            (
+                "resources.calls_about",
+                calls.values().map(BTreeSet::len).sum(),
+            ),
         ]
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Rounds {
     /// Asks of this round that the application has not answered.
     unanswered: usize,
     /// The answers of this round, by the server's keys as they were written.
-    responses: Vec<(String, RawJson)>,
+    pub(super) responses: Vec<(String, RawJson)>,
     /// `requestState` of this round, to the byte.
     state: Option<RawJson>,
     /// How much of that is held in memory.

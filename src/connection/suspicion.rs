@@ -13,6 +13,9 @@ use crate::event::LossCause;
 use crate::wire::response::{Refusal, Verdict};
 use crate::{CallId, ExchangeId};
 
+/// More codes than a server has for a session that is gone.
+const CODES: usize = 64;
+
 /// What a ping found out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Finding {
@@ -26,17 +29,26 @@ pub(super) enum Finding {
 /// What is in doubt until a ping settles it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suspicion {
-    /// The codes of the errors that suspicious 400s carried.
+    /// The codes of the errors that suspicious 400s carried, at most [`CODES`].
     pub(super) codes: BTreeSet<Option<i64>>,
     /// Exchanges on which nothing came for long.
     pub(super) silent: BTreeSet<ExchangeId>,
     pub(super) ping: Option<ExchangeId>,
     /// Where redirects of the ping lead.
     pub(super) route: Route,
-    pub(super) calls: Vec<CallId>,
+    pub(super) calls: BTreeSet<CallId>,
     pub(super) control: Vec<(Purpose, Error)>,
     /// Bytes of the refusals of these.
     pub(super) bytes: usize,
+}
+
+impl Suspicion {
+    /// A suspicious 400 carried this code.
+    pub(super) fn add(&mut self, code: Option<i64>) {
+        if self.codes.len() < CODES {
+            self.codes.insert(code);
+        }
+    }
 }
 
 impl Connection {
@@ -55,9 +67,10 @@ impl Connection {
     /// says that it is; but servers and proxies that answer 404 to every GET would
     /// then cost session after session.
     pub(super) fn doubt(&mut self, refusal: &Refusal) {
-        let bad_request = refusal.answer.status == Some(StatusCode::BAD_REQUEST);
-        let code = bad_request.then(|| refusal.code());
-        self.suspect().codes.extend(code);
+        let suspicion = self.suspect();
+        if refusal.answer.status == Some(StatusCode::BAD_REQUEST) {
+            suspicion.add(refusal.code());
+        }
     }
 
     pub(super) fn suspend(&mut self, id: CallId, refusal: Refusal) {

@@ -1,8 +1,12 @@
 //! How much there is of everything that can grow, for the harness.
 
-use super::Connection;
+use std::collections::BTreeSet;
 
-/// The length of each collection, by what it holds.
+use super::Connection;
+use super::exchange::Reading;
+use crate::RawJson;
+
+/// The length of each collection, by what it holds; of those that there are many of, the longest.
 pub(crate) type Weights = Vec<(&'static str, usize)>;
 
 impl Connection {
@@ -18,8 +22,8 @@ impl Connection {
             handshake,
             ladder,
             channel: _,
-            session: _,
-            shown: _,
+            session,
+            shown,
             initialized_due: _,
             authorization,
             suspicion,
@@ -79,6 +83,46 @@ impl Connection {
             ("ladder.search", ladder.search.steps().len()),
             ("suspicion", usize::from(suspicion.is_some())),
         ];
+        let known = [&session.capabilities, &session.result]
+            .into_iter()
+            .flatten();
+        let known = known.chain(shown.iter().map(|(_, capabilities)| capabilities));
+        weights.push(("session.bytes", known.map(RawJson::len).sum()));
+        weights.push(("asks_of.asks", asks_of.values().map(BTreeSet::len).sum()));
+
+        let streams = || calls.values().map(|call| call.stream.weights());
+        for (at, name) in ["calls.ahead", "calls.idle", "calls.known"]
+            .into_iter()
+            .enumerate()
+        {
+            let lengths = streams().filter_map(|weights| Some(weights.get(at)?.1));
+            weights.push((name, lengths.max().unwrap_or(0)));
+        }
+        let answers = calls.values().map(|call| call.rounds.responses.len());
+        weights.push(("calls.responses", answers.max().unwrap_or(0)));
+        let feeds = || {
+            exchanges
+                .values()
+                .filter_map(|exchange| match &exchange.reading {
+                    Reading::Stream(feed) => Some(feed),
+                    _ => None,
+                })
+        };
+        let apart = feeds().map(|feed| feed.apart.len());
+        weights.push(("exchanges.apart", apart.max().unwrap_or(0)));
+        let known = feeds().map(|feed| feed.known.len());
+        weights.push(("exchanges.known", known.max().unwrap_or(0)));
+        let doubt = suspicion.as_deref().map(|doubt| {
+            let (codes, silent) = (doubt.codes.len(), doubt.silent.len());
+            [codes, silent, doubt.calls.len(), doubt.control.len()]
+        });
+        let [codes, silent, doubted, control] = doubt.unwrap_or_default();
+        weights.extend([
+            ("suspicion.codes", codes),
+            ("suspicion.silent", silent),
+            ("suspicion.calls", doubted),
+            ("suspicion.control", control),
+        ]);
         weights.extend(handshake.weights());
         weights.extend(authorization.weights());
         weights.extend(listening.weights());

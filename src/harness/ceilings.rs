@@ -11,6 +11,11 @@ const CANCELLATIONS: usize = 64;
 /// Events about the connection itself that nobody has read.
 const LIFECYCLE: usize = 256;
 
+/// Codes of refusals that put a session in doubt.
+const CODES: usize = 64;
+/// Exchanges that ended: one a second in the time that is looked at.
+const IDLE: usize = 1500;
+
 /// How many there are, by what they are.
 type Weights = BTreeMap<&'static str, usize>;
 
@@ -40,7 +45,7 @@ fn judge(weights: &Weights, limits: &Limits) -> Result<(), String> {
 }
 
 /// `of`: how many there are of something else.
-fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usize); 59] {
+fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, usize)> {
     let calls = limits.open_calls;
     let control = limits.control_exchanges;
     let exchanges = 2 * calls + control + OWN;
@@ -48,8 +53,12 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usiz
     let ends = of("events.ended_calls") + of("events.ended_notifications");
     // What was read is let go with the next event; and before it there may be one.
     let heard = limits.unread + asks + LIFECYCLE + 2;
-    [
+    vec![
         ("calls", calls - of("events.ended_calls").min(calls)),
+        ("calls.ahead", heard),
+        ("calls.known", heard),
+        ("calls.idle", IDLE),
+        ("calls.responses", asks),
         ("waiting", of("calls")),
         ("behind", of("calls")),
         ("cut", of("calls")),
@@ -57,7 +66,10 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usiz
         ("tokens", of("calls")),
         ("asks", asks),
         ("asks_of", of("asks")),
+        ("asks_of.asks", of("asks")),
         ("exchanges", exchanges),
+        ("exchanges.apart", limits.batch),
+        ("exchanges.known", heard),
         ("aborts", exchanges),
         ("read_on", exchanges),
         ("control_exchanges", control),
@@ -69,6 +81,12 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usiz
         ("held", limits.buffers),
         ("ladder.search", 5),
         ("suspicion", 1),
+        ("suspicion.codes", CODES),
+        ("suspicion.silent", exchanges),
+        ("suspicion.calls", of("calls")),
+        ("suspicion.control", asks + limits.open_notifications),
+        // The result, what it says of capabilities, and the same as it was last told.
+        ("session.bytes", 3 * limits.initialize),
         ("handshake.attempts", 6),
         ("handshake.asked", 3),
         ("authorization.alone", 3),
@@ -109,11 +127,11 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> [(&'static str, usiz
         ("resources.under_way", limits.subscriptions),
         ("resources.behind_calls", of("calls")),
         ("resources.calls", of("calls")),
+        ("resources.calls_about", of("calls")),
         ("restoring.under_way", limits.subscriptions),
         ("listening.ahead", heard),
         ("listening.known", heard),
-        // One a second in the time that is looked at.
-        ("listening.idle", 1500),
+        ("listening.idle", IDLE),
         ("timers.own", 4),
         ("timers.call", of("calls")),
         ("timers.delay", of("calls")),
@@ -152,7 +170,8 @@ mod tests {
     #[test]
     fn what_has_no_ceiling_is_seen() {
         let limits = Limits::default();
-        let mut weights: Weights = ceilings(&limits, |_| 0).map(|(name, _)| (name, 0)).into();
+        let names = ceilings(&limits, |_| 0).into_iter();
+        let mut weights: Weights = names.map(|(name, _)| (name, 0)).collect();
         weights.insert("new", 0);
         assert!(judge(&weights, &limits).unwrap_err().contains("new"));
     }

@@ -111,6 +111,7 @@ impl World {
             left -= 1;
             let operation = Operation::decode(source, &self.model.view(), &mut self.peer);
             self.apply(operation)?;
+            ceilings::excess(&self.machine, &self.limits)?;
             if self.model.is_closed() {
                 left = left.min(AFTERMATH);
             }

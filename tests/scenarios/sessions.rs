@@ -227,6 +227,25 @@ fn suspicion_confirmed_by_the_same_kind_of_400_without_a_body() {
 }
 
 #[test]
+fn suspicion_remembers_so_many_codes_and_no_more() {
+    let refusal = |code: i64| {
+        let error = json!({ "code": code, "message": "refused" });
+        json!({ "jsonrpc": "2.0", "id": null, "error": error })
+    };
+    for (code, lost) in [(64, true), (65, false)] {
+        let mut w = World::ready();
+        for code in 1..=65 {
+            w.call("tools/call");
+            let sent = w.take("tools/call");
+            w.answer(&sent, 400).json(&refusal(code));
+        }
+        let ping = w.take("ping");
+        w.answer(&ping, 400).json(&refusal(code));
+        assert_eq!(!reinitialize(&w).is_empty(), lost, "{code}");
+    }
+}
+
+#[test]
 fn suspicion_inconclusive_is_no_loss() {
     type Settle = fn(&mut World, &crate::world::Sent);
     let rows: [(&str, Settle); 9] = [

@@ -12,14 +12,15 @@ use super::Act;
 use crate::{Connection, Event};
 
 /// What a machine may keep when nothing is asked of it any more, and how much of it: what it
-/// remembers of handshakes, to keep to its budget and to explain itself, and what the application
-/// wants to hear about, in each session anew.
-const KEPT: [(&str, usize); 5] = [
+/// remembers of handshakes, to keep to its budget and to explain itself, what the last session said
+/// of itself, and what the application wants to hear about, in each session anew.
+const KEPT: [(&str, usize); 6] = [
     ("handshake.attempts", 6),
     ("handshake.asked", 3),
     ("ladder.search", 5),
     ("resources.all", 1),
     ("resources.filter", 1),
+    ("session.bytes", 2048),
 ];
 
 /// Whatever a machine has more of than it may keep.
