@@ -47,7 +47,7 @@ pub use challenge::challenge;
 pub use headers::headers;
 pub use message::message;
 pub use response::response;
-pub use run::run;
+pub use run::{run, run_broken};
 pub use setup::first_bytes;
 pub use simulator::{
     Broken, Era, Options, Rule, Summary, Thing, simulate, simulate_told, simulate_with, world,

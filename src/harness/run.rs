@@ -12,6 +12,7 @@ use super::peer::Peer;
 use super::secrets::{self, MARK};
 use super::setup::Setup;
 use super::story::{Story, Violation};
+use crate::breakage::Breakage;
 use crate::{
     CallId, Connection, Error, LimitExceeded, LimitKind, Limits, Phase, Reason, RpcError, Status,
     Time,
@@ -46,8 +47,21 @@ pub(super) struct World {
 /// # Errors
 /// The first law that was seen broken, with the story up to there.
 pub fn run(input: &[u8]) -> Result<Story, Violation> {
+    run_on(None, input)
+}
+
+/// The same, with a machine that is broken.
+///
+/// # Errors
+/// Likewise.
+pub fn run_broken(how: Breakage, input: &[u8]) -> Result<Story, Violation> {
+    run_on(Some(how), input)
+}
+
+fn run_on(broken: Option<Breakage>, input: &[u8]) -> Result<Story, Violation> {
     let mut source = Source(input);
-    let setup = Setup::decode(&mut source);
+    let mut setup = Setup::decode(&mut source);
+    setup.broken = broken;
     let mut world = World::new(&setup, &mut source);
     let done = world
         .operate(&mut source)

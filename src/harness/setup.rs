@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::operation::Source;
 use super::secrets::MARK;
+use crate::breakage::Breakage;
 use crate::{Binding, Budget, CallOptions, Clocks, Config, Limits, Recovery, Resend, Revision};
 
 const LEVELS: [&str; 2] = ["info", "debug"];
@@ -30,6 +31,8 @@ pub(super) struct Setup {
     /// Whether the run ends with `close`.
     pub(super) closes: bool,
     pub(super) seed: u64,
+    /// How the machine is broken on purpose.
+    pub(super) broken: Option<Breakage>,
 }
 
 impl Setup {
@@ -112,6 +115,7 @@ impl Setup {
             polite: source.chance(128),
             closes: source.chance(128),
             seed: 7,
+            broken: None,
         }
     }
 
@@ -128,6 +132,10 @@ impl Setup {
         let config = config.capabilities(&capabilities).expect("an object");
         let config = match self.pinned {
             Some(revision) => config.pin(revision),
+            None => config,
+        };
+        let config = match self.broken {
+            Some(how) => config.broken(how),
             None => config,
         };
         config

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mcp_http::harness::Breakage;
 use mcp_http::{Connection, harness};
 
 use crate::{bytes, reached, run};
@@ -36,6 +37,23 @@ fn the_runs_reach_everything() {
     }
     let all = transitions_of(&Connection::phase_table());
     assert_eq!(transitions, all, "each transition of the table is taken");
+}
+
+/// What looks for faults has to find these.
+#[test]
+fn a_broken_machine_is_found_out() {
+    let mut unseen = Vec::new();
+    for how in Breakage::ALL {
+        let found = (0..20_000).find_map(|seed| {
+            let violation = harness::run_broken(how, &bytes(seed)).err()?;
+            Some((seed, violation.what))
+        });
+        match found {
+            Some((seed, what)) => println!("{how:?}: by input {seed}: {what}"),
+            None => unseen.push(how),
+        }
+    }
+    assert!(unseen.is_empty(), "not found out: {unseen:?}");
 }
 
 /// Those of the phase table that lead to another phase.

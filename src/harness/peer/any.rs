@@ -81,7 +81,7 @@ impl Peer {
                 "2",
             ),
             33 => match source.byte() {
-                0..=84 => with_header(answer("too many, far", 429, ""), "retry-after", "4000"),
+                0..=84 => with_header(answer("too many, far", 429, ""), "retry-after", "400"),
                 85..=169 => with_header(answer("too many, zero", 429, ""), "retry-after", "0"),
                 _ => answer("too many, no time", 429, "~~slow down"),
             },
