@@ -897,6 +897,19 @@ fn a_notification_is_sent_again_once_after_its_session_was_lost() {
 }
 
 #[test]
+fn a_refused_notification_that_finds_no_other_session_was_rejected() {
+    let mut w = World::ready();
+    let refused = w.notify("notifications/a");
+    w.answer_all("notifications/a", 404);
+    let unsent = w.notify("notifications/b");
+    let sent = w.wait_for("initialize");
+    w.answer(&sent, 500).empty();
+    let mut delivery = |note| w.error_of(mcp_http::Subject::Notification(note)).delivery();
+    assert_eq!(delivery(refused), Delivery::Rejected);
+    assert_eq!(delivery(unsent), Delivery::NotSent);
+}
+
+#[test]
 fn refused_notifications_keep_their_order() {
     let mut w = World::ready();
     let names = ["notifications/a", "notifications/b", "notifications/c"];

@@ -436,6 +436,19 @@ fn a_call_that_needs_a_missing_capability_fails_before_anything_is_sent() {
 }
 
 #[test]
+fn completions_need_no_capability_in_2024_11_05() {
+    for (revision, sent) in [("2024-11-05", 1), ("2025-03-26", 0)] {
+        let mut w = World::initializing();
+        let initialize = w.take("initialize");
+        let bare = json!({ "protocolVersion": revision, "capabilities": {} });
+        w.answer(&initialize, 200).result(bare);
+        w.accept("notifications/initialized");
+        w.call("completion/complete");
+        assert_eq!(w.count("completion/complete"), sent, "{revision}");
+    }
+}
+
+#[test]
 fn a_method_that_needs_no_capability_is_always_sent() {
     let mut w = World::ready();
     w.call("ping");

@@ -602,6 +602,30 @@ fn a_call_that_waits_for_the_list_of_tools_goes_on_where_there_is_none_to_wait_f
 }
 
 #[test]
+fn a_late_refusal_of_the_revision_ends_no_session_that_came_since() {
+    let (mut w, first, discover) = searching();
+    w.answer(&discover, 200).result(discovery(&[MODERN]));
+    let second = w.call("tools/call");
+    let refuse = |w: &mut World, sent: &Sent| {
+        let refusal = unsupported(sent.rpc_id(), &["2025-06-18"]);
+        w.answer(sent, 400).json(&refusal);
+    };
+    let [early, late] = [w.take("tools/call"), w.take("tools/call")];
+    refuse(&mut w, &early);
+    let discover = w.wait_for("server/discover");
+    refuse(&mut w, &discover);
+    w.establish("s1");
+    w.succeed("tools/call");
+    w.result(first);
+
+    refuse(&mut w, &late);
+    assert_eq!(w.losses(), [LossCause::Unsupported], "once");
+    w.succeed("tools/call");
+    w.result(second);
+    assert_eq!(w.count("initialize"), 1);
+}
+
+#[test]
 fn a_server_that_went_back_to_sessions_is_found_anew() {
     let (mut w, first, discover) = searching();
     w.answer(&discover, 200).result(discovery(&[MODERN]));

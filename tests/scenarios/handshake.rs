@@ -501,15 +501,21 @@ fn the_next_attempt_starts_clean() {
 
 #[test]
 fn only_an_error_that_is_about_its_params_is_about_the_revision() {
-    for (code, offers) in [(-32602, 2), (-32603, 1)] {
+    let rows = [
+        (200, -32602, 2),
+        (200, -32603, 1),
+        (400, -32602, 2),
+        (400, -32603, 1),
+    ];
+    for (status, code, offers) in rows {
         let mut w = World::initializing();
         let sent = w.take("initialize");
         let data = json!({ "supported": ["2025-06-18"] });
         let mut error = rpc_error(sent.rpc_id(), code, "no");
         error["error"]["data"] = data;
-        w.answer(&sent, 400).json(&error);
+        w.answer(&sent, status).json(&error);
         w.advance(secs(5));
-        assert_eq!(w.count("initialize"), offers, "{code}");
+        assert_eq!(w.count("initialize"), offers, "{status}, {code}");
     }
 }
 
