@@ -1,8 +1,8 @@
 //! What goes wrong in the field: one test per row of that list that is about sessions, calls and
 //! streams.
 //!
-//! Left to other issues: rows about the era, HTTP+SSE, snapshots; rows about adapters are tested
-//! with the adapters, those about authorisation in `authorize`.
+//! Rows about eras are tested in `eras`, those about HTTP+SSE in `http_sse`, those about
+//! authorisation in `authorize`, and rows about adapters with the adapters.
 
 use std::time::Duration;
 

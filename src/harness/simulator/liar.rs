@@ -166,6 +166,11 @@ impl Liar {
                 Part::Text(text.clone(), None)
             }
             (Rule::Sooner, Part::Head(_)) => told_to_wait(250),
+            (Rule::Spent, Part::Head(head)) if kind.is_get() => {
+                let mut head = head.clone();
+                head.status = 503;
+                Part::Head(head)
+            }
             _ => return Some(Cow::Borrowed(part)),
         };
         Some(Cow::Owned(other))

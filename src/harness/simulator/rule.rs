@@ -80,6 +80,8 @@ rules! {
         Redirects,
         /// A world does not come to rest.
         Restive,
+        /// A stream is taken up again although it failed as often as it may.
+        Spent,
         /// A call fails for a spent budget, and is not told when to come back.
         SpentForEver,
         /// More requests leave than calls account for.

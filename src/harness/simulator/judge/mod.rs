@@ -112,7 +112,11 @@ impl Judge {
         self.is_no_storm(client, asked, now);
         match asked.kind {
             Kind::Call { key } => self.call_sent(client, key, asked, now),
-            Kind::Discover | Kind::Initialize => self.handshake_sent(wire, client, asked, now),
+            Kind::Discover | Kind::Initialize => {
+                // Of another session everything begins anew.
+                self.ledgers[client].paces.remove(&Name::Listening);
+                self.handshake_sent(wire, client, asked, now);
+            }
             Kind::Get if self.ledgers[client].handshakes.opens_channel() => {
                 self.handshake_sent(wire, client, asked, now);
                 self.ledgers[client].channel = Some(wire);

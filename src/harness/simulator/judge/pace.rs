@@ -39,22 +39,50 @@ pub(super) struct Pace {
     bore: bool,
     /// When those that brought nothing began.
     barren: Vec<Time>,
+    /// How many failed in a row, when the last did, and how long they lived since then.
+    failures: u32,
+    failed: Time,
+    lived: Duration,
+    /// When the one that is under way was answered.
+    opened: Option<Time>,
 }
 
 /// Exchanges of a stream that bring nothing, in a window.
 const BARREN: usize = 16;
+/// What lives as long as this may be forgiven its failures: a client may see it live longer.
+const LIVED: Duration = Duration::from_secs(4);
 
 impl Pace {
     pub(super) fn hurried(&mut self) {
         self.ended = None;
         self.barren.clear();
+        self.failures = 0;
+    }
+
+    /// An exchange is over.
+    fn ends(&mut self, failed: bool, now: Time) {
+        if self.ended.replace(now).is_some() {
+            return;
+        }
+        self.lived += self
+            .opened
+            .take()
+            .map_or(Duration::ZERO, |at| now.since(at));
+        if self.lived >= LIVED {
+            self.failures = 0;
+        }
+        if failed {
+            self.failures += 1;
+            (self.failed, self.lived) = (now, Duration::ZERO);
+        }
     }
 }
 
 impl Judge {
     pub(super) fn stream_taken_up(&mut self, client: usize, name: Name, asked: &Asked, now: Time) {
         let ledger = &mut self.ledgers[client];
-        let floor = ledger.setup.retries.floor;
+        let retries = ledger.setup.retries;
+        let floor = retries.floor;
         let pace = ledger.paces.entry(name).or_default();
         let lag = Duration::from_millis(ledger.setup.lag);
         let hurries = now <= ledger.hurries + lag;
@@ -65,6 +93,17 @@ impl Judge {
         }
         pace.barren.retain(|at| now < *at + WINDOW);
         let barren = pace.barren.len();
+        let failures = pace.failures;
+        // That of a call has its clock besides.
+        let rests = name == Name::Listening && now < pace.failed + retries.pause;
+        if failures >= retries.failures && rests && !hurries {
+            self.breach(Rule::Spent, || {
+                format!(
+                    "client {client}: {:?} although it failed {failures} times",
+                    asked.kind
+                )
+            });
+        }
         if early {
             self.breach(Rule::Hasty, || {
                 format!(
@@ -95,8 +134,15 @@ impl Judge {
             Part::Head(head) => !head.is_promising(),
             part => ends(part),
         };
+        if let Part::Head(_) = part {
+            pace.opened = (!over).then_some(now);
+        }
         if over && wire.status != 401 {
-            pace.ended.get_or_insert(now);
+            let failed = match part {
+                Part::Head(head) => !matches!(head.status, 300..=399 | 403),
+                part => matches!(part, Part::Fail(_)),
+            };
+            pace.ends(failed, now);
         }
     }
 
