@@ -170,6 +170,44 @@ pub(in super::super) struct Exchange {
 }
 
 impl Exchange {
+    /// `at`: in which turn it leaves, and when.
+    pub(super) fn new(id: ExchangeId, carries: Carries, binding: Binding, at: (u64, Time)) -> Self {
+        let (_, now) = at;
+        Self {
+            id,
+            carries,
+            request: None,
+            cursor: None,
+            known: Vec::new(),
+            session: None,
+            generation: 0,
+            binding,
+            batches: false,
+            sent: now,
+            head: None,
+            body: Vec::new(),
+            over: None,
+            outcome: Outcome::Pending,
+            concluded: at,
+            strained: false,
+            heard: now,
+            watched: Time::ZERO,
+            heard_since: false,
+            unwatched: false,
+            hushed: None,
+            vague: false,
+            quiet: Quiet::No,
+            deserted: false,
+            counts: None,
+            silent: None,
+            heard_reply: None,
+            unheard: false,
+            lost_at: None,
+            overtaken: false,
+            resumes: None,
+        }
+    }
+
     /// Whether nothing more comes of it, and nothing is waited for.
     pub(in super::super) fn is_over(&self) -> bool {
         !matches!(self.over, None | Some(Over::Silent | Over::TimedOut))
