@@ -127,7 +127,7 @@ fn nobody_looks_after_a_move() {
 fn what_looks_alike_goes_on_alike() {
     let mut unlike = Vec::new();
     for setting in &SETTINGS {
-        match alike(setting, reach().depth / 2 + 1) {
+        match alike(setting, reach().depth.div_ceil(2).max(3)) {
             Ok(pairs) => println!("{}: {pairs} looked alike", setting.name),
             Err(what) => unlike.push(format!("{}: {what}", setting.name)),
         }

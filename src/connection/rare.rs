@@ -77,4 +77,14 @@ mod tests {
         connection.shrink_to_fit();
         assert_eq!(rooms(&connection), [false; 4]);
     }
+
+    #[test]
+    fn it_is_shown_as_what_is_in_it() {
+        let config = Config::new("http://localhost/mcp").unwrap();
+        let connection = Connection::new(config);
+        assert_eq!(
+            format!("{:?}", connection.listening),
+            format!("{:?}", *connection.listening)
+        );
+    }
 }

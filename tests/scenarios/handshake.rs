@@ -553,6 +553,17 @@ fn one_given_up_that_answers_late_is_ended_with_a_delete() {
 }
 
 #[test]
+fn one_given_up_that_is_refused_late_made_no_session() {
+    let mut w = World::initializing();
+    let sent = w.take("initialize");
+    w.advance(secs(30));
+    w.answer(&sent, 500)
+        .header("mcp-session-id", "late")
+        .empty();
+    assert!(!w.has("DELETE"));
+}
+
+#[test]
 fn one_given_up_is_not_waited_for_for_ever() {
     let mut w = World::initializing();
     let sent = w.take("initialize");

@@ -28,6 +28,26 @@ fn narrow() -> World {
     World::ready_with(|_| config().limits(limits))
 }
 
+#[test]
+fn what_is_reported_of_a_stream_that_has_ended_changes_nothing() {
+    let mut w = narrow();
+    w.reading = false;
+    let (call, sent) = w.stream("tools/call");
+    for id in ["1", "2"] {
+        w.event_with_id(&sent, id, &log(id));
+    }
+    w.event_with_id(&sent, "3", &result(sent.rpc_id(), json!({})));
+    w.end(&sent);
+    let none = http::HeaderMap::new();
+    let status = http::StatusCode::OK;
+    let again = w
+        .connection
+        .handle_head(sent.exchange, status, &none, w.now);
+    assert_eq!(again, Ok(()));
+    w.read();
+    w.reply(call);
+}
+
 fn silent(w: &mut World) {
     let silence = Clocks::default().silence.unwrap();
     w.advance(silence);
@@ -43,6 +63,16 @@ fn what_is_read_before_the_head_comes_is_not_given_twice() {
     }
     w.read();
     assert_eq!(w.logs(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn what_is_new_moves_the_cursor_although_repeats_are_to_come() {
+    let (mut w, _, get) = unread();
+    w.answer(&get, 200).stream(&[]);
+    w.event_with_id(&get, "9", &log("9"));
+    w.read();
+    w.fail(&get, reset());
+    assert_eq!(w.wait_for("GET").cursor(), Some("9"));
 }
 
 #[test]

@@ -39,6 +39,20 @@ fn a_redirected_call_is_refused_and_sent_once_more() {
 }
 
 #[test]
+fn other_messages_that_wait_take_no_place_of_a_cancellation() {
+    let mut w = ready();
+    for _ in 0..64 {
+        w.notify("notifications/x");
+        w.deny_next("notifications/x");
+    }
+    let (call, _) = w.begin("tools/call");
+    w.cancel(call);
+    w.deny_next("notifications/cancelled");
+    w.authorize(NEW);
+    w.renewed("notifications/cancelled");
+}
+
+#[test]
 fn cancellations_that_wait_are_bounded() {
     let all_at_once = limits(|limits| limits.control_exchanges = 1000);
     let mut w = ready_with(asking().limits(all_at_once));

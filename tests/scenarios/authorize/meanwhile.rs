@@ -105,6 +105,38 @@ fn and_of_those_that_wait_for_a_ping_that_waits() {
     w.reply(call);
 }
 
+#[test]
+fn a_call_that_waits_for_no_ping_has_its_clock() {
+    let mut w = ready();
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.answer(&sent, 400).empty();
+    w.deny_next("ping");
+    let other = w.call_with("tools/list", CallOptions::new().time_out(secs(10)));
+    w.take("tools/list");
+    w.advance(secs(10));
+    w.error(other);
+}
+
+#[test]
+fn the_clock_runs_on_when_the_doubt_is_settled_without_the_ping_that_waits() {
+    let mut w = ready();
+    let doubtful = w.call_with("tools/call", CallOptions::new().time_out(secs(10)));
+    let sent = w.take("tools/call");
+    let (_, other) = w.begin("tools/list");
+    w.answer(&sent, 400).empty();
+    w.deny_next("ping");
+    w.advance(secs(60));
+    w.answer(&other, 404).empty();
+    w.recover("s2");
+    w.take("tools/call");
+    w.advance(secs(10));
+    w.error(doubtful);
+    assert_eq!(w.connection.status().buffered, 0);
+    w.authorize(NEW);
+    assert!(!w.has("ping"), "nobody waits for that any more");
+}
+
 // The handshake.
 
 #[test]
