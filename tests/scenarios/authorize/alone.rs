@@ -1,6 +1,6 @@
 //! Where each request stands on its own.
 
-use mcp_http::{Config, Event, Phase, Refused, Revision, SubscriptionFilter};
+use mcp_http::{CallOptions, Config, Event, Phase, Refused, Revision, SubscriptionFilter};
 use serde_json::json;
 
 use crate::stateless::discovered;
@@ -147,6 +147,33 @@ fn a_list_that_repairs_headers_waits_and_so_does_its_call() {
     w.connection.refuse_authorization(w.now).unwrap();
     w.drive();
     assert_eq!(w.rpc_error(call).code, -32020);
+}
+
+#[test]
+fn a_call_that_waits_for_a_list_that_nobody_refused_has_its_clock() {
+    let mut w = World::stateless_with(asking);
+    let limited = CallOptions::new().time_out(secs(10));
+    let call = w.call_with("tools/call", limited);
+    let sent = w.take("tools/call");
+    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
+    w.answer(&sent, 400).json(&mismatch);
+    w.take("tools/list");
+    w.advance(secs(10));
+    w.error(call);
+}
+
+#[test]
+fn a_call_that_waits_for_no_list_has_its_clock() {
+    let mut w = World::stateless_with(asking);
+    let (_, sent) = w.begin("tools/call");
+    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
+    w.answer(&sent, 400).json(&mismatch);
+    let list = w.take("tools/list");
+    refuse(&mut w, &list);
+    let other = w.call_with("prompts/get", CallOptions::new().time_out(secs(10)));
+    w.take("prompts/get");
+    w.advance(secs(10));
+    w.error(other);
 }
 
 #[test]

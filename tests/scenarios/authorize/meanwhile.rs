@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::kinds::{accept, every_kind};
 use super::{NEW, asking, ready, ready_with, unauthorised};
-use crate::world::{World, initialized, millis, refused_connection, request, reset, result, secs};
+use crate::world::{
+    Sent, World, initialized, millis, refused_connection, request, reset, result, secs,
+};
 
 // Clocks.
 
@@ -138,6 +140,37 @@ fn the_clock_runs_on_when_the_doubt_is_settled_without_the_ping_that_waits() {
 }
 
 // The handshake.
+
+#[test]
+fn an_answer_that_waits_while_the_session_is_made_lives_and_dies_with_it() {
+    for lost in [false, true] {
+        answered_early(lost);
+    }
+}
+
+fn answered_early(lost: bool) {
+    let mut w = World::new(asking());
+    w.connect();
+    let initialize = w.take("initialize");
+    w.answer(&initialize, 200)
+        .header("mcp-session-id", "s1")
+        .stream(&[request(5, "ping", json!({}))]);
+    w.deny_next("answer");
+    w.event(
+        &initialize,
+        &result(initialize.rpc_id(), initialized("2025-11-25")),
+    );
+    w.accept("notifications/initialized");
+    if lost {
+        let (_, sent) = w.begin("tools/call");
+        w.answer(&sent, 404).empty();
+        w.recover("s2");
+    }
+    w.authorize(NEW);
+    let answer = w.has("answer").then(|| w.renewed("answer"));
+    let session = answer.as_ref().and_then(Sent::session);
+    assert_eq!(session, (!lost).then_some("s1"));
+}
 
 #[test]
 fn a_handshake_that_is_sent_again_is_the_same_one() {
