@@ -458,6 +458,9 @@ fn peer_content_type() {
     assert_eq!(error.excerpt(), Some("<h1>Hi</h1>"));
     let words = "the server answered with the content type `text/html`, which is no MCP answer (HTTP 200 OK) (it says \"<h1>Hi</h1>\")";
     peer(&error, Peer::ContentType("text/html".into()), words);
+    let error = failed(|w, sent| w.answer(sent, 200).body("Hi"));
+    let words = "the server answered with the content type `none`, which is no MCP answer (HTTP 200 OK) (it says \"Hi\")";
+    peer(&error, Peer::ContentType("none".into()), words);
 }
 
 #[test]

@@ -520,6 +520,36 @@ fn the_network_does_not_shorten_what_the_server_asked_for() {
 
 /// Law 10.
 #[test]
+fn a_needless_look_at_the_clock_wakes_nobody() {
+    let mut w = World::ready();
+    let params = json!({});
+    let options = CallOptions::new();
+    w.connection
+        .call("tools/call", &params, options, w.now)
+        .unwrap();
+    let due = w.connection.poll_timeout();
+    assert!(due > Some(w.now));
+    w.connection.handle_timeout(w.now);
+    assert_eq!(w.connection.poll_timeout(), due);
+}
+
+/// Law 10.
+#[test]
+fn what_a_timer_brings_about_wakes_until_it_is_told() {
+    let mut w = World::ready();
+    w.reading = false;
+    w.call_with("tools/call", CallOptions::new().time_out(secs(1)));
+    while w.connection.poll_event().is_some() {}
+    w.now = w.now + secs(1);
+    w.connection.handle_timeout(w.now);
+    while w.connection.poll_transmit(w.now).is_some() {}
+    assert_eq!(w.connection.poll_timeout(), Some(w.now));
+    while w.connection.poll_event().is_some() {}
+    assert_ne!(w.connection.poll_timeout(), Some(w.now));
+}
+
+/// Law 10.
+#[test]
 fn what_was_polled_does_not_wake_later() {
     let mut w = World::ready();
     w.reading = false;

@@ -32,20 +32,23 @@ fn narrow() -> World {
 fn what_is_reported_of_a_stream_that_has_ended_changes_nothing() {
     let mut w = narrow();
     w.reading = false;
-    let (call, sent) = w.stream("tools/call");
+    let (_, sent) = w.stream("tools/call");
     for id in ["1", "2"] {
         w.event_with_id(&sent, id, &log(id));
     }
-    w.event_with_id(&sent, "3", &result(sent.rpc_id(), json!({})));
     w.end(&sent);
     let none = http::HeaderMap::new();
     let status = http::StatusCode::OK;
-    let again = w
-        .connection
-        .handle_head(sent.exchange, status, &none, w.now);
-    assert_eq!(again, Ok(()));
+    let (connection, exchange, now) = (&mut w.connection, sent.exchange, w.now);
+    connection
+        .handle_head(exchange, status, &none, now)
+        .unwrap();
+    let late = format!("data: {}\n\n", log("late"));
+    connection.handle_body(exchange, late.into(), now).unwrap();
+    connection.handle_end(exchange, now).unwrap();
+    connection.handle_failure(exchange, reset(), now).unwrap();
     w.read();
-    w.reply(call);
+    assert_eq!(w.logs(), ["1", "2"]);
 }
 
 fn silent(w: &mut World) {
