@@ -128,7 +128,8 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("resources.behind_calls", of("calls")),
         ("resources.calls", of("calls")),
         ("resources.calls_about", of("calls")),
-        ("restoring.under_way", limits.subscriptions),
+        // And the log level.
+        ("restoring.under_way", limits.subscriptions + 1),
         ("listening.ahead", heard),
         ("listening.known", heard),
         ("listening.idle", IDLE),
