@@ -262,7 +262,11 @@ impl Model {
                 exchange.unheard |= certain;
                 exchange.strained |= !certain;
                 if exchange.outcome == Outcome::Pending {
-                    return self.conclude(number, None);
+                    self.conclude(number, None);
+                    if certain {
+                        self.channel = self.closed_channel();
+                    }
+                    return;
                 }
             }
             _ => {}
