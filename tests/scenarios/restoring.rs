@@ -75,6 +75,22 @@ fn not_restored(w: &mut World) -> (&'static str, Value, Error) {
 }
 
 #[test]
+fn a_log_level_that_is_refused_for_its_credential_is_asked_for_with_another() {
+    let mut w = World::ready_with(|c| c.authorize(true));
+    granted(&mut w, "logging/setLevel", json!({ "level": "error" }));
+    lose(&mut w);
+    w.recover("s2");
+    let refused = w.take("logging/setLevel");
+    w.answer(&refused, 401)
+        .header("www-authenticate", "Bearer realm=\"a\"")
+        .empty();
+    w.authorize("Bearer new");
+    let again = w.take("logging/setLevel");
+    assert_eq!(again.credential(), Some("Bearer new"));
+    assert_eq!(again.json()["params"]["level"], "error");
+}
+
+#[test]
 fn subscriptions_and_the_log_level_before_what_is_sent_again() {
     let mut w = World::ready_with(|c| c.listen(true));
     w.reopen();

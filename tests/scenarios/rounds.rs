@@ -61,6 +61,16 @@ fn params(sent: &Sent) -> Value {
 }
 
 #[test]
+fn what_the_application_says_for_itself_is_sent_to_the_letter() {
+    let mut w = World::stateless();
+    let own = json!({ "name": "n", "requestState": "mine", "inputResponses": { "k": 1 } });
+    let (_, sent) = w.begin_with("tools/call", &own);
+    let params = &sent.json()["params"];
+    assert_eq!(params["requestState"], own["requestState"]);
+    assert_eq!(params["inputResponses"], own["inputResponses"]);
+}
+
+#[test]
 fn an_ask_looks_the_same_as_in_a_session() {
     let mut w = World::stateless();
     let (call, sent) = w.begin("tools/call");

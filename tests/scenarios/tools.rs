@@ -131,6 +131,16 @@ fn arguments_go_into_the_headers_that_the_list_said() {
 }
 
 #[test]
+fn from_what_is_no_list_nothing_is_learned() {
+    let mut w = World::stateless();
+    let (other, sent) = w.begin_with("prompts/list", &json!({}));
+    w.answer(&sent, 200).result(list(&[sql("Region")], None));
+    w.result(other);
+    let (_, sent) = call(&mut w, &json!({ "region": "eu" }));
+    assert_eq!(sent.header("mcp-param-region"), None);
+}
+
+#[test]
 fn every_page_is_learned_from() {
     let mut w = World::stateless();
     let (first, sent) = w.begin_with(LIST, &json!({}));
