@@ -13,6 +13,8 @@ use mcp_http::harness::explorer::{
 
 /// By then every letter was used.
 const DEEP: usize = 6;
+/// At least so many states are in every setting, three moves deep.
+const FEW: usize = 50;
 
 fn number(name: &str) -> Option<usize> {
     std::env::var(name).ok()?.parse().ok()
@@ -44,6 +46,10 @@ fn setting(name: &str) {
     let began = Instant::now();
     let explored = explored(setting, reach());
     println!("{explored}{:>10.1?}  in all", began.elapsed());
+    assert!(
+        explored.depth < 3 || explored.states >= FEW,
+        "too much looks alike: {explored}"
+    );
     if explored.depth < DEEP {
         return;
     }
