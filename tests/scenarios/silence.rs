@@ -54,6 +54,23 @@ fn comments_that_stop_end_it() {
 }
 
 #[test]
+fn that_somebody_answers_a_ping_does_not_keep_them_alive() {
+    let (mut w, call, sent) = endless();
+    let other = w.call_with("tools/list", CallOptions::new().no_time_out());
+    let quiet = w.take("tools/list");
+    w.answer(&quiet, 200).stream(&[]);
+    w.advance(secs(60));
+    w.chunk(&sent, ":\n\n");
+    w.advance(secs(SILENCE - 60));
+    w.succeed("ping");
+    w.advance(secs(60) - millis(1));
+    assert!(!w.ended(call));
+    w.advance(millis(1));
+    is_silence(&w.error(call));
+    assert!(!w.ended(other));
+}
+
+#[test]
 fn ids_that_stop_make_it_be_taken_up_again() {
     let (mut w, call, sent) = endless_primed();
     w.event_with_id(&sent, "1", &log("x"));
