@@ -436,14 +436,20 @@ fn a_server_that_ends_it_at_once_again_and_again_sets_no_pace() {
     assert!(w.now.since(start) >= secs(300), "{:?}", w.now.since(start));
 }
 
-#[test]
-fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
+/// The stream failed as often as it may.
+fn left_alone() -> World {
     let (mut w, sent) = listening();
     w.fail(&sent, reset());
     for _ in 0..4 {
         let again = w.wait_for(LISTEN);
         w.fail(&again, reset());
     }
+    w
+}
+
+#[test]
+fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
+    let mut w = left_alone();
     w.advance(secs(30));
     assert!(!w.has(LISTEN), "it is left alone for 5 min");
     w.listen_to(SubscriptionFilter::new().prompts_list_changed());
@@ -453,12 +459,7 @@ fn another_filter_does_not_wait_for_the_delay_of_the_one_before() {
 
 #[test]
 fn the_same_filter_once_more_hurries_nothing() {
-    let (mut w, sent) = listening();
-    w.fail(&sent, reset());
-    for _ in 0..4 {
-        let again = w.wait_for(LISTEN);
-        w.fail(&again, reset());
-    }
+    let mut w = left_alone();
     let failed = w.now;
     w.listen_to(filter());
     let again = w.wait_for(LISTEN);

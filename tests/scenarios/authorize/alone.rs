@@ -108,12 +108,17 @@ fn what_the_application_listens_to_waits_too() {
     assert_eq!(*error.reason(), Refused::Unauthorized.into());
 }
 
+/// The server says that headers and body differ, which the list of tools may repair.
+fn mismatch(w: &mut World, sent: &Sent) {
+    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
+    w.answer(sent, 400).json(&mismatch);
+}
+
 #[test]
 fn a_list_that_repairs_headers_waits_and_so_does_its_call() {
     let mut w = World::stateless_with(asking);
     let (call, sent) = w.begin("tools/call");
-    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
-    w.answer(&sent, 400).json(&mismatch);
+    mismatch(&mut w, &sent);
     let list = w.take("tools/list");
     refuse(&mut w, &list);
     assert_eq!(asked(&w), 1);
@@ -128,8 +133,7 @@ fn a_list_that_repairs_headers_waits_and_so_does_its_call() {
     // Refused again, the page asks nobody, and the refusal of the headers stands.
     let mut w = World::stateless_with(asking);
     let (call, sent) = w.begin("tools/call");
-    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
-    w.answer(&sent, 400).json(&mismatch);
+    mismatch(&mut w, &sent);
     let list = w.take("tools/list");
     refuse(&mut w, &list);
     renew(&mut w);
@@ -140,8 +144,7 @@ fn a_list_that_repairs_headers_waits_and_so_does_its_call() {
     // Declined, the refusal of the headers stands.
     let mut w = World::stateless_with(asking);
     let (call, sent) = w.begin("tools/call");
-    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
-    w.answer(&sent, 400).json(&mismatch);
+    mismatch(&mut w, &sent);
     let list = w.take("tools/list");
     refuse(&mut w, &list);
     w.connection.refuse_authorization(w.now).unwrap();
@@ -155,8 +158,7 @@ fn a_call_that_waits_for_a_list_that_nobody_refused_has_its_clock() {
     let limited = CallOptions::new().time_out(secs(10));
     let call = w.call_with("tools/call", limited);
     let sent = w.take("tools/call");
-    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
-    w.answer(&sent, 400).json(&mismatch);
+    mismatch(&mut w, &sent);
     w.take("tools/list");
     w.advance(secs(10));
     w.error(call);
@@ -166,8 +168,7 @@ fn a_call_that_waits_for_a_list_that_nobody_refused_has_its_clock() {
 fn a_call_that_waits_for_no_list_has_its_clock() {
     let mut w = World::stateless_with(asking);
     let (_, sent) = w.begin("tools/call");
-    let mismatch = crate::stateless::error_with(sent.rpc_id(), -32020, json!(null));
-    w.answer(&sent, 400).json(&mismatch);
+    mismatch(&mut w, &sent);
     let list = w.take("tools/list");
     refuse(&mut w, &list);
     let other = w.call_with("prompts/get", CallOptions::new().time_out(secs(10)));
