@@ -126,7 +126,10 @@ impl Judge {
         let Some(name) = Name::of(wire.asked.kind) else {
             return;
         };
-        let pace = self.ledgers[wire.client].paces.entry(name).or_default();
+        let ledger = &mut self.ledgers[wire.client];
+        let lag = Duration::from_millis(ledger.setup.lag);
+        let forgiven = now <= ledger.hurries + lag;
+        let pace = ledger.paces.entry(name).or_default();
         pace.bore |= mark.is_some();
         let over = match part {
             // With another credential it may leave again at once.
@@ -142,7 +145,7 @@ impl Judge {
                 Part::Head(head) => !matches!(head.status, 300..=399 | 403),
                 part => matches!(part, Part::Fail(_)),
             };
-            pace.ends(failed, now);
+            pace.ends(failed && !forgiven, now);
         }
     }
 
