@@ -1,6 +1,6 @@
 //! States that differ in numbers and in the time of day alone are the same.
 
-use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::Time;
@@ -32,27 +32,32 @@ enum Part<'a> {
 /// distance from now. 0 stands for none.
 pub(super) fn normalized(text: &str, now: Time) -> String {
     let parts = parts(text);
-    let mut numbers: [BTreeSet<u64>; NUMBERED.len()] = Default::default();
+    let mut numbers: [Vec<u64>; NUMBERED.len()] = Default::default();
     for part in &parts {
         if let Part::Number(kind, number) = part {
-            numbers[*kind].insert(*number);
+            numbers[*kind].push(*number);
         }
+    }
+    for numbers in &mut numbers {
+        numbers.sort_unstable();
+        numbers.dedup();
     }
     let now = now.since_origin();
     let mut normalized = String::with_capacity(text.len());
     for part in parts {
-        match part {
-            Part::Text(text) => normalized.push_str(text),
+        let written = match part {
+            Part::Text(text) => normalized.write_str(text),
             Part::Number(kind, number) => {
-                let place = numbers[kind].range(..number).count();
-                normalized.push_str(&format!("#{place}"));
+                let place = numbers[kind].partition_point(|other| *other < number);
+                write!(normalized, "#{place}")
             }
             Part::Moment(at) => {
                 let sign = if at < now { "-" } else { "+" };
                 let distance = at.as_nanos().abs_diff(now.as_nanos());
-                normalized.push_str(&format!("{sign}{distance}"));
+                write!(normalized, "{sign}{distance}")
             }
-        }
+        };
+        written.expect("text takes it");
     }
     normalized
 }
@@ -101,6 +106,7 @@ fn moment(before: &str, from: &str) -> Option<(Duration, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn text(calls: [u32; 2], time: u64) -> String {
         let [one, other] = calls;
