@@ -65,13 +65,17 @@ pub(super) fn normalized(text: &str, now: Time) -> String {
 fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
-    while let Some(at) = rest.find(|char: char| char.is_ascii_digit()) {
+    while let Some(at) = rest.bytes().position(|byte| byte.is_ascii_digit()) {
         let (before, from) = rest.split_at(at);
-        let end = from.find(|char: char| !char.is_ascii_digit());
+        let end = from.bytes().position(|byte| !byte.is_ascii_digit());
         let (digits, after) = from.split_at(end.unwrap_or(from.len()));
         parts.push(Part::Text(before));
-        let fits = |kind: &&[&str]| kind.iter().any(|name| before.ends_with(name));
-        let kind = NUMBERED.iter().position(fits);
+        // Most are settled by the last byte.
+        let last = before.as_bytes().last();
+        let ends = |name: &&str| name.as_bytes().last() == last && before.ends_with(name);
+        let kind = NUMBERED
+            .iter()
+            .position(|kind| kind.iter().any(|name| ends(name)));
         let number = digits.parse().ok().filter(|number| *number > 0);
         rest = after;
         match (kind.zip(number), moment(before, from)) {

@@ -217,12 +217,11 @@ fn path(steps: &Steps, mut at: usize) -> Vec<Move> {
 /// Two hashes (FNV-1a) of the state: that two states share both is not to be feared.
 fn fingerprint(world: &World) -> (u64, u64) {
     let state = alike::normalized(&world.state(), world.now);
-    let hash = |start| {
-        state.bytes().fold(start, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        })
-    };
-    (hash(0xCBF2_9CE4_8422_2325), hash(0x9E37_79B9_7F4A_7C15))
+    let mixed = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    let start = (0xCBF2_9CE4_8422_2325, 0x9E37_79B9_7F4A_7C15);
+    state.bytes().fold(start, |(one, other), byte| {
+        (mixed(one, byte), mixed(other, byte))
+    })
 }
 
 impl fmt::Display for Explored {
