@@ -73,9 +73,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         // Most are settled by the last byte.
         let last = before.as_bytes().last();
         let ends = |name: &&str| name.as_bytes().last() == last && before.ends_with(name);
-        let kind = NUMBERED
-            .iter()
-            .position(|kind| kind.iter().any(|name| ends(name)));
+        let kind = NUMBERED.iter().position(|kind| kind.iter().any(&ends));
         let number = digits.parse().ok().filter(|number| *number > 0);
         rest = after;
         match (kind.zip(number), moment(before, from)) {
