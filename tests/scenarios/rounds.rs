@@ -63,7 +63,7 @@ fn params(sent: &Sent) -> Value {
 #[test]
 fn what_the_application_says_for_itself_is_sent_to_the_letter() {
     let mut w = World::stateless();
-    let own = json!({ "name": "n", "requestState": "mine", "inputResponses": { "k": 1 } });
+    let own = json!({ "name": "n", "requestState": "mine", "inputResponses": { "k": { "action": "decline" } } });
     let (_, sent) = w.begin_with("tools/call", &own);
     let params = &sent.json()["params"];
     assert_eq!(params["requestState"], own["requestState"]);
