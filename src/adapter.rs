@@ -97,7 +97,7 @@ impl Shared {
         let now = self.now();
         let mut state = self.lock();
         let reported = report(&mut state.connection, now);
-        debug_assert!(reported.is_ok(), "{reported:?}");
+        debug_assert!(reported.is_ok(), "reports are made in order");
         state.dirty = true;
     }
 

@@ -562,7 +562,9 @@ impl From<Infallible> for Failure {
     }
 }
 
-/// Claims nothing: something may have reached the server.
+/// Claims nothing: something may have reached the server. The error's words become part of this
+/// crate's errors: for one that names the URL, which may have a key in it, make the
+/// [`Failure`] yourself.
 impl From<Box<dyn std::error::Error + Send + Sync>> for Failure {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         Self::broken(error.to_string())

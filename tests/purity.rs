@@ -254,6 +254,33 @@ fn the_library_has_no_panics_of_its_own() {
         .filter(|file| !file.starts_with("bin") && !file.starts_with("harness"))
         .collect();
     assert_eq!(lifting, [Path::new("tls.rs")]);
+    // No lint looks at what assertions say.
+    let asserts = |line: &str| {
+        let names = ["assert", "debug_assert"];
+        let mut tokens = tokens(line).into_iter();
+        tokens.any(|token| names.iter().any(|name| token.starts_with(name)))
+    };
+    let mut said = Vec::new();
+    for file in files(&package().join("src")) {
+        let place = file.strip_prefix(package().join("src")).unwrap();
+        let mut rooms = place.components().map(|part| part.as_os_str());
+        if rooms.any(|room| room == "bin" || room == "harness" || room == "tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let library = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code(library);
+        said.extend(
+            lines
+                .lines()
+                .filter(|line| asserts(line))
+                .map(|line| line.trim().to_owned()),
+        );
+    }
+    assert_eq!(
+        said,
+        [r#"debug_assert!(reported.is_ok(), "reports are made in order");"#]
+    );
 }
 
 #[track_caller]

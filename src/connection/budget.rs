@@ -78,3 +78,16 @@ impl Attempts {
         Ok(last.at + jitter.between(delay, delay.saturating_add(delay / 4)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_given_back() {
+        let mut attempts = Attempts::default();
+        attempts.sent(Time::ZERO);
+        Room::shrink_to_fit(&mut attempts);
+        assert_eq!(attempts.0.capacity(), attempts.len());
+    }
+}

@@ -282,3 +282,33 @@ pub(super) fn elements(body: &Bytes, own: u64, limit: usize) -> Result<VecDeque<
     ranked.sort_by_key(|(rank, _)| *rank);
     Ok(ranked.into_iter().map(|(_, text)| text).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(feed: &mut Feed) -> Bytes {
+        match feed.next() {
+            Some(Next::Apart(text)) => text,
+            _ => panic!("nothing stands apart"),
+        }
+    }
+
+    #[test]
+    fn what_waits_is_copied_once_when_little_of_it_is_left() {
+        let body = Bytes::from(vec![b'x'; 100]);
+        let batch = (0..10).map(|at| body.slice(at * 10..(at + 1) * 10));
+        let mut feed = Feed::of_batch(StatusCode::OK, &body, batch.collect());
+        let mut copied = Vec::new();
+        for left in (2..=10).rev() {
+            let before = feed.apart.back().map(|last| last.as_ptr());
+            let text = take(&mut feed);
+            feed.put_back(text, Need::default());
+            if feed.apart.back().map(|last| last.as_ptr()) != before {
+                copied.push(left);
+            }
+            take(&mut feed);
+        }
+        assert_eq!(copied, [4]);
+    }
+}

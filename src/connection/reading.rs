@@ -115,7 +115,7 @@ impl Connection {
             return if response::is_stream(status, head) {
                 self.open_stream(id, status);
             } else {
-                let refusal = Refusal::new(&exchange.target, status, head);
+                let refusal = Refusal::new((&exchange.target, false), status, head);
                 self.no_stream(id, carried, refusal);
             };
         }
@@ -132,7 +132,9 @@ impl Connection {
             Head::Json => Whole::Json(status),
             Head::Typed(name) => Whole::Typed(status, name),
             Head::Refusal => {
-                let refusal = Refusal::new(&exchange.target, status, head);
+                // An address that the server named may be the session's.
+                let is_secret = !is_get && rules.binding.answers_on_one_stream();
+                let refusal = Refusal::new((&exchange.target, is_secret), status, head);
                 if refusal.is_loss(carried) && !is_get {
                     if let Some(purpose) = self.finish(id) {
                         self.refused(id, purpose, (carried, rules), refusal, &[]);

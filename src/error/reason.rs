@@ -236,7 +236,8 @@ pub enum Peer {
     #[error("the server sent a request, which this revision does not allow")]
     Request,
     /// A result of a type that neither the core protocol nor an extension that was
-    /// announced knows (2026-07-28, basic: ResultType).
+    /// announced knows (2026-07-28, basic: ResultType). `...` if it is no name of at most 64
+    /// letters, digits, `-`, `.`, `_` and `/`.
     #[error("the server sent a result of the unknown type `{0}`")]
     ResultType(String),
     /// A revision that was not offered, or none in common (lifecycle: version
@@ -281,7 +282,8 @@ pub enum Refused {
     /// https to http, or too many in a row.
     #[error("the server redirects to `{to}`{}", match hint { Some(RedirectHint::OnlyTheSlash) => ", which differs only in the trailing slash: use that address", Some(RedirectHint::OnlyTheScheme) => ", which differs only in the scheme: use that address", Some(RedirectHint::SchemeAndSlash) => ", which differs only in the scheme and the trailing slash: use that address with the scheme that the server is meant to be reached by", None => ", which was not followed" })]
     Redirected {
-        /// Where to, shortened and escaped.
+        /// Where to, shortened and escaped. Not its path where that may name the session: for
+        /// what was sent to an address that an HTTP+SSE server had named.
         to: String,
         /// What alone differs.
         hint: Option<RedirectHint>,

@@ -199,6 +199,10 @@ fn check_params(params: &str) -> Result<(), String> {
     // Of anything else there is more than one way to write it.
     let is_token = |named: &Value| named.is_string() || named.is_i64() || named.is_u64();
     if named.as_ref().is_none_or(is_token) {
+        let written = token.as_ref().and_then(|token| token.put_into(None));
+        let written = written.map(|params| parsed(params.as_str())).transpose()?;
+        let written = written.map(|params| params["_meta"]["progressToken"].clone());
+        same("the progress as it is written", written, named.clone())?;
         let named = named.map(|token| ProgressToken::new(token.to_string()));
         same("the progress", token, named)?;
     } else {
@@ -274,8 +278,13 @@ fn check_kind(found: Option<Kind<'_>>, tree: &Json, value: &Value) -> Result<(),
             });
             same("what is asked", found.transpose()?, asks(tree, value))
         }
-        (Some(Kind::Other(_)), Some(name)) => {
-            law(name != "complete", "another type is not complete")
+        (Some(Kind::Other(shown)), Some(name)) => {
+            law(name != "complete", "another type is not complete")?;
+            let is_name = !name.contains(|char: char| {
+                !matches!(char, '0'..='9' | 'A'..='Z' | 'a'..='z' | '-' | '.' | '_' | '/')
+            });
+            let is_shown = is_name && name.chars().count() <= 64;
+            same("the type", &*shown, if is_shown { name } else { "..." })
         }
         (found, named) => Err(format!("{found:?} instead of {named:?}")),
     }

@@ -239,6 +239,14 @@ impl Peer {
             }
             request => self.any(source, exchange, request, None),
         };
+        // Where the address may name the session, that to which it moved may.
+        if to_address && answer.status == StatusCode::MOVED_PERMANENTLY {
+            header(
+                &mut answer,
+                "location",
+                &format!("/messages/{MARK}address/"),
+            );
+        }
         if answer.status == StatusCode::NOT_FOUND {
             self.forgotten.extend(session);
         }

@@ -200,9 +200,17 @@ impl Seen<'_> {
         nothing.check_row(None, &head, &found)
     }
 
+    /// Whether the address may name the session.
+    fn is_secret(&self) -> bool {
+        matches!(
+            self.carried,
+            Carried::CurrentAddress | Carried::OlderAddress
+        )
+    }
+
     fn refusal(&self) -> Refusal {
         let status = StatusCode::from_u16(self.status).expect("a status");
-        Refusal::new(self.from, status, self.headers)
+        Refusal::new((self.from, self.is_secret()), status, self.headers)
     }
 
     fn check_row(&self, own: Option<&Own>, head: &Refusal, found: &Verdict) -> Result<(), String> {
@@ -256,7 +264,7 @@ impl Seen<'_> {
             return Err("where it leads is not told".to_owned());
         };
         law(
-            to.len() <= 1024 && !to.contains(is_unsafe),
+            to.len() <= 1024 + "/...".len() && !to.contains(is_unsafe),
             "it can be shown",
         )?;
         law(
@@ -266,6 +274,11 @@ impl Seen<'_> {
                 start => to.len() > 1020 && "?...".starts_with(start),
             }),
             "law 9: no query is shown",
+        )?;
+        let place = to.split_once("://").map_or(&*to, |(_, place)| place);
+        law(
+            !self.is_secret() || place.split_once('/').is_none_or(|(_, path)| path == "..."),
+            "law 9: no path is shown where it may name the session",
         )?;
         match refusal.into_outcome() {
             Ok(reply) => law(

@@ -75,6 +75,8 @@ pub(crate) enum Carried {
 pub(crate) struct Refusal {
     pub(crate) answer: Answer,
     from: Uri,
+    /// What it went to may name the session in its path.
+    is_secret: bool,
     status: StatusCode,
     redirect: Redirect,
 }
@@ -100,7 +102,12 @@ pub(crate) enum Verdict {
 }
 
 impl Refusal {
-    pub(crate) fn new(from: &Uri, status: StatusCode, headers: &HeaderMap) -> Self {
+    /// `is_secret`: the path of `from` may name the session, and so that of a redirect (law 9).
+    pub(crate) fn new(
+        (from, is_secret): (&Uri, bool),
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Self {
         let redirect = headers
             .get(LOCATION)
             .map_or(Redirect::Unreadable, |location| {
@@ -116,6 +123,7 @@ impl Refusal {
         Self {
             answer,
             from: from.clone(),
+            is_secret,
             status,
             redirect,
         }
@@ -249,20 +257,17 @@ impl Refusal {
     }
 
     pub(crate) fn redirected(&self) -> Refused {
-        match &self.redirect {
-            Redirect::Same(to) => Refused::Redirected {
-                to: headers::shown(to),
-                hint: headers::redirect_hint(&self.from, to),
-            },
-            Redirect::Other { to, hint } => Refused::Redirected {
-                to: to.clone(),
-                hint: *hint,
-            },
-            Redirect::Unreadable => Refused::Redirected {
-                to: String::new(),
-                hint: None,
-            },
-        }
+        let (to, hint) = match &self.redirect {
+            Redirect::Same(to) => (headers::shown(to), headers::redirect_hint(&self.from, to)),
+            Redirect::Other { to, hint } => (to.clone(), *hint),
+            Redirect::Unreadable => (String::new(), None),
+        };
+        let to = if self.is_secret {
+            headers::place(to.as_bytes())
+        } else {
+            to
+        };
+        Refused::Redirected { to, hint }
     }
 }
 

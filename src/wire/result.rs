@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::headers::excerpt;
 use super::jsonrpc::Members;
 use super::object;
 use crate::RawJson;
@@ -60,14 +59,14 @@ pub(crate) fn kind(result: &RawJson) -> Result<Kind<'_>, Peer> {
         return Ok(Kind::Complete);
     };
     let name: Cow<'_, str> = serde_json::from_str(name.get())
-        .map_err(|_| Peer::ResultType(excerpt(name.get().as_bytes())))?;
+        .map_err(|_| Peer::Message("its `resultType` is no string"))?;
     Ok(match &*name {
         "complete" => Kind::Complete,
         "input_required" => Kind::InputRequired(InputRequired {
             requests: requests(first(&asked))?,
             state: state(first(&states))?,
         }),
-        other => Kind::Other(excerpt(other.as_bytes())),
+        other => Kind::Other(shown(other)),
     })
 }
 
@@ -78,6 +77,14 @@ pub(crate) fn complete(result: &RawJson) -> Result<(), Peer> {
         Kind::InputRequired(_) => Err(Peer::InputRequired("the method takes none")),
         Kind::Other(name) => Err(Peer::ResultType(name)),
     }
+}
+
+/// The name of a type as those of the protocol and its extensions are. Anything else is content,
+/// of which nothing is shown (law 9).
+fn shown(name: &str) -> String {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
+    let is_shown = name.len() <= 64 && name.bytes().all(is_name);
+    if is_shown { name } else { "..." }.to_owned()
 }
 
 /// A `null` stands for nothing.
@@ -158,6 +165,18 @@ mod tests {
     fn other_types_are_named() {
         let text = raw(r#"{"resultType":"ta\u0073k"}"#);
         assert!(matches!(kind(&text), Ok(Kind::Other(name)) if name == "task"));
+        for (name, said) in [
+            ("x/t_a-s.k1".to_owned(), "x/t_a-s.k1".to_owned()),
+            ("t".repeat(64), "t".repeat(64)),
+            ("t".repeat(65), "...".to_owned()),
+            ("a task".to_owned(), "...".to_owned()),
+        ] {
+            let text = raw(&format!(r#"{{"resultType":"{name}"}}"#));
+            assert!(
+                matches!(kind(&text), Ok(Kind::Other(shown)) if shown == said),
+                "{name}"
+            );
+        }
         for text in [
             r#"{"resultType":1}"#,
             r#"{"resultType":"a","resultType":"b"}"#,

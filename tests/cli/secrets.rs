@@ -165,10 +165,12 @@ fn a_secret_is_hidden_where_an_excerpt_cuts_it() {
 fn the_session_the_cursor_and_the_query_are_never_printed() {
     let away = format!("location: https://user:{SECRET}@elsewhere.example/x?key={SECRET}\r\n");
     let primed = format!("{STREAM}retry: 100\nid: {SECRET}-event\ndata:\n\n");
-    let endings: [Arc<dyn Fn() -> Act + Send + Sync>; 3] = [
+    let echo = format!("nobody has the key {SECRET}");
+    let endings: [Arc<dyn Fn() -> Act + Send + Sync>; 4] = [
         Arc::new(move || Act::Close(primed.clone())),
         Arc::new(move || status("307 Temporary Redirect", &away, "")),
         Arc::new(|| status("404 Not Found", "", "")),
+        Arc::new(move || status("403 Forbidden", "content-type: text/plain\r\n", &echo)),
     ];
     let mut sent = String::new();
     for ending in endings {

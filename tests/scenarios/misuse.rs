@@ -177,6 +177,19 @@ fn ids_of_another_connection_in_every_phase() {
 }
 
 #[test]
+fn an_exchange_of_another_connection_is_not_to_be_read_from() {
+    let (_, other, _) = foreign();
+    let mut w = World::ready();
+    w.call("tools/call");
+    let sent = w.take("tools/call");
+    assert!(w.connection.wants_read(sent.exchange));
+    assert!(
+        !w.connection.wants_read(other.exchange),
+        "of the same number"
+    );
+}
+
+#[test]
 fn ids_of_a_like_connection_that_are_not_given_yet() {
     // The same seed and endpoint, so the same tag: a number too high gives it away.
     let mut w = World::initializing();

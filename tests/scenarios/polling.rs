@@ -273,6 +273,27 @@ fn polling_that_repeats_what_is_known_slows_down() {
 }
 
 #[test]
+fn what_brought_nothing_counts_for_3_s_whatever_came_between() {
+    for (apart, waits) in [(secs(3) - millis(1), secs(1)), (secs(3), millis(100))] {
+        let (mut w, _, sent) = World::primed();
+        w.chunk(&sent, "retry: 0\n\n");
+        let first = w.now;
+        w.end(&sent);
+        for (turn, brings) in [(1, true), (2, false), (3, true)] {
+            let get = w.reopen();
+            if brings {
+                w.event_with_id(&get, &turn.to_string(), &log("x"));
+            }
+            w.end(&get);
+        }
+        let third = w.reopen();
+        w.advance(apart.saturating_sub(w.now.since(first)));
+        w.end(&third);
+        assert_eq!(delay(&mut w).0, waits, "{apart:?}");
+    }
+}
+
+#[test]
 fn polling_is_quick_again_after_a_message() {
     let (mut w, _, sent) = World::primed();
     w.chunk(&sent, "retry: 0\n\n");

@@ -485,6 +485,67 @@ fn the_address_of_a_session() {
 }
 
 #[test]
+fn the_address_of_a_session_that_has_moved() {
+    let rows = [
+        (301, "/MARKED/", "`https://example.com/...`"),
+        (
+            303,
+            "https://example.com/MARKED?MARKED",
+            "`https://example.com/...`",
+        ),
+        (307, "http://example.com/MARKED", "`http://example.com/...`"),
+        (
+            308,
+            "https://MARKED@elsewhere.com/MARKED",
+            "`elsewhere.com/...`",
+        ),
+    ];
+    for (status, to, shown) in rows {
+        let mut w = World::new(config().remember(mcp_http::Binding::HttpSse));
+        w.connect();
+        let stream = w.take("GET");
+        w.answer(&stream, 200).stream(&[]);
+        w.chunk(&stream, "event: endpoint\ndata: /MARKED\n\n");
+        let sent = w.take("initialize");
+        w.answer(&sent, status).header("location", to).empty();
+        let told = format!("{:?}", w.events);
+        assert!(told.contains(shown), "{to}: {told}");
+        all_clean(&w);
+    }
+}
+
+#[test]
+fn an_address_of_a_session_that_moves_too_often() {
+    let mut w = World::new(config().remember(mcp_http::Binding::HttpSse));
+    w.connect();
+    let stream = w.take("GET");
+    w.answer(&stream, 200).stream(&[]);
+    w.chunk(&stream, "event: endpoint\ndata: /MARKED\n\n");
+    while w.events.is_empty() {
+        let sent = w.take("initialize");
+        w.answer(&sent, 307).header("location", "/MARKED").empty();
+    }
+    all_clean(&w);
+}
+
+#[test]
+fn the_type_of_a_result() {
+    for (kind, shown) in [
+        (json!("a MARKED task"), "type `...`"),
+        (json!({ "MARKED": "MARKED" }), "`resultType` is no string"),
+    ] {
+        let mut w = World::stateless();
+        let (call, sent) = w.begin("tools/call");
+        w.answer(&sent, 200).result(json!({ "resultType": kind }));
+        all_clean(&w);
+        let error = w.error(call);
+        let told = format!("{error} {error:?}");
+        assert!(told.contains(shown), "{told}");
+        clean("Error", &told);
+    }
+}
+
+#[test]
 fn the_address_of_a_session_that_is_refused() {
     for (address, shown) in [
         (

@@ -728,6 +728,22 @@ fn wait_for_server_does_not_slow_the_hurried_down() {
 }
 
 #[test]
+fn who_comes_while_somebody_hurries_does_not_hurry_on_what_the_server_put_off() {
+    let mut w = World::idle();
+    let began = w.now;
+    w.call_with("tools/call", CallOptions::new().wait_for_server(millis(50)));
+    let sent = w.take("initialize");
+    w.fail(&sent, refused_connection());
+    let sent = w.wait_for("initialize");
+    assert_eq!(sent.at.since(began), millis(50));
+    w.answer(&sent, 429).header("retry-after", "10").empty();
+    w.advance(millis(30));
+    w.call_with("tools/list", CallOptions::new().wait_for_server(secs(60)));
+    let sent = w.wait_for("initialize");
+    assert_eq!(sent.at.since(began), secs(10) + millis(50));
+}
+
+#[test]
 fn network_changed_forgives_the_delays() {
     let mut w = World::ready();
     w.call_with("tools/call", CallOptions::new().wait_for_server(secs(60)));

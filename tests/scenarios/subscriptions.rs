@@ -120,11 +120,16 @@ fn the_filter_goes_out_and_what_the_server_agrees_to_is_told() {
         })
     );
     assert_eq!(sent.header("mcp-method"), Some(LISTEN));
-    let part = json!({ "resourceSubscriptions": ["file:///b", "file:///never"], "promptsListChanged": true });
+    let part = json!({
+        "resourceSubscriptions": ["file:///b", "file:///never"],
+        "promptsListChanged": true,
+        "resourcesListChanged": true,
+    });
     w.answer(&sent, 200).stream(&[acknowledged(&sent, part)]);
     let granted = w.granted();
     assert_eq!(uris(&granted), ["file:///b"], "of what was asked for");
-    assert!(!granted.tools_list_changed && !granted.prompts_list_changed);
+    assert!(!granted.tools_list_changed, "not agreed to");
+    assert!(!granted.prompts_list_changed && !granted.resources_list_changed);
     assert_eq!(w.connection.status().listening, Listening::Open);
     w.event(&sent, &change());
     let messages = w.messages();

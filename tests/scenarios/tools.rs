@@ -237,6 +237,29 @@ fn what_is_remembered_is_bounded() {
 }
 
 #[test]
+fn what_is_remembered_may_take_all_of_its_room() {
+    let with_room =
+        |room| World::stateless_with(|c| c.limits(limits(|limits| limits.tool_headers = room)));
+    let least = |tools: &[Value]| {
+        let fits = |room: &usize| {
+            let mut w = with_room(*room);
+            let (_, sent) = w.begin_with(LIST, &json!({}));
+            w.answer(&sent, 200).result(list(tools, None));
+            matches!(w.events.last(), Some(Event::Reply { .. }))
+        };
+        (1..1000).find(fits).unwrap()
+    };
+    let (one, both) = (least(&[tool("a")]), least(&[tool("a"), tool("b")]));
+    assert_eq!(both, 2 * one);
+    let mut w = with_room(both);
+    learn(&mut w, &[tool("a")]);
+    let (call, sent) = w.begin_with(LIST, &json!({}));
+    w.answer(&sent, 200).result(list(&[tool("b")], Some("2")));
+    w.result(call);
+    assert!(mirrors(&mut w, "a") && mirrors(&mut w, "b"));
+}
+
+#[test]
 fn headers_that_differ_are_repaired_once_with_every_page_of_the_list() {
     let mut w = World::stateless();
     let arguments = json!({ "region": "eu" });

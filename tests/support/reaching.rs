@@ -49,7 +49,10 @@ fn a_broken_machine_is_found_out() {
             Some((seed, violation.what))
         });
         match found {
-            Some((seed, what)) => println!("{how:?}: by input {seed}: {what}"),
+            Some((seed, what)) => {
+                run(&bytes(seed));
+                println!("{how:?}: by input {seed}, which a whole machine survives: {what}");
+            }
             None => unseen.push(how),
         }
     }

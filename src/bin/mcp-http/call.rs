@@ -33,7 +33,10 @@ const WONDER: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &CallArguments) -> Result<Exit, Usage> {
     let config = endpoint::read(&arguments.url)?;
-    let (config, secrets) = credentials::add(&arguments.headers, config)?;
+    let (config, mut secrets) = credentials::add(&arguments.headers, config)?;
+    if let Some((_, query)) = arguments.url.split_once('?') {
+        secrets.add_query(query);
+    }
     let params = params::read(arguments.params.as_deref())?;
     let config = config
         .capabilities(&json!({ "elicitation": { "form": {}, "url": {} } }))

@@ -36,6 +36,13 @@ impl Secrets {
         }
     }
 
+    /// The values of an address's query.
+    pub(crate) fn add_query(&mut self, query: &str) {
+        for (_, value) in query.split('&').filter_map(|part| part.split_once('=')) {
+            self.keep(value);
+        }
+    }
+
     fn keep(&mut self, secret: &str) {
         if secret.len() >= SHORTEST && !self.0.iter().any(|kept| kept == secret) {
             self.0.push(secret.to_owned());

@@ -78,7 +78,7 @@ impl Peer {
             }
             17 => {
                 let mut odd = reply(id, n);
-                odd["result"]["resultType"] = json!("odd");
+                odd["result"]["resultType"] = json!("~~odd");
                 json_answer("result of another type", 200, &odd)
             }
             18..=20 => json_answer("header mismatch", 400, &error(json!(id), -32020)),

@@ -133,9 +133,7 @@ fn with_sessions_of(mut secrets: Secrets, exchange: &Exchange) -> Secrets {
     }
     // An HTTP+SSE server's session is in its address.
     if let Some(query) = exchange.request.uri().query() {
-        for value in query.split('&').filter_map(|part| part.split_once('=')) {
-            secrets.add(&SESSION_ID, value.1);
-        }
+        secrets.add_query(query);
     }
     secrets
 }
