@@ -728,6 +728,17 @@ fn wait_for_server_does_not_slow_the_hurried_down() {
 }
 
 #[test]
+fn a_method_of_an_extension_may_have_a_long_name() {
+    let mut w = World::ready();
+    let method = format!("com.example/{}", "x".repeat(200));
+    w.connection
+        .call(&method, &(), CallOptions::new(), w.now)
+        .unwrap();
+    w.drive();
+    assert_eq!(w.take(&method).json()["method"], method);
+}
+
+#[test]
 fn who_comes_while_somebody_hurries_does_not_hurry_on_what_the_server_put_off() {
     let mut w = World::idle();
     let began = w.now;
