@@ -517,21 +517,43 @@ impl fmt::Debug for Call {
 /// A stream of [`Event`]s: all but the ends of calls, notifications and answers,
 /// which come where they were made.
 ///
-/// It ends when the connection is closed. It does not keep the connection open.
+/// It ends when the connection is closed. It does not keep the connection open. When events come
+/// faster than they are read it lets other tasks of its thread have a turn, each 32 events.
 pub struct Events {
     shared: Arc<Shared>,
     place: u64,
+    /// How many events were given out since others had a turn.
+    given: u8,
 }
+
+/// Where the transport runs on another thread there can always be one more: a task that reads them
+/// would never let go.
+const TURN: u8 = 32;
 
 impl Events {
     fn new(shared: Arc<Shared>) -> Self {
         let place = shared.lock().enter_reader();
-        Self { shared, place }
+        Self {
+            shared,
+            place,
+            given: 0,
+        }
     }
 
     /// The next event; none when the connection is closed.
     pub async fn next(&mut self) -> Option<Event> {
-        std::future::poll_fn(|cx| self.shared.lock().poll_unread(self.place, cx)).await
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
+        if self.given == TURN {
+            self.given = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = self.shared.lock().poll_unread(self.place, cx);
+        self.given = if polled.is_ready() { self.given + 1 } else { 0 };
+        polled
     }
 }
 
@@ -539,7 +561,7 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.lock().poll_unread(self.place, cx)
+        self.get_mut().poll(cx)
     }
 }
 

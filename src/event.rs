@@ -50,7 +50,8 @@ pub enum Event {
         /// Why, whether the server executed it, and what to do.
         error: Error,
     },
-    /// Something was missed.
+    /// Something was missed. Two of these do not come in a row while anything else is unread:
+    /// who reads too slowly hears some of what is said all the same.
     Gap {
         /// How many events gave way to later ones because nobody read them; absent for
         /// what the server may have said while the listening stream was broken off, where

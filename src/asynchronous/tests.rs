@@ -1,9 +1,12 @@
-//! What is kept for a call, a notification or an answer is gone when nobody waits for it.
+//! What is kept for a call, a notification or an answer is gone when nobody waits for it; and who
+//! reads events lets others have their turn.
 
 use std::future::{Pending, PollFn, Ready, pending, poll_fn, ready};
+use std::iter;
 use std::pin::pin;
 use std::sync::Mutex;
-use std::task::Waker;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -257,4 +260,29 @@ fn of_a_call_that_is_over_in_time_after_another_was_dropped() {
         assert!(is_over || clock.is_slept_by(), "{seconds} s");
     }
     assert_eq!(waited_for(&client), 0);
+}
+
+/// How often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn others_have_their_turn_while_there_is_more_to_read() {
+    let (client, mut driver) = client();
+    let mut events = client.events();
+    let _call = client.call("tools/call", ());
+    assert!(poll(Pin::new(&mut driver)).is_pending());
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    for turn in 0..5 {
+        let next = || Pin::new(&mut events).poll_next(&mut Context::from_waker(&waker));
+        let read = iter::repeat_with(next).take_while(Poll::is_ready).count();
+        assert_eq!((read, woken.0.swap(0, Ordering::SeqCst)), (32, 1), "{turn}");
+    }
 }

@@ -65,6 +65,9 @@ pub(super) struct Events {
     yielding_bytes: usize,
     lifecycle: usize,
     missed: u64,
+    /// What was missed was the last that was read. Something that was not comes next, or a flood
+    /// would leave nothing else to be read.
+    missed_last: bool,
     bytes: usize,
     /// How many there ever were.
     told: u64,
@@ -95,6 +98,7 @@ impl Events {
             yielding_bytes,
             lifecycle,
             missed,
+            missed_last: _,
             bytes,
             told: _,
             ended_calls,
@@ -214,17 +218,19 @@ impl Events {
         &mut self,
         mut wanted: impl FnMut(&Event) -> bool,
     ) -> Option<(Event, Option<Source>)> {
-        if self.missed > 0 {
+        let at = self.queue.iter().position(|queued| wanted(&queued.event));
+        if self.missed > 0 && !(self.missed_last && at.is_some()) {
             let gap = Event::Gap {
                 missed: Some(self.missed),
             };
             if wanted(&gap) {
                 self.missed = 0;
+                self.missed_last = true;
                 return Some((gap, None));
             }
         }
-        let at = self.queue.iter().position(|queued| wanted(&queued.event))?;
-        let Queued { event, source, .. } = self.remove(at)?;
+        let Queued { event, source, .. } = self.remove(at?)?;
+        self.missed_last = false;
         Some((event, source))
     }
 

@@ -230,6 +230,34 @@ fn gaps_count_what_was_missed_since_the_last() {
     }
 }
 
+/// Who reads one event for each of many that come hears not gap after gap alone.
+#[test]
+fn a_flood_leaves_something_to_be_heard_and_keeps_no_reply_back() {
+    let (mut w, get) = World::listening();
+    let call = w.call("tools/call");
+    let sent = w.take("tools/call");
+    w.reading = false;
+    let flood = |w: &mut World| {
+        for _ in 0..300 {
+            w.event(&get, &log("x"));
+        }
+        w.connection.poll_event().unwrap()
+    };
+    let is_gap = |event: &Event| matches!(event, Event::Gap { .. });
+    for _ in 0..10 {
+        assert!(is_gap(&flood(&mut w)));
+        assert!(matches!(flood(&mut w), Event::Message(_)));
+    }
+    w.answer(&sent, 200).result(json!({}));
+    assert!(is_gap(&flood(&mut w)));
+    // All that came before it has given way.
+    let reply = flood(&mut w);
+    assert!(
+        matches!(reply, Event::Reply { call: ended, .. } if ended == call),
+        "{reply:?}"
+    );
+}
+
 #[test]
 fn a_message_larger_than_all_the_room_is_let_in_alone() {
     let mut w = World::ready_with(|c| {
