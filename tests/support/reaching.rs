@@ -39,14 +39,17 @@ fn the_runs_reach_everything() {
     assert_eq!(transitions, all, "each transition of the table is taken");
 }
 
-/// What looks for faults has to find these.
+/// What looks for faults has to find these, and say which law they break.
 #[test]
 fn a_broken_machine_is_found_out() {
     let mut unseen = Vec::new();
     for how in Breakage::ALL {
+        let law = format!("law {}:", how.law());
         let found = (0..20_000).find_map(|seed| {
             let violation = harness::run_broken(how, &bytes(seed)).err()?;
-            Some((seed, violation.what))
+            let what = Some(violation.what);
+            what.filter(|what| what.starts_with(&law))
+                .map(|what| (seed, what))
         });
         match found {
             Some((seed, what)) => {

@@ -109,10 +109,10 @@ impl Model {
         let sessions = &mut self.sessions;
         let maybe = sessions.maybe_lost.contains(&generation);
         must(maybe || sessions.lost.contains(&generation), || {
-            format!("session {generation} was not lost: {cause:?}")
+            format!("law 3: session {generation} was not lost: {cause:?}")
         })?;
         must(sessions.told_lost.insert(generation), || {
-            format!("session {generation} is lost twice")
+            format!("law 3: session {generation} is lost twice")
         })
     }
 

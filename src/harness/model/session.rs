@@ -352,7 +352,7 @@ impl Model {
             }
             Some(_) => {}
             None => must(closed, || {
-                "law 7: the session ended without a cause".to_owned()
+                "law 3: the session ended without a cause".to_owned()
             })?,
         }
         if on_channel {
