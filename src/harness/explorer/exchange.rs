@@ -19,7 +19,10 @@ pub(super) struct Open {
     pub(super) version: String,
     /// By which it asks for progress.
     pub(super) token: Value,
+    /// The session that it belongs to, by its id or its address.
     pub(super) session: Option<String>,
+    /// Whether what it is answered comes on an HTTP+SSE server's stream.
+    pub(super) apart: bool,
     /// Whether it is an event stream whose head came.
     pub(super) streams: bool,
     /// Whether a reply came on it.
@@ -34,6 +37,7 @@ impl Open {
     pub(super) fn new(id: ExchangeId, request: &Request<Bytes>, at: Time) -> Self {
         let message: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let session = request.headers().get(wire::SESSION_ID);
+        let session = session.map(|id| id.to_str().unwrap_or_default());
         let version = message["params"]["protocolVersion"].as_str();
         Self {
             id,
@@ -42,7 +46,8 @@ impl Open {
             rpc: message["id"].clone(),
             version: version.unwrap_or_default().to_owned(),
             token: message["params"]["_meta"]["progressToken"].clone(),
-            session: session.map(|id| id.to_str().unwrap_or_default().to_owned()),
+            session: session.or(wire::address(request)).map(str::to_owned),
+            apart: false,
             streams: false,
             replied: false,
             event: 0,
@@ -68,6 +73,8 @@ pub(super) struct Owed {
     pub(super) rpc: Value,
     pub(super) version: String,
     pub(super) token: Value,
+    /// Whether its POST broke off, so that nobody waits for it any more.
+    pub(super) broken: bool,
 }
 
 impl Owed {
@@ -77,6 +84,7 @@ impl Owed {
             rpc: open.rpc.clone(),
             version: open.version.clone(),
             token: open.token.clone(),
+            broken: false,
         }
     }
 }

@@ -8,11 +8,14 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request, Uri};
 use serde_json::json;
 
+use super::exchange::Open;
 use super::laws::FIRST;
 use super::letter::{Act, Letter};
 use super::rule::Rule;
 use super::wire::{self, Carries};
-use crate::{CallId, Clock, Delivery, Error, Event, Phase, RawJson, Reason, Status, Subject, Time};
+use crate::{
+    CallId, Clock, Delivery, Error, Event, LossCause, Phase, RawJson, Reason, Status, Subject, Time,
+};
 
 /// More than the patience of any rule, and than a machine waits.
 const LONG: Duration = Duration::from_secs(100);
@@ -42,13 +45,15 @@ impl Liar {
             (Rule::CallsMiscounted | Rule::CallNeverEnds, _, Some(Subject::Call(_)))
             | (Rule::HandshakeNeedless, Event::Reinitialize { .. }, _)
             | (Rule::MessageLost, Event::Message(_), _)
-            | (Rule::NoteNeverEnds, _, Some(Subject::Notification(_))) => Vec::new(),
+            | (Rule::NoteNeverEnds, _, Some(Subject::Notification(_)))
+            | (Rule::AnswerNeverEnds, _, Some(Subject::Answer(_))) => Vec::new(),
             (Rule::CallOpenAfterClose, _, Some(Subject::Call(_))) if closed => Vec::new(),
             (Rule::AskedAgain, event @ Event::Authorize(_), _)
+            | (Rule::AnswerEndsTwice, event, Some(Subject::Answer(_)))
             | (Rule::CallEndsTwice, event, Some(Subject::Call(_)))
             | (Rule::NoteEndsTwice, event, Some(Subject::Notification(_)))
             | (Rule::SecondSession, event @ Event::Ready(_), _) => vec![event.clone(), event],
-            (Rule::CallForgotten, _, Some(subject @ Subject::Call(_))) => {
+            (Rule::CallForgotten, Event::Fail { .. }, Some(subject @ Subject::Call(_))) => {
                 let error = Error::new(Clock::Call(LONG), Delivery::Unknown);
                 return (vec![Event::Fail { subject, error }], now + LONG);
             }
@@ -57,9 +62,17 @@ impl Liar {
                 reply.outcome = Ok(RawJson::new(&other).expect("JSON"));
                 vec![Event::Reply { call, reply }]
             }
+            (Rule::AnsweredFails, Event::Reply { .. }, Some(subject)) => {
+                let error = Error::new(Reason::Cancelled, Delivery::Unknown);
+                vec![Event::Fail { subject, error }]
+            }
             (Rule::SpentForEver, Event::Fail { subject, error }, _) => {
                 let error = Error::new(error.reason().clone(), error.delivery());
                 vec![Event::Fail { subject, error }]
+            }
+            (Rule::SessionGivenUp, event, Some(Subject::Call(_))) => {
+                let (generation, cause) = (1, LossCause::NotFound);
+                vec![Event::Reinitialize { generation, cause }, event]
             }
             (Rule::AskedAfterEnd, Event::Ask(ask), _) => {
                 ended(ask.call).chain([Event::Ask(ask)]).collect()
@@ -80,10 +93,14 @@ impl Liar {
     /// A request leaves, and looks like this.
     pub(super) fn sends(self, mut request: Request<Bytes>) -> Request<Bytes> {
         let is_delete = request.method() == Method::DELETE;
+        let has_address = wire::address(&request).is_some();
         let headers = request.headers_mut();
         match self.about {
             Some(Rule::DeadId) if headers.contains_key(wire::SESSION_ID) => {
                 headers.insert(wire::SESSION_ID, HeaderValue::from_static("dead"));
+            }
+            Some(Rule::DeadId) if has_address => {
+                *request.uri_mut() = Uri::from_static("https://example.com/dead");
             }
             Some(Rule::SessionLeft) if is_delete => {
                 headers.remove(wire::SESSION_ID);
@@ -100,11 +117,10 @@ impl Liar {
         request
     }
 
-    /// What it seems to carry.
-    pub(super) fn carries(self, carries: Carries) -> Carries {
+    /// What it seems to carry. `ended`: the first call has.
+    pub(super) fn carries(self, carries: Carries, ended: bool) -> Carries {
         match (self.about, carries) {
-            (Some(Rule::CallSentAfterEnd), Carries::Cancelled) => Carries::Call(0),
-            (Some(Rule::LeavesAfterClose), Carries::Delete) => Carries::Ping,
+            (Some(Rule::CallSentAfterEnd), Carries::Call(1)) if ended => Carries::Call(0),
             _ => carries,
         }
     }
@@ -121,13 +137,15 @@ impl Liar {
     }
 
     /// When it seems to leave.
-    pub(super) fn leaves(self, request: &Request<Bytes>, carries: Carries, now: Time) -> Time {
+    pub(super) fn leaves(self, request: &Request<Bytes>, open: &Open, now: Time) -> Time {
+        let carries = open.carries;
         match self.about {
-            Some(Rule::CallHasty) => Time::ZERO,
-            Some(Rule::HandshakeHasty) if carries.is_handshake() => a_little_before(now),
+            Some(Rule::CallHasty) if carries.call().is_some() => Time::ZERO,
+            Some(Rule::HandshakeHasty) if open.is_handshake() => a_little_before(now),
             Some(Rule::StreamHasty) if wire::last_event(request).is_some() => Time::ZERO,
             Some(Rule::StreamTooOften)
-                if carries == Carries::Get && wire::last_event(request).is_none() =>
+                if matches!(carries, Carries::Get | Carries::Subscribe)
+                    && wire::last_event(request).is_none() =>
             {
                 a_little_before(now)
             }
@@ -136,10 +154,11 @@ impl Liar {
     }
 
     /// What seems to come of which exchange, if that is seen.
-    pub(super) fn comes(self, carries: Carries, act: Act) -> Option<(Carries, Act)> {
+    pub(super) fn comes(self, open: &Open, act: Act) -> Option<(Carries, Act)> {
+        let carries = open.carries;
         match (self.about, carries, act) {
             (Some(Rule::BeyondCeiling), _, Act::Busy) => Some((carries, Act::BusyForLong)),
-            (Some(Rule::HandshakeBeyondCeiling), _, Act::Busy) if carries.is_handshake() => {
+            (Some(Rule::HandshakeBeyondCeiling), _, Act::Busy) if open.is_handshake() => {
                 Some((carries, Act::BusyForLong))
             }
             (Some(Rule::ReplyOfNobody), _, Act::Reply) => None,
@@ -147,14 +166,37 @@ impl Liar {
             (Some(Rule::Collateral), Carries::Call(call), _) => {
                 Some((Carries::Call(1 - call.min(1)), act))
             }
-            (Some(Rule::ListeningEndsCall), Carries::Call(_), _) => Some((Carries::Get, act)),
-            (Some(Rule::HandshakeTooOften), _, _) if carries.is_handshake() => None,
-            (Some(Rule::SessionGivenUp), _, _) if act.refuses_session() => None,
+            (Some(Rule::ListeningEndsCall), Carries::Call(_), Act::Broken) => {
+                let listens = match open.session {
+                    Some(_) => Carries::Get,
+                    None => Carries::Subscribe,
+                };
+                Some((listens, act))
+            }
+            (Some(Rule::HandshakeTooOften), _, _) if open.is_handshake() => None,
             (Some(Rule::StreamBeyondCeiling), _, Act::Hurry) => Some((carries, Act::Wait)),
             (Some(Rule::ToldTooMuch), _, Act::Broken) => Some((carries, Act::NotSent)),
             (Some(Rule::ToldTooLittle), _, Act::BusyForLong) => Some((carries, Act::Unavailable)),
             _ => Some((carries, act)),
         }
+    }
+
+    /// How often it seems to come.
+    pub(super) fn comes_often(self, open: &Open, act: Act) -> usize {
+        match (self.about, act) {
+            (Some(Rule::HandshakeSentOnTooOften), Act::Redirect) if open.is_handshake() => 4,
+            _ => 1,
+        }
+    }
+
+    /// Whether a reply to this is heard of that came on an HTTP+SSE server's stream.
+    pub(super) fn hears(self) -> bool {
+        self.about != Some(Rule::ReplyOfNobody)
+    }
+
+    /// Whether it seems to close with that.
+    pub(super) fn closes(self, letter: Letter) -> bool {
+        self.about == Some(Rule::LeavesAfterClose) && letter == Letter::Call
     }
 
     /// What the application seems to say, if that is heard.

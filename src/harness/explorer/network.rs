@@ -25,9 +25,12 @@ impl World {
             // Nothing comes of it by another way.
             self.owed.retain(|owed| owed.rpc != open.rpc);
         }
+        for owed in self.owed.iter_mut().filter(|owed| owed.rpc == open.rpc) {
+            owed.broken |= act == Act::Broken;
+        }
         // Elsewhere no stream is taken up again.
         let resumes = self.binding() == Some(Binding::Session);
-        let seen = self.liar.comes(open.carries, act);
+        let seen = self.liar.comes(&open, act);
         if over {
             self.open.retain(|other| other.id != open.id);
             self.unlink(&open);
@@ -39,7 +42,9 @@ impl World {
         }
         if let Some((carries, act)) = seen {
             let open = Open { carries, ..open };
-            self.facts.came(&before, &open, act, over, self.now);
+            for _ in 0..self.liar.comes_often(&open, act) {
+                self.facts.came(&before, &open, act, over, self.now);
+            }
         }
         Ok(())
     }
@@ -172,8 +177,11 @@ impl World {
                     rpc,
                     version,
                     token: _,
+                    broken,
                 } = owed.ok_or("nothing is owed")?;
-                self.facts.replied(carries);
+                if self.liar.hears() {
+                    self.facts.replied(carries, !broken);
+                }
                 let result = wire::result(carries, &version);
                 for open in self.open.iter_mut().filter(|open| open.rpc == rpc) {
                     open.replied = true;

@@ -40,7 +40,8 @@ const FOUND: &[&str] = &with::<19>(&COMMON, &["405", "ask", "requires input"]);
 const TOLD: [&str; 8] = [
     "broken", "call", "close", "message", "progress", "reply", "stream", "time-out",
 ];
-const TOLD_IN_SESSIONS: &[&str] = &with::<11>(&TOLD, &["end", "network changed", "notify"]);
+const TOLD_IN_SESSIONS: &[&str] =
+    &with::<12>(&TOLD, &["cancel", "end", "network changed", "notify"]);
 const TOLD_ALONE: &[&str] = &with::<13>(
     &TOLD,
     &["404", "cancel", "end", "listen", "network changed"],
@@ -51,40 +52,40 @@ const TOLD_HTTP_SSE: &[&str] = &with::<13>(
 );
 
 /// What is refused for its credential.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 8] = [
     "401",
     "authorize",
     "call",
+    "cancel",
     "close",
     "refuse",
     "reply",
     "time-out",
 ];
 const REFUSED_IN_SESSIONS: &[&str] =
-    &with::<12>(&REFUSED, &["202", "401 bare", "403 scope", "404", "notify"]);
-const REFUSED_ALONE: &[&str] = &with::<12>(
-    &REFUSED,
-    &["401 bare", "403 scope", "broken", "cancel", "stream"],
-);
-const REFUSED_HTTP_SSE: &[&str] = &with::<12>(
+    &with::<13>(&REFUSED, &["202", "401 bare", "403 scope", "404", "notify"]);
+const REFUSED_ALONE: &[&str] =
+    &with::<12>(&REFUSED, &["401 bare", "403 scope", "broken", "stream"]);
+const REFUSED_HTTP_SSE: &[&str] = &with::<13>(
     &REFUSED,
     &["202", "401 bare", "403 scope", "notify", "stream"],
 );
 
 /// Where a server sends elsewhere, or says when to come back.
-const PUT_OFF: [&str; 10] = [
+const PUT_OFF: [&str; 11] = [
     "307",
     "307 away",
     "429",
     "429 for long",
     "503 later",
     "call",
+    "cancel",
     "close",
     "idempotent call",
     "reply",
     "time-out",
 ];
-const PUT_OFF_IN_SESSIONS: &[&str] = &with::<18>(
+const PUT_OFF_IN_SESSIONS: &[&str] = &with::<19>(
     &PUT_OFF,
     &[
         "202",
@@ -97,7 +98,7 @@ const PUT_OFF_IN_SESSIONS: &[&str] = &with::<18>(
         "stream",
     ],
 );
-const PUT_OFF_ALONE: &[&str] = &with::<16>(
+const PUT_OFF_ALONE: &[&str] = &with::<17>(
     &PUT_OFF,
     &[
         "302",
@@ -108,7 +109,7 @@ const PUT_OFF_ALONE: &[&str] = &with::<16>(
         "stream",
     ],
 );
-const PUT_OFF_HTTP_SSE: &[&str] = &with::<14>(&PUT_OFF, &["202", "404", "stream", "stream away"]);
+const PUT_OFF_HTTP_SSE: &[&str] = &with::<15>(&PUT_OFF, &["202", "404", "stream", "stream away"]);
 
 /// What makes a difference to an application that has a hand in recovery.
 const RECOVERY: [&str; 11] = [
@@ -126,6 +127,8 @@ const RECOVERY: [&str; 11] = [
 ];
 const HELD: &[&str] = &with::<12>(&RECOVERY, &["resume"]);
 const MANUAL: &[&str] = &with::<12>(&RECOVERY, &["reinitialize"]);
+const HELD_HTTP_SSE: &[&str] = &with::<13>(&RECOVERY, &["resume", "stream"]);
+const MANUAL_HTTP_SSE: &[&str] = &with::<13>(&RECOVERY, &["reinitialize", "stream"]);
 
 /// Some letters, and more.
 const fn with<const N: usize>(some: &[&'static str], more: &[&'static str]) -> [&'static str; N] {
@@ -166,7 +169,7 @@ pub struct Setting {
 
 /// One for each binding with what is common, more where a binding has more to it, and some
 /// with what is rare, and little besides: each letter more makes many times the states.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting::session("sessions", SESSIONS),
     Setting::new("sessions, from the beginning", FOUND_SESSION, SESSIONS),
     Setting::new(
@@ -185,13 +188,36 @@ pub const SETTINGS: [Setting; 17] = [
     Setting::stateless("stateless, told", TOLD_ALONE).tight(),
     Setting::http_sse("HTTP+SSE, told", TOLD_HTTP_SSE).tight(),
     Setting::session("sessions, refused", REFUSED_IN_SESSIONS).authorizing(),
-    Setting::stateless("stateless, refused", REFUSED_ALONE).authorizing(),
+    Setting::stateless("stateless, refused", REFUSED_ALONE)
+        .authorizing()
+        .tight(),
     Setting::http_sse("HTTP+SSE, refused", REFUSED_HTTP_SSE).authorizing(),
     Setting::session("sessions, put off", PUT_OFF_IN_SESSIONS),
     Setting::stateless("stateless, put off", PUT_OFF_ALONE),
     Setting::http_sse("HTTP+SSE, put off", PUT_OFF_HTTP_SSE),
-    Setting::session("sessions, held", HELD).recovering(Recovery::Hold),
+    Setting::session("sessions, held", HELD)
+        .recovering(Recovery::Hold)
+        .tight(),
     Setting::session("sessions, by hand", MANUAL).recovering(Recovery::Manual),
+    Setting::session("sessions, again", SESSIONS)
+        .after("call; call; 1 reply; 1 202; 2 404; 2 reply; 2 202; 2 reply"),
+    Setting::http_sse("HTTP+SSE, again", HTTP_SSE).after(
+        "call; call; 1 stream; 2 202; 1 reply; 2 202; 3 404; \
+         2 stream; 3 202; 2 reply; 3 202; 3 202; 2 reply",
+    ),
+    Setting::http_sse("HTTP+SSE, held", HELD_HTTP_SSE)
+        .after(
+            "call; 1 stream; 2 202; 1 reply; 2 202; 2 404; \
+             1 stream; 2 202; 1 reply",
+        )
+        .recovering(Recovery::Hold),
+    Setting::http_sse("HTTP+SSE, by hand", MANUAL_HTTP_SSE)
+        .after(
+            "call; 1 stream; 2 202; 1 reply; 2 202; 2 404; \
+             reinitialize; 1 stream; 2 202; 1 reply",
+        )
+        .recovering(Recovery::Manual)
+        .tight(),
 ];
 
 /// How a server is reached, and the revision that it speaks.

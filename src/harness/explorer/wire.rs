@@ -107,6 +107,12 @@ pub(super) fn event_id(number: u32, carries: Carries) -> String {
     }
 }
 
+/// Where it goes to if that is an address that a stream named.
+pub(super) fn address(request: &Request<Bytes>) -> Option<&str> {
+    let path = request.uri().path_and_query()?.as_str();
+    Some(path).filter(|path| !["/mcp", MOVED].contains(path))
+}
+
 /// From which event a stream is to be taken up again, and the call whose it is.
 pub(super) fn last_event(request: &Request<Bytes>) -> Option<(u32, Option<usize>)> {
     let id = request.headers().get("last-event-id")?.to_str().ok()?;

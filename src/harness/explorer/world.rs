@@ -70,9 +70,9 @@ impl World {
         for one in super::letter::moves(setting.before)? {
             world.make(one)?;
         }
-        // What was called before is over, and does not count.
-        world.calls.clear();
-        world.facts.forget_calls();
+        // What was called before, and is over, does not count.
+        let kept = world.facts.forget_calls();
+        world.calls.truncate(kept);
         world.unread = unread;
         Ok(world)
     }
@@ -97,7 +97,9 @@ impl World {
                 let ticket = self.asks.remove(0);
                 // It may have been withdrawn, which nobody has read yet.
                 let answer = json!({ "action": "decline" });
-                let _ = self.machine.answer(ticket, Ok(&answer), self.now);
+                if self.machine.answer(ticket, Ok(&answer), self.now).is_ok() {
+                    self.facts.answered(ticket);
+                }
             }
             Letter::Authorize => {
                 self.rare.push(one.letter);
@@ -164,6 +166,9 @@ impl World {
                     return Err(Rule::TimeOutPast.broken());
                 }
             }
+        }
+        if self.liar.closes(one.letter) {
+            self.facts.close();
         }
         if one.unread {
             self.unread -= 1;
@@ -274,14 +279,15 @@ impl World {
     fn sent(&mut self, id: ExchangeId, request: http::Request<Bytes>) -> Seen {
         let request = self.liar.sends(request);
         let mut open = Open::new(id, &request, self.now);
-        open.carries = self.liar.carries(open.carries);
+        open.carries = self.liar.carries(open.carries, self.facts.has_ended(0));
         if let Carries::Resume(call) = open.carries {
             open.rpc = self.facts.rpc(call);
         }
-        if self.facts.channel.is_some() && open.carries.has_reply() {
+        open.apart = self.facts.channel.is_some();
+        if open.apart && open.carries.has_reply() {
             self.owed.push_back(Owed::by(&open));
         }
-        let at = self.liar.leaves(&request, open.carries, self.now);
+        let at = self.liar.leaves(&request, &open, self.now);
         let times = self.liar.times(&request, open.carries);
         for open in iter::repeat_n(open, times) {
             self.facts.sent(&open, &request, at, &self.open)?;

@@ -9,14 +9,11 @@ use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting;
 use super::super::wire::{self, Carries};
-use super::{Cause, Facts, Seen};
+use super::{Cause, Facts, REDIRECTS, Seen};
 use crate::{CallId, Clock, Delivery, Error, Lost, RawJson, Reason, Reply, Status, Time};
 
 /// Longer than all that is tried again waits: a call that is done for soon may have no more time.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Redirects of one message that are followed.
-const REDIRECTS: usize = 3;
-
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     id: CallId,
@@ -53,6 +50,8 @@ pub(super) struct Call {
     rpc: Value,
     /// Whether it was replied to.
     replied: bool,
+    /// Whether nothing else happened when that came.
+    answered: bool,
 }
 
 impl Call {
@@ -78,6 +77,7 @@ impl Call {
             failures: 0,
             rpc: Value::Null,
             replied: false,
+            answered: false,
         }
     }
 }
@@ -101,8 +101,11 @@ impl Facts {
         calls.any(|(at, call)| !call.ended && !under_way(at))
     }
 
-    pub(in super::super) fn forget_calls(&mut self) {
-        self.calls.clear();
+    /// Those that are over, but for what came before one that is not. Gives how many are left.
+    pub(in super::super) fn forget_calls(&mut self) -> usize {
+        let last = self.calls.iter().rposition(|call| !call.ended);
+        self.calls.truncate(last.map_or(0, |last| last + 1));
+        self.calls.len()
     }
 
     pub(in super::super) fn called(&mut self, id: CallId, idempotent: bool) {
@@ -135,6 +138,7 @@ impl Facts {
         // Of what nobody has looked at something else may have come before.
         call.under_way = call.under_way.saturating_sub(usize::from(over && alone));
         call.replied |= matches!(act, Act::NotFoundError | Act::Reply);
+        call.answered |= act == Act::Reply && !open.apart && alone;
         let cut = matches!(act, Act::Broken | Act::End);
         // Whoever has the reply waits for nothing.
         if cut && open.waits && !open.replied && alone {
@@ -168,9 +172,16 @@ impl Facts {
         }
     }
 
-    pub(in super::super) fn replied(&mut self, carries: Carries) {
+    /// `awaited`: and the machine waits for it.
+    pub(in super::super) fn replied(&mut self, carries: Carries, awaited: bool) {
+        // What nobody has looked at may have happened before.
+        if carries == Carries::Ping && self.cause == Cause::One {
+            self.sessions.pinged(false);
+        }
+        let alone = self.cause == Cause::One;
         if let Some(call) = self.call(carries) {
             (call.doubtful, call.replied) = (true, true);
+            call.answered |= awaited && alone;
         }
     }
 
@@ -186,6 +197,7 @@ impl Facts {
     /// The stream is over on which all replies come.
     pub(in super::super) fn channel_ended(&mut self) {
         self.channel = None;
+        self.sessions.channel_ended();
         for call in &mut self.calls {
             call.losses += usize::from(call.left > 0);
         }
@@ -266,6 +278,11 @@ impl Facts {
         );
         if spent && error.retry_after().is_none() && self.sessions.is_spent(now) {
             return Err(Rule::SpentForEver.broken());
+        }
+        let mut calls = self.calls.iter();
+        let answered = calls.position(|call| call.id == id && call.answered && !call.cancelled);
+        if let Some(at) = answered.filter(|_| !self.closed) {
+            return Err(Rule::AnsweredFails.broken_by(at + 1));
         }
         self.ends(id, Some(error.delivery()))
     }

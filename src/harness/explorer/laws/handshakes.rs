@@ -8,7 +8,7 @@ use super::super::letter::Act;
 use super::super::rule::Rule;
 use super::super::setting::{self, Setting};
 use super::super::wire::{self, Carries};
-use super::Seen;
+use super::{REDIRECTS, Seen};
 use crate::{Clocks, ExchangeId, Phase, Time};
 
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Handshakes {
     hopeless: bool,
     /// How many of those that are to come are old ones that are sent on.
     sent_on: usize,
+    /// How often the last was sent elsewhere.
+    redirects: usize,
 }
 
 impl Handshakes {
@@ -65,6 +67,10 @@ impl Handshakes {
             _ => {}
         }
         self.sent_on += usize::from(act.sends_on());
+        self.redirects = match act {
+            Act::Redirect => self.redirects + 1,
+            _ => 0,
+        };
     }
 
     /// Whether the budget has none left.
@@ -100,6 +106,9 @@ impl Handshakes {
         }
         if self.put_off.take().is_some_and(|until| now < until) {
             return Err(Rule::HandshakeHasty.broken());
+        }
+        if self.redirects > REDIRECTS {
+            return Err(Rule::HandshakeSentOnTooOften.broken_by(self.redirects));
         }
         self.last = Some(open.id);
         if self.sent_on > 0 {

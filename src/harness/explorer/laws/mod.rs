@@ -27,6 +27,9 @@ pub(super) type Seen = Result<(), Broken>;
 /// The credential in the beginning.
 pub(super) const FIRST: &str = "t0";
 
+/// Redirects of one message that are followed.
+const REDIRECTS: usize = 3;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     calls: Vec<Call>,
@@ -38,6 +41,8 @@ pub(super) struct Facts {
     unlooked: bool,
     /// Notifications of the application that have not ended.
     notes: BTreeSet<NotificationId>,
+    /// Answers of the application that have not ended.
+    answers: BTreeSet<Ticket>,
     /// Messages of the server that the application has neither read nor been told to have missed.
     unheard: u64,
     /// How many credentials were given.
@@ -86,6 +91,10 @@ impl Facts {
     pub(super) fn noted(&mut self, note: NotificationId) {
         self.notes.insert(note);
         self.sessions.asked();
+    }
+
+    pub(super) fn answered(&mut self, ticket: Ticket) {
+        self.answers.insert(ticket);
     }
 
     /// Another credential is given: this one.
@@ -168,6 +177,7 @@ impl Facts {
             false => Cause::Several,
         };
         self.sessions.came(open, act, now, alone);
+        self.pace.hints(open, act);
         if alone {
             self.pace.came(open, act, over, now);
         }
@@ -195,13 +205,14 @@ impl Facts {
             let carries = format!("{:?}", open.carries);
             return Err(Rule::LeavesAfterClose.broken_by(carries));
         }
-        let path = request.uri().path_and_query();
-        let path = path.map_or("", |path| path.as_str());
-        let address = Some(path).filter(|path| !["/mcp", wire::MOVED].contains(path));
-        self.sessions.sent(open, address, now, others)?;
+        self.sessions.sent(open, now, others)?;
         let from = wire::last_event(request).map(|(event, _)| event);
         self.pace.left(open, from, now)?;
         match open.carries {
+            Carries::Ping if self.channel.is_some() => {
+                self.sessions.pinged(true);
+                Ok(())
+            }
             Carries::Call(number) => self.call_left(number, &open.rpc, now),
             _ => Ok(()),
         }
@@ -229,8 +240,12 @@ impl Facts {
             Event::Fail { subject, error } => match subject {
                 Subject::Call(call) => self.call_fails(*call, error, now),
                 Subject::Notification(note) => self.note_ends(*note),
+                Subject::Answer(ticket) => self.answer_ends(*ticket),
                 _ => Ok(()),
             },
+            Event::Accepted {
+                subject: Subject::Answer(ticket),
+            } => self.answer_ends(*ticket),
             Event::Accepted {
                 subject: Subject::Notification(note),
             } => self.note_ends(*note),
@@ -260,7 +275,7 @@ impl Facts {
                 self.asked = true;
                 Ok(())
             }
-            Event::Reinitialize { .. } => self.sessions.lost(),
+            Event::Reinitialize { cause, .. } => self.sessions.lost(*cause),
             Event::Ready(ready) => {
                 self.pace.listens_anew();
                 self.sessions.made(ready.generation)
@@ -279,6 +294,13 @@ impl Facts {
             return Ok(());
         }
         Err(Rule::NoteEndsTwice.broken())
+    }
+
+    fn answer_ends(&mut self, ticket: Ticket) -> Seen {
+        if self.answers.remove(&ticket) {
+            return Ok(());
+        }
+        Err(Rule::AnswerEndsTwice.broken())
     }
 
     /// Everything was read.
@@ -304,6 +326,9 @@ impl Facts {
         }
         if !self.notes.is_empty() {
             return Err(Rule::NoteNeverEnds.broken());
+        }
+        if !self.answers.is_empty() {
+            return Err(Rule::AnswerNeverEnds.broken());
         }
         if status.buffered > 0 {
             return Err(Rule::BytesKept.broken_by(status.buffered));

@@ -43,6 +43,13 @@ struct Course {
 }
 
 impl Pace {
+    /// The server may say when a stream is to be taken up again.
+    pub(super) fn hints(&mut self, open: &Open, act: Act) {
+        if let (Some(name), Act::Hurry | Act::Wait) = (course(open), act) {
+            self.courses.entry(name).or_default().polls = true;
+        }
+    }
+
     /// Something came of an exchange. `over`: and it is over with that.
     pub(super) fn came(&mut self, open: &Open, act: Act, over: bool, now: Time) {
         let cut = over && open.streams;
@@ -50,14 +57,10 @@ impl Pace {
             let event = open.event;
             self.cuts.push(Cut { event, at: now });
         }
-        let name = match open.carries {
-            Carries::Call(call) if open.streams => Some(call),
-            Carries::Resume(call) => Some(call),
-            Carries::Get | Carries::Subscribe if !open.opens_channel() => None,
-            _ => return,
+        let Some(name) = course(open) else {
+            return;
         };
         let course = self.courses.entry(name).or_default();
-        course.polls |= matches!(act, Act::Hurry | Act::Wait);
         if cut {
             course.lived += now.since(open.at);
         }
@@ -120,5 +123,15 @@ impl Pace {
         self.hurries = false;
         self.hurried = self.hurried.filter(|at| now <= *at + floor);
         self.cuts.retain(|cut| now < cut.at + floor);
+    }
+}
+
+/// The stream that an exchange is a part of: that of this call, or the listening stream.
+fn course(open: &Open) -> Option<Option<usize>> {
+    match open.carries {
+        Carries::Call(call) if open.streams => Some(Some(call)),
+        Carries::Resume(call) => Some(Some(call)),
+        Carries::Get | Carries::Subscribe if !open.opens_channel() => Some(None),
+        _ => None,
     }
 }

@@ -9,7 +9,7 @@ use super::super::setting::Setting;
 use super::super::wire::Carries;
 use super::Seen;
 use super::handshakes::Handshakes;
-use crate::{ExchangeId, Phase, Recovery, Time};
+use crate::{ExchangeId, LossCause, Phase, Recovery, Time};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
@@ -26,8 +26,10 @@ pub(super) struct Sessions {
     borrowed: BTreeMap<String, ExchangeId>,
     /// The session, or the address, of the last request.
     current: Option<String>,
-    /// Whether the session was refused since it is ready.
-    refused: bool,
+    /// What of it since then is a reason to give that up.
+    refused: Vec<LossCause>,
+    /// Whether it is asked on an HTTP+SSE server's stream for a sign of life.
+    pinged: bool,
     /// Whether calls that were refused wait until the application says so.
     pub(super) held: bool,
     /// Whether the next handshake waits for that.
@@ -95,18 +97,15 @@ impl Sessions {
         if !act.refuses_session() {
             self.handshakes.wanted();
         }
-        let current = open.session.is_some() && open.session == self.current;
-        self.refused |= act.refuses_session() && current;
+        // What is sent on says nothing of its address.
+        let is_current = open.session.is_none() || open.session == self.current;
+        if is_current && self.current.is_some() {
+            self.refused.extend(reason(open.carries, act));
+        }
     }
 
-    /// A request leaves, with the address that it goes to if that is not the endpoint's.
-    pub(super) fn sent(
-        &mut self,
-        open: &Open,
-        address: Option<&str>,
-        now: Time,
-        others: &[Open],
-    ) -> Seen {
+    /// A request leaves.
+    pub(super) fn sent(&mut self, open: &Open, now: Time, others: &[Open]) -> Seen {
         let carries = open.carries;
         if carries == Carries::Delete {
             let session = open.session.clone().unwrap_or_default();
@@ -114,18 +113,16 @@ impl Sessions {
                 return Err(Rule::SecondDelete.broken());
             }
         }
-        let name = open.session.clone().or(address.map(str::to_owned));
-        if name
-            .as_ref()
-            .is_some_and(|name| !self.may_carry(name, open, others))
-        {
+        let mut name = open.session.iter();
+        if name.any(|name| !self.may_carry(name, open, others)) {
             return Err(Rule::DeadId.broken_by(format!("{carries:?}")));
         }
         if open.is_handshake() {
+            self.refused.clear();
             self.handshake(open, now, others)
         } else {
-            if carries != Carries::Delete && name.is_some() {
-                self.current = name;
+            if carries != Carries::Delete && open.session.is_some() {
+                self.current.clone_from(&open.session);
             }
             Ok(())
         }
@@ -154,14 +151,24 @@ impl Sessions {
         self.handshakes.leaves(open, now)
     }
 
+    /// The stream is over by which the session lives.
+    pub(super) fn channel_ended(&mut self) {
+        self.refused.push(LossCause::StreamEnded);
+    }
+
+    /// A sign of life is asked for on that, or came.
+    pub(super) fn pinged(&mut self, waits: bool) {
+        self.pinged = waits;
+    }
+
     /// The application is told that the session is gone.
-    pub(super) fn lost(&mut self) -> Seen {
-        // An address is no session's id.
-        let current = self.current.as_ref();
-        if current.is_some_and(|id| !id.starts_with('/')) && !self.refused {
+    pub(super) fn lost(&mut self, cause: LossCause) -> Seen {
+        let silent = std::mem::take(&mut self.pinged) && cause == LossCause::StreamEnded;
+        let refused = std::mem::take(&mut self.refused).contains(&cause);
+        if !refused && !silent {
             return Err(Rule::SessionGivenUp.broken());
         }
-        (self.ready, self.refused) = (false, false);
+        self.ready = false;
         self.handshakes.wanted();
         self.untold = self.recovery == Recovery::Manual;
         if let Some(lost) = self.current.take() {
@@ -194,5 +201,16 @@ impl Sessions {
             Some(id) => Err(Rule::SessionLeft.broken_by(id)),
             None => Ok(()),
         }
+    }
+}
+
+/// Why what came of a request of a session means that this is gone.
+fn reason(carries: Carries, act: Act) -> Option<LossCause> {
+    match (carries, act) {
+        // These are settled by a ping.
+        (Carries::Delete | Carries::Get | Carries::Resume(_), _) => None,
+        (_, Act::NotFound | Act::NotFoundError) => Some(LossCause::NotFound),
+        (Carries::Initialized | Carries::Ping, Act::BadRequest) => Some(LossCause::BadRequest),
+        _ => None,
     }
 }
