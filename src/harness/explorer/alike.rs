@@ -7,7 +7,7 @@ use crate::Time;
 
 /// What numbers follow on, whose order alone means something; by what they count. A request has the
 /// number of its exchange. The first that fits counts.
-const NUMBERED: [&[&str]; 10] = [
+const NUMBERED: [&[&str]; 11] = [
     &["ProgressToken(\"", "token: Number("],
     &["ExchangeId(", "Number(", "request: ", "rpc: "],
     &["CallId("],
@@ -18,6 +18,8 @@ const NUMBERED: [&[&str]; 10] = [
     &["generation: "],
     &["session-", "session="],
     &["number: ", "told: "],
+    // Bytes that are let go by, of which there may be many more.
+    &["dropped: "],
 ];
 
 /// A part of the text of a state.

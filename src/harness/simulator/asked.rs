@@ -132,6 +132,11 @@ impl Asked {
         })
     }
 
+    /// Whether it belongs to a session.
+    pub(super) fn belongs(&self) -> bool {
+        self.session.is_some() || self.channel.is_some()
+    }
+
     pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }

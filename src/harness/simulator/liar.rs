@@ -106,6 +106,8 @@ impl Liar {
             (Rule::AfterClose, Kind::Delete) => asked.kind = Kind::Ping,
             (Rule::Barren, kind) if kind.is_get() => shown.times = 400,
             (Rule::Credential, _) => asked.token = Some(u32::MAX),
+            (Rule::DeadAddress, _) if asked.channel.is_some() => asked.channel = Some(u32::MAX),
+            (Rule::LedOn, _) if asked.moved > 0 => asked.moved = 4,
             (Rule::Elsewhere, _) => asked.at_home = false,
             (Rule::EndedLeaves, Kind::Call { .. }) => {
                 self.calls.insert(client, asked.clone());
@@ -121,7 +123,7 @@ impl Liar {
             (Rule::Needless | Rule::NeedlessForError, Kind::Notification) => {
                 asked.kind = Kind::Initialize;
             }
-            (Rule::Redirects, _) if call => asked.moved += 10,
+            (Rule::Redirects, _) if call => (asked.moved, shown.times) = (1, 40),
             (Rule::SecondHandshake, _) if handshake => shown.times = 2,
             (Rule::SessionEndedTwice, Kind::Delete) => shown.times = 2,
             (Rule::SessionLeft, Kind::Delete) => asked.session = None,

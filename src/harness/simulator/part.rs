@@ -29,8 +29,12 @@ pub(super) enum Mark {
     Established { session: Option<u32> },
     /// A valid result of `server/discover`.
     Discovered,
+    /// The address of this session.
+    Named { session: u32 },
     /// An error in answer to something else than a call.
     Refused,
+    /// The same, which names the revisions that the server speaks.
+    Unsupported,
     /// A message of the server.
     Message,
 }

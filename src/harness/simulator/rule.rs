@@ -76,6 +76,8 @@ rules! {
         Barren,
         /// There are more handshakes than the budget allows.
         Handshakes,
+        /// A request follows more redirects in a row than it may.
+        LedOn,
         /// A call follows more redirects than it may.
         Redirects,
         /// A world does not come to rest.
@@ -111,6 +113,8 @@ rules! {
         Unexecuted,
     ;
     6:
+        /// A request goes to another address than the one that the living stream named.
+        DeadAddress,
         /// A request carries a session that was lost.
         LostId,
         /// A request carries a session that nobody gave.

@@ -27,6 +27,8 @@ pub(super) struct Call {
     /// How often it was sent on since, and whether it is to be now.
     redirects: usize,
     redirected: bool,
+    /// It was made so that the application restores its state.
+    restores: bool,
     /// How often it was refused with its session.
     losses: usize,
     /// Whether that is what came of it last.
@@ -65,6 +67,7 @@ impl Call {
             left: 0,
             redirects: 0,
             redirected: false,
+            restores: false,
             losses: 0,
             lost: false,
             rounds: 0,
@@ -109,7 +112,10 @@ impl Facts {
     }
 
     pub(in super::super) fn called(&mut self, id: CallId, idempotent: bool) {
-        self.calls.push(Call::new(id, idempotent));
+        self.calls.push(Call {
+            restores: self.sessions.restoring,
+            ..Call::new(id, idempotent)
+        });
         self.sessions.asked();
     }
 
@@ -216,7 +222,7 @@ impl Facts {
         if call.doubtful && !call.idempotent {
             return Err(Rule::CallRepeated.broken_by(number));
         }
-        if held && call.lost {
+        if held && call.lost && !call.restores {
             return Err(Rule::CallUnheld.broken_by(number));
         }
         if call.put_off.take().is_some_and(|until| now < until) {

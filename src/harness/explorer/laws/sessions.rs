@@ -30,6 +30,8 @@ pub(super) struct Sessions {
     refused: Vec<LossCause>,
     /// Whether it is asked on an HTTP+SSE server's stream for a sign of life.
     pinged: bool,
+    /// Whether the application restores its state, since a loss.
+    pub(super) restoring: bool,
     /// Whether calls that were refused wait until the application says so.
     pub(super) held: bool,
     /// Whether the next handshake waits for that.
@@ -65,7 +67,7 @@ impl Sessions {
     }
 
     pub(super) fn resumed(&mut self) {
-        self.held = false;
+        (self.held, self.restoring) = (false, false);
     }
 
     pub(super) fn reinitialized(&mut self) {
@@ -171,6 +173,7 @@ impl Sessions {
         self.ready = false;
         self.handshakes.wanted();
         self.untold = self.recovery == Recovery::Manual;
+        self.restoring = self.recovery == Recovery::Hold;
         if let Some(lost) = self.current.take() {
             self.given.remove(&lost);
         }

@@ -253,12 +253,15 @@ impl Judge {
             deed.homeless = lost && !deed.restores;
         }
         // A refusal without an id is its own.
-        deed.refused |= mark == Some(Mark::Refused);
+        deed.refused |= matches!(mark, Some(Mark::Refused | Mark::Unsupported));
         // The end of a refusal is not waited for at any price.
         deed.refused |= matches!(part, Part::Text(..)) && wire.status >= 400;
         if never_sent(part) && matches!(wire.asked.kind, Kind::Call { .. }) {
             // As often as there is patience for it.
             deed.posts = deed.posts.saturating_sub(1);
+        }
+        if matches!(part, Part::Head(head) if !head.is_promising() && !aside) {
+            deed.disturbed();
         }
         let accepted = aside && (200..300).contains(&wire.status);
         if ends(part) && mark.is_none() && !accepted {

@@ -19,6 +19,8 @@ pub(super) struct Handshakes {
     on_channel: bool,
     /// Its session, if that has an id.
     pub(super) session: Option<u32>,
+    /// That of the address which its stream named.
+    address: Option<u32>,
     /// The wires that gave the client a reason to think that it is lost.
     pub(super) doubts: BTreeSet<u32>,
     /// Whether a call was refused for an error of its own, which is no such reason.
@@ -45,6 +47,11 @@ impl Handshakes {
     /// Whether it is over with all that waits for a reply on the channel.
     pub(super) fn has_lost_channel(&self) -> bool {
         self.on_channel && !self.doubts.is_empty()
+    }
+
+    /// Whether a request belongs to what may be lost: where each stands on its own, nothing may.
+    fn is_in_session(&self, asked: &Asked) -> bool {
+        asked.belongs() && (asked.session, asked.channel) == (self.session, self.address)
     }
 
     /// Whether a GET now is one for a channel.
@@ -178,14 +185,17 @@ impl Judge {
             if is(mark, |mark| mark == Mark::Discovered) {
                 handshakes.established = true;
                 handshakes.on_channel = false;
-                handshakes.session = None;
+                (handshakes.session, handshakes.address) = (None, None);
                 // There is nothing to restore.
                 ledger.restoring = false;
             }
         }
         if ledger.channel == Some(number)
             && is(mark, |mark| {
-                matches!(mark, Mark::Established { .. } | Mark::Refused)
+                matches!(
+                    mark,
+                    Mark::Established { .. } | Mark::Refused | Mark::Unsupported
+                )
             })
         {
             if let Some(one) = handshakes.under_way {
@@ -202,14 +212,17 @@ impl Judge {
                     handshakes.on_channel = asked.channel.is_some();
                     handshakes.doubts.clear();
                     handshakes.session = asked.session;
+                    handshakes.address = asked.channel;
                     ledger.paces.remove(&super::Name::Listening);
                     if let Some(given) = asked.session.and_then(|id| ledger.sessions.get_mut(&id)) {
                         given.confirmed = true;
                     }
                 }
             }
-            Part::Head(head) if !asked.kind.is_get() && asked.session == handshakes.session => {
-                if matches!(head.status, 400 | 404) {
+            Part::Head(head) if !asked.kind.is_get() && handshakes.is_in_session(asked) => {
+                // Others that are refused so are settled by a ping.
+                let refused = head.status == 404 || head.status == 400 && asked.kind == Kind::Ping;
+                if refused {
                     handshakes.doubts.insert(number);
                 }
             }
@@ -217,7 +230,11 @@ impl Judge {
             Part::Text(..)
                 if wire.status == 400 && is(mark, |it| matches!(it, Mark::Reply { .. })) =>
             {
-                handshakes.own_error |= handshakes.doubts.remove(&number);
+                handshakes.own_error |= handshakes.is_in_session(asked);
+            }
+            // Where each request stands on its own, only this shows that all has changed.
+            Part::Text(..) | Part::End if mark == Some(Mark::Unsupported) && !asked.belongs() => {
+                handshakes.doubts.insert(number);
             }
             Part::End | Part::Fail(_) if ledger.channel == Some(number) => {
                 handshakes.doubts.insert(number);

@@ -23,6 +23,9 @@ use super::rule::Rule;
 use super::wire::Wire;
 use crate::{Event, FailureKind, NotificationId, Recovery, Subject, Ticket, Time};
 
+/// Redirects of one message that are followed.
+const REDIRECTS: usize = 3;
+
 /// A rule that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Breach {
@@ -53,8 +56,10 @@ struct Ledger {
     hurries: Time,
     /// The credential that every request has to carry.
     token: Option<u32>,
-    /// The channel of HTTP+SSE, and how often one broke off.
+    /// The channel of HTTP+SSE, the session of the address that it named, and how often one
+    /// broke off.
     channel: Option<u32>,
+    address: Option<u32>,
     channels_lost: u32,
     tickets: BTreeMap<Ticket, bool>,
     notes: BTreeSet<NotificationId>,
@@ -70,6 +75,13 @@ struct Ledger {
     over: bool,
 }
 
+impl Ledger {
+    fn lose_channel(&mut self) {
+        (self.channel, self.address) = (None, None);
+        self.channels_lost += 1;
+    }
+}
+
 impl Judge {
     pub(super) fn add_client(&mut self, setup: &Setup, straight: bool, token: Option<u32>) {
         self.ledgers.push(Ledger {
@@ -83,6 +95,7 @@ impl Judge {
             hurries: Time::ZERO,
             token,
             channel: None,
+            address: None,
             channels_lost: 0,
             tickets: BTreeMap::new(),
             notes: BTreeSet::new(),
@@ -109,9 +122,15 @@ impl Judge {
         self.stays_at_home(client, asked);
         self.is_allowed_after_close(client, asked);
         self.carries_a_living_id(client, asked);
+        self.has_a_living_address(client, asked);
+        self.is_not_led_on(client, asked);
         self.is_no_storm(client, asked, now);
         match asked.kind {
-            Kind::Call { key } => self.call_sent(client, key, asked, now),
+            Kind::Call { key } => {
+                // Its stream begins anew.
+                self.ledgers[client].paces.remove(&Name::Call(key));
+                self.call_sent(client, key, asked, now);
+            }
             Kind::Discover | Kind::Initialize => {
                 // Of another session everything begins anew.
                 self.ledgers[client].paces.remove(&Name::Listening);
@@ -120,6 +139,7 @@ impl Judge {
             Kind::Get if self.ledgers[client].handshakes.opens_channel() => {
                 self.handshake_sent(wire, client, asked, now);
                 self.ledgers[client].channel = Some(wire);
+                self.ledgers[client].address = None;
             }
             Kind::Get | Kind::ResumeListening { .. } => {
                 self.stream_taken_up(client, Name::Listening, asked, now);
@@ -153,9 +173,13 @@ impl Judge {
         self.call_heard(wire, part, mark, now);
         self.pace_heard(wire, part, mark, now);
         let ledger = &mut self.ledgers[wire.client];
-        if ledger.channel == Some(number) && matches!(part, Part::End | Part::Fail(_)) {
-            ledger.channel = None;
-            ledger.channels_lost += 1;
+        if ledger.channel == Some(number) {
+            if let Some(Mark::Named { session }) = mark {
+                ledger.address = Some(session);
+            }
+            if ends(part) {
+                ledger.lose_channel();
+            }
         }
     }
 
@@ -164,8 +188,7 @@ impl Judge {
         let ledger = &mut self.ledgers[wire.client];
         ledger.handshakes.aborted(number);
         if ledger.channel == Some(number) {
-            ledger.channel = None;
-            ledger.channels_lost += 1;
+            ledger.lose_channel();
             ledger.handshakes.doubts.insert(number);
         }
         if let Some(key) = wire.asked.kind.key() {
@@ -261,6 +284,16 @@ impl Judge {
                     "client {client}: {:?} carries credential {:?}, not {token:?}",
                     asked.kind, asked.token
                 )
+            });
+        }
+    }
+
+    /// Law 4.
+    fn is_not_led_on(&mut self, client: usize, asked: &Asked) {
+        let (kind, moved) = (asked.kind, asked.moved);
+        if moved > REDIRECTS {
+            self.breach(Rule::LedOn, || {
+                format!("client {client}: {kind:?} follows {moved} redirects in a row")
             });
         }
     }

@@ -94,8 +94,8 @@ impl Judge {
         pace.barren.retain(|at| now < *at + WINDOW);
         let barren = pace.barren.len();
         let failures = pace.failures;
-        // That of a call has its clock besides.
-        let rests = name == Name::Listening && now < pace.failed + retries.pause;
+        // That of a call is not asked for again at all.
+        let rests = name != Name::Listening || now < pace.failed + retries.pause;
         if failures >= retries.failures && rests && !hurries {
             self.breach(Rule::Spent, || {
                 format!(
@@ -126,6 +126,11 @@ impl Judge {
         let Some(name) = Name::of(wire.asked.kind) else {
             return;
         };
+        // It is the call that was refused or broke, and no stream.
+        let streams = matches!(wire.status, 200..=299 | 401);
+        if matches!(wire.asked.kind, Kind::Call { .. }) && !streams {
+            return;
+        }
         let ledger = &mut self.ledgers[wire.client];
         let lag = Duration::from_millis(ledger.setup.lag);
         let forgiven = now <= ledger.hurries + lag;

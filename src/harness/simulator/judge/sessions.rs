@@ -21,6 +21,17 @@ pub(super) struct Given {
 }
 
 impl Judge {
+    /// What goes to an address goes to the one that the living stream named.
+    pub(super) fn has_a_living_address(&mut self, client: usize, asked: &Asked) {
+        let named = self.ledgers[client].address;
+        if asked.channel.is_some() && asked.channel != named {
+            self.breach(Rule::DeadAddress, || {
+                let (kind, to) = (asked.kind, asked.channel);
+                format!("client {client}: {kind:?} goes to address {to:?}, and not to {named:?}")
+            });
+        }
+    }
+
     pub(super) fn carries_a_living_id(&mut self, client: usize, asked: &Asked) {
         let Some(id) = asked.session else { return };
         let kind = asked.kind;

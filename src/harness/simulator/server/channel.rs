@@ -22,7 +22,7 @@ impl Server {
             self.sessions.insert(id, session);
             turn.say(wire, Part::Head(Head::new(200, Type::Stream)));
             let address = format!("event: endpoint\ndata: /messages?session={id}\n\n");
-            turn.text(wire, address, None);
+            turn.text(wire, address, Some(Mark::Named { session: id }));
             if turn.dice.chance(self.habits.chatter) {
                 let first = turn.dice.millis(10, 5000);
                 turn.later(first, Task::Tell(id, 2));

@@ -69,7 +69,7 @@ impl Server {
             Probe::UnknownMethod => turn.json(wire, 200, error(asked.rpc, -32601), refused),
             Probe::Unsupported => {
                 let text = unsupported(asked.rpc, self.habits.revision);
-                turn.json(wire, 400, text, refused);
+                turn.json(wire, 400, text, Some(Mark::Unsupported));
             }
             Probe::Silence => {}
         }

@@ -15,7 +15,7 @@ impl Server {
             .contains("io.modelcontextprotocol/protocolVersion");
         if asked.kind.is_request() && asked.kind != Kind::Initialize && !dated {
             let text = unsupported(asked.rpc, DATE);
-            return turn.json(wire, 400, text, Some(Mark::Refused));
+            return turn.json(wire, 400, text, Some(Mark::Unsupported));
         }
         match asked.kind {
             Kind::Call { .. } => self.begin(wire, client, asked, turn),
@@ -34,7 +34,7 @@ impl Server {
             Kind::Initialize => match self.habits.probe {
                 Probe::BadRequest | Probe::Unsupported => {
                     let text = unsupported(asked.rpc, DATE);
-                    turn.json(wire, 400, text, Some(Mark::Refused));
+                    turn.json(wire, 400, text, Some(Mark::Unsupported));
                 }
                 _ => turn.json(wire, 404, error(asked.rpc, -32601), Some(Mark::Refused)),
             },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::super::rule::Rule;
 use super::super::Judge;
 use super::End;
-use crate::{Delivery, Error, FailureKind, Lost, Reason, Reply, Time};
+use crate::{Delivery, Error, Lost, Reason, Refused, Reply, Time};
 
 impl Judge {
     fn end(&mut self, client: usize, key: Option<usize>, end: End, now: Time) -> Option<usize> {
@@ -88,16 +88,14 @@ impl Judge {
         let untold = deed.executed > 0 && !deed.lied && delivery != Delivery::Unknown;
         let given_up = matches!(
             error.reason(),
-            Reason::Cancelled | Reason::Closed | Reason::Timeout(_)
+            Reason::Cancelled
+                | Reason::Closed
+                | Reason::Refused(Refused::Unanswered)
+                | Reason::Timeout(_)
         );
-        let broken = match error.reason() {
-            Reason::Transport(failure) => failure.kind() == FailureKind::Broken,
-            Reason::Lost(lost) => matches!(lost, Lost::Stream | Lost::NotResumed),
-            _ => false,
-        };
         // What waits for a handshake shares its fate.
         let of_handshake = !error.search().steps().is_empty();
-        let own = broken && delivery == Delivery::Unknown && !of_handshake;
+        let own = delivery != Delivery::NotSent && !given_up && !of_handshake;
         let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
         let answered = deed.answered && !given_up;
         let spent = matches!(
