@@ -490,7 +490,9 @@ pub struct Limits {
     /// Default: 1 MiB.
     pub initialize: usize,
     /// Bytes in all buffers of the connection together. The exchange whose bytes would
-    /// go beyond it fails; the others go on. Default: 256 MiB.
+    /// go beyond it fails; the others go on. What `Ready` says of a session counts from
+    /// when it is told, and may go beyond by twice [`initialize`](Self::initialize).
+    /// Default: 256 MiB.
     pub buffers: usize,
 }
 

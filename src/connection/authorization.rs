@@ -93,6 +93,18 @@ impl Authorization {
             ("authorization.paused", paused.len()),
         ]
     }
+
+    /// The refusals of all that waits.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        let alone = [&self.handshake, &self.listening, &self.ping];
+        let alone = alone.into_iter().flatten().map(|parked| &**parked);
+        let all = self
+            .calls
+            .values()
+            .chain(self.control.values())
+            .chain(alone);
+        all.map(|parked| &parked.refusal)
+    }
 }
 
 /// How an exchange was sent that was refused.

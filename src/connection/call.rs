@@ -103,14 +103,19 @@ impl Call {
         self.unreached > 0
     }
 
-    /// Brings the sum of all buffers up to date with what it holds.
-    pub(super) fn account(&mut self, all: &mut usize) {
+    /// Bytes that it holds.
+    pub(super) fn holds(&self) -> usize {
         let refusal = match &self.state {
             State::Mismatched(reply) => reply.bytes(),
             State::Suspended(refusal) => refusal.bytes(),
             _ => 0,
         };
-        let held = self.rounds.bytes().saturating_add(refusal);
+        self.rounds.bytes().saturating_add(refusal)
+    }
+
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let held = self.holds();
         let before = std::mem::replace(&mut self.held, held);
         *all = all.saturating_sub(before).saturating_add(held);
     }

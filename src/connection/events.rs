@@ -119,7 +119,36 @@ impl Events {
             ("events.bytes", *bytes),
             ("events.ended_calls", *ended_calls),
             ("events.ended_notifications", *ended_notifications),
+            ("events.miscounted", self.miscounted()),
         ]
+    }
+
+    /// How far what is in the queue is more, or less, than was counted as it came and went.
+    #[cfg(feature = "harness")]
+    fn miscounted(&self) -> usize {
+        let mut anew = Self::default();
+        for Queued { event, .. } in &self.queue {
+            anew.count(event, class(event), 1);
+        }
+        let yielding = self.queue.iter().filter(|queued| queued.gives_way());
+        for Queued { event, .. } in yielding {
+            anew.yielding += 1;
+            anew.yielding_bytes += payload(event);
+        }
+        let counters = |it: &Self| {
+            [
+                it.bytes,
+                it.ended_calls,
+                it.ended_notifications,
+                it.lifecycle,
+                it.unasked,
+                it.unasked_bytes,
+                it.yielding,
+                it.yielding_bytes,
+            ]
+        };
+        let pairs = counters(self).into_iter().zip(counters(&anew));
+        pairs.map(|(one, other)| one.abs_diff(other)).sum()
     }
 
     pub(super) fn push(&mut self, event: Event) {

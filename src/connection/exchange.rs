@@ -58,13 +58,18 @@ impl Exchange {
         self.doubted = false;
     }
 
-    /// Brings the sum of all buffers up to date with what it holds.
-    pub(super) fn account(&mut self, all: &mut usize) {
-        let held = match &self.reading {
+    /// Bytes that it holds in buffers.
+    pub(super) fn holds(&self) -> usize {
+        match &self.reading {
             Reading::Head | Reading::Accepted { .. } | Reading::Ignored(_) => 0,
             Reading::Whole(_, body) => body.len(),
             Reading::Stream(feed) => feed.buffered(),
-        };
+        }
+    }
+
+    /// Brings the sum of all buffers up to date with what it holds.
+    pub(super) fn account(&mut self, all: &mut usize) {
+        let held = self.holds();
         let before = std::mem::replace(&mut self.held, held);
         *all = all.saturating_sub(before).saturating_add(held);
     }

@@ -176,6 +176,13 @@ impl Feed {
             .saturating_add(self.apart_bytes)
     }
 
+    /// How far what stands apart is more, or less, than was counted.
+    #[cfg(feature = "harness")]
+    pub(super) fn miscounted(&self) -> usize {
+        let apart: usize = self.apart.iter().map(Bytes::len).sum();
+        self.apart_bytes.abs_diff(apart)
+    }
+
     pub(super) fn next(&mut self) -> Option<Next> {
         self.need = Need::default();
         if let Some(text) = self.apart.pop_front() {

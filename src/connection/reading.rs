@@ -198,6 +198,7 @@ impl Connection {
     pub(super) fn read(&mut self, id: ExchangeId, reading: Reading) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.reading = reading;
+            exchange.account(&mut self.held);
         }
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Connection;
+use super::call::Call;
 use super::exchange::Reading;
 use crate::RawJson;
+use crate::wire::response::Refusal;
 
 /// The length of each collection, by what it holds; of those that there are many of, the longest.
 pub(crate) type Weights = Vec<(&'static str, usize)>;
@@ -123,6 +125,13 @@ impl Connection {
             ("suspicion.calls", doubted),
             ("suspicion.control", control),
         ]);
+        // What was counted as it came and went, summed up anew.
+        let held = calls.values().map(Call::holds);
+        let held = held.chain(exchanges.values().map(|exchange| exchange.holds()));
+        let held = held.chain(authorization.refusals().map(Refusal::bytes));
+        weights.push(("held.summed", held.sum()));
+        let miscounted = feeds().map(|feed| feed.miscounted());
+        weights.push(("exchanges.miscounted", miscounted.sum()));
         weights.extend(handshake.weights());
         weights.extend(authorization.weights());
         weights.extend(listening.weights());

@@ -78,7 +78,9 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("answers", calls.max(asks) + control),
         ("notices", limits.open_notifications),
         ("farewells", Budget::default().handshakes),
-        ("held", limits.buffers),
+        ("held", limits.buffers.min(of("held.summed"))),
+        ("held.summed", of("held")),
+        ("exchanges.miscounted", 0),
         ("ladder.search", 5),
         ("suspicion", 1),
         ("suspicion.codes", CODES),
@@ -114,7 +116,9 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("events.asks", of("asks")),
         ("events.from", of("events.queue")),
         ("events.about", of("events.queue")),
-        ("events.bytes", limits.buffers),
+        // The last session may be told of when there is just room for its result.
+        ("events.bytes", limits.buffers + 2 * limits.initialize),
+        ("events.miscounted", 0),
         // A number, and nothing that is kept.
         ("events.missed", usize::MAX),
         ("tools.bytes", limits.tool_headers),
