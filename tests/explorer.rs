@@ -140,8 +140,10 @@ fn nobody_looks_after_a_move() {
 #[test]
 fn what_looks_alike_goes_on_alike() {
     let mut unlike = Vec::new();
+    let depth = reach().depth;
+    let further = if depth < DEEP { 1 } else { 2 };
     for setting in &SETTINGS {
-        match alike(setting, reach().depth.div_ceil(2).max(3)) {
+        match alike(setting, depth.div_ceil(2).max(3), further) {
             Ok(pairs) => println!("{}: {pairs} looked alike", setting.name),
             Err(what) => unlike.push(format!("{}: {what}", setting.name)),
         }

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::Time;
+use bytes::Bytes;
+use http::Request;
+use serde_json::Value;
+
+use crate::{Event, ExchangeId, Time};
 
 /// What numbers follow on, whose order alone means something; by what they count. A request has the
 /// number of its exchange. The first that fits counts.
@@ -21,7 +25,7 @@ const NUMBERED: [&[&str]; 10] = [
 ];
 
 /// What counts bytes that are let go by, of which there may be very many more.
-const LET_GO: [&str; 2] = ["dropped: ", "Ignored("];
+const LET_GO: [&str; 3] = ["dropped: ", "Ignored(", "largest: "];
 
 /// A part of the text of a state.
 enum Part<'a> {
@@ -29,6 +33,38 @@ enum Part<'a> {
     /// One of a kind.
     Number(usize, u64),
     Moment(Duration),
+}
+
+/// A request, as text.
+pub(super) fn sent(id: ExchangeId, request: &Request<Bytes>) -> String {
+    let (method, to) = (request.method(), request.uri());
+    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let rpc = body["id"].as_u64().map(|id| format!("request: {id}"));
+    let method_of = &body["method"];
+    let headers = request.headers();
+    format!("{id:?} {method} {to} {method_of} {rpc:?} {headers:?}\n")
+}
+
+/// What the application is told, as text; of an error all but the story that it tells.
+pub(super) fn told(event: &Event) -> String {
+    match event {
+        Event::Fail { subject, error } => {
+            let (delivery, after) = (error.delivery(), error.retry_after());
+            let reason = std::mem::discriminant(error.reason());
+            format!("{subject:?} fails: {reason:?} {delivery:?} {after:?}\n")
+        }
+        Event::StreamDegraded { .. } | Event::StreamNotOffered { .. } => String::new(),
+        event => format!("{event:?}\n"),
+    }
+}
+
+/// Where two texts differ, if they do.
+pub(super) fn unlike(texts: &[String; 2]) -> Option<String> {
+    let [one, other] = texts;
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    let from = same.count().saturating_sub(100);
+    let part = |text: &String| text.chars().skip(from).take(200).collect::<String>();
+    (one != other).then(|| format!("{}\n{}", part(one), part(other)))
 }
 
 /// The text with each number replaced by its place among those of its kind, and each moment by its

@@ -125,13 +125,14 @@ pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexamp
     Ok(explored)
 }
 
-/// Whether states that are taken for one, of which only one is gone on from, go on alike. Gives how
-/// many there are.
+/// Whether states that are taken for one, of which only one is gone on from, go on alike, for so
+/// many moves `further`. Gives how many there are.
 ///
 /// # Errors
 /// By which move they differ.
-pub fn alike(setting: &Setting, depth: usize) -> Result<usize, String> {
-    let root = World::new(setting, 0).map_err(|what| what.to_string())?;
+pub fn alike(setting: &Setting, depth: usize, further: usize) -> Result<usize, String> {
+    let mut root = World::new(setting, 0).map_err(|what| what.to_string())?;
+    root.log = Some(String::new());
     let mut seen = BTreeMap::from([(fingerprint(&root), root.clone())]);
     let mut frontier = vec![root];
     let mut pairs = 0;
@@ -148,7 +149,7 @@ pub fn alike(setting: &Setting, depth: usize) -> Result<usize, String> {
                     }
                     Entry::Occupied(first) => {
                         pairs += 1;
-                        go_on_alike(first.get(), &after)?;
+                        go_on_alike(first.get(), &after, further)?;
                     }
                 }
             }
@@ -158,25 +159,29 @@ pub fn alike(setting: &Setting, depth: usize) -> Result<usize, String> {
     Ok(pairs)
 }
 
-fn go_on_alike(one: &World, other: &World) -> Result<(), String> {
+/// Whatever happens to one and to the other, for so many moves: the same leaves, the same is
+/// told, and the same is held to be different.
+fn go_on_alike(one: &World, other: &World, further: usize) -> Result<(), String> {
     let (moves, others) = (one.moves(), other.moves());
     if moves != others {
         return Err(format!("{moves:?} can happen, and {others:?}"));
     }
     for at in moves {
-        let [one, other] = [one, other].map(|world| {
-            let mut world = world.clone();
-            match world.make(at) {
-                Ok(()) => alike::normalized(&world.state(), world.now),
-                Err(what) => what.to_string(),
+        let [mut one, mut other] = [one.clone(), other.clone()];
+        let made = [&mut one, &mut other].map(|world| match world.make(at) {
+            Ok(()) => {
+                let log = world.log.as_deref().unwrap_or_default();
+                let log = alike::normalized(log, world.now);
+                format!("{log}{}", alike::normalized(&world.state(), world.now))
             }
+            Err(what) => what.to_string(),
         });
-        if one != other {
-            let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
-            let from = same.count().saturating_sub(100);
-            let [one, other] =
-                [one, other].map(|text| text.chars().skip(from).take(200).collect::<String>());
-            return Err(format!("by `{at}` they become unlike:\n{one}\n{other}"));
+        if let Some(unlike) = alike::unlike(&made) {
+            return Err(format!("by `{at}` they become unlike:\n{unlike}"));
+        }
+        if further > 1 {
+            let went = go_on_alike(&one, &other, further - 1);
+            went.map_err(|unlike| format!("by `{at}`, and then {unlike}"))?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::super::ceilings;
+use super::alike;
 use super::exchange::{Open, Owed};
 use super::laws::{Facts, Seen};
 use super::letter::{Act, Letter, Move};
@@ -45,6 +46,8 @@ pub(super) struct World {
     limits: Limits,
     /// Through whom the observer sees and hears everything.
     pub(super) liar: Liar,
+    /// What was sent and told in the last move, where that is compared.
+    pub(super) log: Option<String>,
     /// How many moves may still be made that nobody looks after.
     pub(super) unread: usize,
 }
@@ -65,6 +68,7 @@ impl World {
             listens: setting.listens,
             limits: setting.limits(),
             liar: Liar { about: setting.lie },
+            log: None,
             unread: usize::MAX,
         };
         for one in super::letter::moves(setting.before)? {
@@ -92,6 +96,9 @@ impl World {
 
     pub(super) fn make(&mut self, one: Move) -> Seen {
         self.facts.turn();
+        if let Some(log) = &mut self.log {
+            log.clear();
+        }
         match one.letter {
             Letter::Answer => {
                 let ticket = self.asks.remove(0);
@@ -218,6 +225,9 @@ impl World {
     }
 
     fn told(&mut self, event: Event) -> Seen {
+        if let Some(log) = &mut self.log {
+            log.push_str(&alike::told(&event));
+        }
         let (events, at) = self.liar.tells(event, self.now);
         for event in &events {
             self.facts.event(event, at, &mut self.asks)?;
@@ -237,6 +247,9 @@ impl World {
 
     /// It may be over already: nobody has read that it was to be aborted.
     fn aborted(&mut self, exchange: ExchangeId) {
+        if let Some(log) = &mut self.log {
+            log.push_str(&format!("abort {exchange:?}\n"));
+        }
         if let Some(at) = self.open.iter().position(|open| open.id == exchange) {
             let open = self.open.remove(at);
             self.facts.aborted(open.carries);
@@ -277,6 +290,9 @@ impl World {
     }
 
     fn sent(&mut self, id: ExchangeId, request: http::Request<Bytes>) -> Seen {
+        if let Some(log) = &mut self.log {
+            log.push_str(&alike::sent(id, &request));
+        }
         let request = self.liar.sends(request);
         let mut open = Open::new(id, &request, self.now);
         open.carries = self.liar.carries(open.carries, self.facts.has_ended(0));
@@ -346,6 +362,7 @@ impl World {
             listens: _,
             limits: _,
             liar: _,
+            log: _,
             unread,
         } = self;
         let rest = (facts, open, calls, rare, asks, owed, unread);
