@@ -42,8 +42,14 @@ impl World {
                     .count(format!("failure {}", blame.join(" ").trim_end()));
             }
             secrets::event(&event)?;
-            self.model.event(&event)?;
-            self.story.heard.push(event);
+            let seen = match self.lie {
+                Some(lie) => lie.tells(event),
+                None => vec![event],
+            };
+            for event in seen {
+                self.model.event(&event)?;
+                self.story.heard.push(event);
+            }
             self.look()?;
             if !all {
                 return Ok(any);

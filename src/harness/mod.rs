@@ -27,6 +27,7 @@ pub mod explorer;
 mod headers;
 mod json;
 mod law;
+mod liar;
 mod message;
 mod model;
 mod network;
@@ -45,9 +46,10 @@ mod url;
 pub use crate::breakage::Breakage;
 pub use challenge::challenge;
 pub use headers::headers;
+pub use liar::Lie;
 pub use message::message;
 pub use response::response;
-pub use run::{run, run_broken};
+pub use run::{run, run_broken, run_lied_to};
 pub use setup::first_bytes;
 pub use simulator::{
     Broken, Era, Options, Rule, Summary, Thing, simulate, simulate_told, simulate_with, world,

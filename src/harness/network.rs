@@ -145,7 +145,10 @@ impl World {
                 Some(Transmit::Abort { exchange }) => {
                     self.tell(format_args!("-> {} abort", exchange.number()));
                     self.story.count("transmit Abort");
-                    self.model.aborted(exchange.number())?;
+                    let number = exchange.number();
+                    let under_way = self.model.under_way();
+                    let seen = self.lie.map(|lie| lie.aborts(number, &under_way));
+                    self.model.aborted(seen.unwrap_or(number))?;
                 }
                 Some(Transmit::Send { exchange, request }) => {
                     let number = exchange.number();
@@ -165,6 +168,10 @@ impl World {
                         return Err("law 12: something is sent although all is closed".to_owned());
                     }
                     self.look()?;
+                    let request = match self.lie {
+                        Some(lie) => lie.sends(request),
+                        None => request,
+                    };
                     let asked = self.model.sent(exchange, &request)?;
                     self.peer.asked(number, asked, &request);
                     let revision = self.machine.status().revision;

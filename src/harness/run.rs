@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::ceilings;
+use super::liar::Lie;
 use super::model::{Model, Seen};
 use super::operation::{Operation, Source, Step};
 use super::peer::Peer;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) polite: bool,
     limits: Limits,
     marks: u64,
+    /// What the model is told instead of the truth.
+    pub(super) lie: Option<Lie>,
     /// What the getters said last.
     looked: Option<Status>,
     /// Another connection, for ids that belong to nobody here.
@@ -47,7 +50,7 @@ pub(super) struct World {
 /// # Errors
 /// The first law that was seen broken, with the story up to there.
 pub fn run(input: &[u8]) -> Result<Story, Violation> {
-    run_on(None, input)
+    run_on(None, None, input)
 }
 
 /// The same, with a machine that is broken.
@@ -55,14 +58,23 @@ pub fn run(input: &[u8]) -> Result<Story, Violation> {
 /// # Errors
 /// Likewise.
 pub fn run_broken(how: Breakage, input: &[u8]) -> Result<Story, Violation> {
-    run_on(Some(how), input)
+    run_on(Some(how), None, input)
 }
 
-fn run_on(broken: Option<Breakage>, input: &[u8]) -> Result<Story, Violation> {
+/// The same, with a model that is lied to.
+///
+/// # Errors
+/// Likewise.
+pub fn run_lied_to(lie: Lie, input: &[u8]) -> Result<Story, Violation> {
+    run_on(None, Some(lie), input)
+}
+
+fn run_on(broken: Option<Breakage>, lie: Option<Lie>, input: &[u8]) -> Result<Story, Violation> {
     let mut source = Source(input);
     let mut setup = Setup::decode(&mut source);
     setup.broken = broken;
     let mut world = World::new(&setup, &mut source);
+    world.lie = lie;
     let done = world
         .operate(&mut source)
         .and_then(|()| world.finish(setup.closes));
@@ -114,6 +126,7 @@ impl World {
             polite: setup.polite,
             limits: setup.limits,
             marks: 0,
+            lie: None,
             looked: None,
             stranger: Connection::new(stranger.config()),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_http::harness::Breakage;
+use mcp_http::harness::{Breakage, Lie};
 use mcp_http::{Connection, harness};
 
 use crate::{bytes, reached, run};
@@ -60,6 +60,24 @@ fn a_broken_machine_is_found_out() {
         }
     }
     assert!(unseen.is_empty(), "not found out: {unseen:?}");
+}
+
+/// A model to whom a law seems broken says so.
+#[test]
+fn a_lie_is_found_out() {
+    let mut unseen = Vec::new();
+    for lie in Lie::ALL {
+        let law = format!("law {}:", lie.law());
+        let seen: Vec<_> = (0..500)
+            .filter_map(|seed| harness::run_lied_to(lie, &bytes(seed)).err())
+            .map(|violation| violation.what)
+            .collect();
+        match seen.iter().find(|what| what.starts_with(&law)) {
+            Some(what) => println!("{lie:?}: {what}"),
+            None => unseen.push((lie, seen)),
+        }
+    }
+    assert!(unseen.is_empty(), "not found out: {unseen:#?}");
 }
 
 /// Those of the phase table that lead to another phase.

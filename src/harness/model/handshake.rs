@@ -135,7 +135,7 @@ impl Model {
             "a GET was answered 404, and no ping asks about the session".to_owned()
         })?;
         must(sessions.lost.is_subset(&sessions.told_lost), || {
-            "a loss was not told".to_owned()
+            "law 3: a loss was not told".to_owned()
         })?;
         must(sessions.established == sessions.told_ready, || {
             "a session was not told".to_owned()
