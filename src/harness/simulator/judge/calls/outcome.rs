@@ -93,15 +93,15 @@ impl Judge {
                 | Reason::Refused(Refused::Unanswered)
                 | Reason::Timeout(_)
         );
-        // What waits for a handshake shares its fate.
-        let of_handshake = !error.search().steps().is_empty();
-        let own = delivery != Delivery::NotSent && !given_up && !of_handshake;
-        let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
-        let answered = deed.answered && !given_up;
         let spent = matches!(
             error.reason(),
             Reason::Lost(Lost::SessionUnrecoverable { .. })
         );
+        // What waits for a handshake shares its fate, between two rounds as well.
+        let of_handshake = spent || !error.search().steps().is_empty();
+        let own = delivery != Delivery::NotSent && !given_up && !of_handshake;
+        let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
+        let answered = deed.answered && !given_up;
         if spent && error.retry_after().is_none() && ledger.is_spent(now) {
             self.breach(Rule::SpentForEver, || {
                 format!("call {key} is not told when to come back: {error}")
