@@ -60,6 +60,8 @@ pub enum Act {
     Stream,
     /// The stream of an HTTP+SSE server that wants its messages sent to another origin.
     StreamAway,
+    /// No revision of that kind is spoken.
+    Unsupported,
     /// A credential is wanted.
     Unauthorized,
     /// The same, without a word about what kind of.
@@ -109,6 +111,7 @@ const ACTS: &[(Act, &str)] = &[
     (Act::Unauthorized, "401"),
     (Act::UnauthorizedBare, "401 bare"),
     (Act::Unavailable, "503"),
+    (Act::Unsupported, "400 unsupported"),
     (Act::Ask, "ask"),
     (Act::End, "end"),
     (Act::Hurry, "retry at once"),

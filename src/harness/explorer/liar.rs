@@ -143,12 +143,7 @@ impl Liar {
             Some(Rule::CallHasty) if carries.call().is_some() => Time::ZERO,
             Some(Rule::HandshakeHasty) if open.is_handshake() => a_little_before(now),
             Some(Rule::StreamHasty) if wire::last_event(request).is_some() => Time::ZERO,
-            Some(Rule::StreamTooOften)
-                if matches!(carries, Carries::Get | Carries::Subscribe)
-                    && wire::last_event(request).is_none() =>
-            {
-                a_little_before(now)
-            }
+            Some(Rule::StreamHasty) if carries == Carries::Subscribe => a_little_before(now),
             _ => now,
         }
     }
@@ -185,6 +180,11 @@ impl Liar {
     pub(super) fn comes_often(self, open: &Open, act: Act) -> usize {
         match (self.about, act) {
             (Some(Rule::HandshakeSentOnTooOften), Act::Redirect) if open.is_handshake() => 4,
+            (Some(Rule::StreamTooOften), Act::Broken)
+                if matches!(open.carries, Carries::Get | Carries::Subscribe) =>
+            {
+                2
+            }
             _ => 1,
         }
     }

@@ -1,6 +1,6 @@
 //! Model checking: all that can happen to a connection, in every order, to a depth. It drives
-//! the machine through its public API. Of states that differ in numbers and in the time of
-//! day alone, one is gone on from (what a state is, `Connection::state` says).
+//! the machine through its public API. Of states that differ in numbers, in the time of day and
+//! in how many bytes were let go by alone, one is gone on from (what a state is, `Connection::state` says).
 
 mod alike;
 mod exchange;

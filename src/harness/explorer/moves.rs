@@ -110,6 +110,8 @@ impl World {
             carries if carries.has_reply() => {
                 acts.extend([Act::Reply, Act::Stream, Act::BadRequest, Act::NotFoundError]);
                 acts.push(Act::Accepted);
+                let stands_alone = self.is_stateless() || carries == Carries::Discover;
+                acts.extend(stands_alone.then_some(Act::Unsupported));
                 let asks = self.is_stateless() && matches!(carries, Carries::Call(_));
                 acts.extend(asks.then_some(Act::RequiresInput));
             }

@@ -76,7 +76,7 @@ rules! {
     HandshakeHasty 10 "a handshake leaves sooner than it may" "put off",
     OutletEndless 10 "an outlet is never empty" "",
     StreamBeyondCeiling 10 "a call waits beyond the ceiling for its stream" "put off",
-    StreamHasty 10 "a stream is taken up again sooner than the floor" "put off",
+    StreamHasty 10 "a stream is taken up again sooner than the floor" "told",
     TimeOutPast 10 "the time-out is in the past" "",
     WokenForNothing 10 "woken for nothing" "",
     Elsewhere 11 "what leaves goes to another origin" "",

@@ -34,22 +34,28 @@ const STAND_ALONE: &[&str] = &with::<17>(&COMMON, &["requires input"]);
 const SESSIONS: &[&str] = &with::<18>(&COMMON, &["405", "ask"]);
 const HTTP_SSE: &[&str] = &with::<19>(&COMMON, &["405", "ask", "last reply"]);
 /// Where it has to be found which of them it is.
-const FOUND: &[&str] = &with::<19>(&COMMON, &["405", "ask", "requires input"]);
+const FOUND: &[&str] = &with::<20>(
+    &COMMON,
+    &["400 unsupported", "405", "ask", "requires input"],
+);
 
 /// What streams tell besides replies.
-const TOLD: [&str; 8] = [
-    "broken", "call", "close", "message", "progress", "reply", "stream", "time-out",
+const TOLD: [&str; 12] = [
+    "broken",
+    "call",
+    "cancel",
+    "close",
+    "end",
+    "message",
+    "network changed",
+    "notify",
+    "progress",
+    "reply",
+    "stream",
+    "time-out",
 ];
-const TOLD_IN_SESSIONS: &[&str] =
-    &with::<12>(&TOLD, &["cancel", "end", "network changed", "notify"]);
-const TOLD_ALONE: &[&str] = &with::<13>(
-    &TOLD,
-    &["404", "cancel", "end", "listen", "network changed"],
-);
-const TOLD_HTTP_SSE: &[&str] = &with::<13>(
-    &TOLD,
-    &["202", "cancel", "end", "network changed", "notify"],
-);
+const TOLD_ALONE: &[&str] = &with::<15>(&TOLD, &["202", "404", "listen"]);
+const TOLD_HTTP_SSE: &[&str] = &with::<13>(&TOLD, &["202"]);
 
 /// What is refused for its credential.
 const REFUSED: [&str; 8] = [
@@ -169,7 +175,7 @@ pub struct Setting {
 
 /// One for each binding with what is common, more where a binding has more to it, and some
 /// with what is rare, and little besides: each letter more makes many times the states.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     Setting::session("sessions", SESSIONS),
     Setting::new("sessions, from the beginning", FOUND_SESSION, SESSIONS),
     Setting::new(
@@ -180,9 +186,14 @@ pub const SETTINGS: [Setting; 21] = [
     .listening()
     .after(HANDSHAKE),
     Setting::stateless("stateless", STAND_ALONE),
+    Setting::new(
+        "stateless, from the beginning",
+        FOUND_STATELESS,
+        PUT_OFF_ALONE,
+    ),
     Setting::http_sse("HTTP+SSE", HTTP_SSE),
     Setting::new("found", (Binding::Session, None), FOUND),
-    Setting::session("sessions, told", TOLD_IN_SESSIONS)
+    Setting::session("sessions, told", &TOLD)
         .listening()
         .tight(),
     Setting::stateless("stateless, told", TOLD_ALONE).tight(),

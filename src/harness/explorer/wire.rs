@@ -207,6 +207,13 @@ pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, HeaderMap, String) {
             body = json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string();
             StatusCode::NOT_FOUND
         }
+        Act::Unsupported => {
+            let data = json!({ "supported": ["2025-11-25"] });
+            let error = json!({ "code": -32022, "message": "no", "data": data });
+            says(CONTENT_TYPE, "application/json");
+            body = json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string();
+            StatusCode::BAD_REQUEST
+        }
         Act::Redirect => {
             says(LOCATION, MOVED);
             StatusCode::TEMPORARY_REDIRECT

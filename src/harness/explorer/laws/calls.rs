@@ -14,6 +14,7 @@ use crate::{CallId, Clock, Delivery, Error, Lost, RawJson, Reason, Reply, Status
 
 /// Longer than all that is tried again waits: a call that is done for soon may have no more time.
 const PATIENCE: Duration = Duration::from_secs(60);
+
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     id: CallId,
@@ -104,7 +105,8 @@ impl Facts {
         calls.any(|(at, call)| !call.ended && !under_way(at))
     }
 
-    /// Those that are over, but for what came before one that is not. Gives how many are left.
+    /// Forgets those that are over, but for what came before one that is not. Gives how many are
+    /// left.
     pub(in super::super) fn forget_calls(&mut self) -> usize {
         let last = self.calls.iter().rposition(|call| !call.ended);
         self.calls.truncate(last.map_or(0, |last| last + 1));
@@ -157,7 +159,9 @@ impl Facts {
         call.redirected = act == Act::Redirect;
         call.lost = act.refuses_session();
         match act {
-            Act::BadRequest | Act::NotFound | Act::NotFoundError => call.losses += 1,
+            Act::BadRequest | Act::NotFound | Act::NotFoundError | Act::Unsupported => {
+                call.losses += 1;
+            }
             Act::Accepted
             | Act::Broken
             | Act::End
@@ -181,10 +185,10 @@ impl Facts {
     /// `awaited`: and the machine waits for it.
     pub(in super::super) fn replied(&mut self, carries: Carries, awaited: bool) {
         // What nobody has looked at may have happened before.
-        if carries == Carries::Ping && self.cause == Cause::One {
+        let alone = self.cause == Cause::One;
+        if carries == Carries::Ping && alone {
             self.sessions.pinged(false);
         }
-        let alone = self.cause == Cause::One;
         if let Some(call) = self.call(carries) {
             (call.doubtful, call.replied) = (true, true);
             call.answered |= awaited && alone;

@@ -67,10 +67,12 @@ impl Handshakes {
             _ => {}
         }
         self.sent_on += usize::from(act.sends_on());
-        self.redirects = match act {
-            Act::Redirect => self.redirects + 1,
-            _ => 0,
-        };
+        if self.last == Some(from) {
+            self.redirects = match act {
+                Act::Redirect => self.redirects + 1,
+                _ => 0,
+            };
+        }
     }
 
     /// Whether the budget has none left.

@@ -286,7 +286,7 @@ impl Facts {
 
     /// Whether the application waits for nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.open_calls() == 0 && self.notes.is_empty()
+        self.open_calls() == 0 && self.notes.is_empty() && self.answers.is_empty()
     }
 
     fn note_ends(&mut self, note: NotificationId) -> Seen {

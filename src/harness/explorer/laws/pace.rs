@@ -107,14 +107,18 @@ impl Pace {
             Carries::Get | Carries::Subscribe => None,
             _ => return Ok(()),
         };
-        let spent = |course: &&Course| {
-            let rests = name.is_some() || now < course.last + retries.pause;
-            course.failures >= retries.failures && rests
+        let Some(course) = self.courses.get(&name) else {
+            return Ok(());
         };
-        match self.courses.get(&name).filter(spent) {
-            Some(course) => Err(Rule::StreamTooOften.broken_by(course.failures)),
-            None => Ok(()),
+        let failed_just_now = course.failures > 0 && now < course.last + retries.floor;
+        if name.is_none() && failed_just_now {
+            return Err(Rule::StreamHasty.broken());
         }
+        let rests = name.is_some() || now < course.last + retries.pause;
+        if course.failures >= retries.failures && rests {
+            return Err(Rule::StreamTooOften.broken_by(course.failures));
+        }
+        Ok(())
     }
 
     /// What no longer makes a difference is forgotten.

@@ -95,15 +95,18 @@ impl Sessions {
         if open.is_handshake() {
             self.handshakes.came(open.id, act, now, alone);
         }
-        // What is to be sent again may need a session; but not if a dead one refused it.
-        if !act.refuses_session() {
+        // What is to be sent again may need a session; but not if a dead one refused it, and
+        // nothing else happened.
+        if !act.refuses_session() || !alone {
             self.handshakes.wanted();
         }
         // What is sent on says nothing of its address.
         let is_current = open.session.is_none() || open.session == self.current;
-        if is_current && self.current.is_some() {
-            self.refused.extend(reason(open.carries, act));
-        }
+        let reason = reason(open.carries, act).filter(|_| is_current);
+        // Where each request stands on its own there is nothing else that could be lost.
+        let is_reason =
+            |cause: &LossCause| self.current.is_some() != (*cause == LossCause::Unsupported);
+        self.refused.extend(reason.filter(is_reason));
     }
 
     /// A request leaves.
@@ -193,6 +196,8 @@ impl Sessions {
 
     /// Everything was read. `waits`: for what is still to be sent again.
     pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
+        // What led to nothing by now leads to nothing.
+        self.refused.clear();
         self.handshakes.at_rest(phase, waits)
     }
 
@@ -213,6 +218,7 @@ fn reason(carries: Carries, act: Act) -> Option<LossCause> {
         // These are settled by a ping.
         (Carries::Delete | Carries::Get | Carries::Resume(_), _) => None,
         (_, Act::NotFound | Act::NotFoundError) => Some(LossCause::NotFound),
+        (_, Act::Unsupported) => Some(LossCause::Unsupported),
         (Carries::Initialized | Carries::Ping, Act::BadRequest) => Some(LossCause::BadRequest),
         _ => None,
     }

@@ -126,7 +126,7 @@ impl Judge {
         let Some(name) = Name::of(wire.asked.kind) else {
             return;
         };
-        // It is the call that was refused or broke, and no stream.
+        // Else it is the call that was refused or broke; for 401 see below.
         let streams = matches!(wire.status, 200..=299 | 401);
         if matches!(wire.asked.kind, Kind::Call { .. }) && !streams {
             return;

@@ -88,10 +88,7 @@ impl Judge {
         let untold = deed.executed > 0 && !deed.lied && delivery != Delivery::Unknown;
         let given_up = matches!(
             error.reason(),
-            Reason::Cancelled
-                | Reason::Closed
-                | Reason::Refused(Refused::Unanswered)
-                | Reason::Timeout(_)
+            Reason::Cancelled | Reason::Closed | Reason::Timeout(_)
         );
         let spent = matches!(
             error.reason(),
@@ -99,7 +96,8 @@ impl Judge {
         );
         // What waits for a handshake shares its fate, between two rounds as well.
         let of_handshake = spent || !error.search().steps().is_empty();
-        let own = delivery != Delivery::NotSent && !given_up && !of_handshake;
+        let declined = *error.reason() == Reason::Refused(Refused::Unanswered);
+        let own = delivery != Delivery::NotSent && !given_up && !declined && !of_handshake;
         let unharmed = deed.troubles == 0 && lost == deed.channels_lost;
         let answered = deed.answered && !given_up;
         if spent && error.retry_after().is_none() && ledger.is_spent(now) {
