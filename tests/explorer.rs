@@ -144,7 +144,10 @@ fn what_looks_alike_goes_on_alike() {
     let further = if depth < DEEP { 1 } else { 2 };
     for setting in &SETTINGS {
         match alike(setting, depth.div_ceil(2).max(3), further) {
-            Ok(pairs) => println!("{}: {pairs} looked alike", setting.name),
+            Ok((pairs, compared)) => {
+                println!("{}: {pairs} looked alike, {compared} bytes", setting.name);
+                assert!(pairs > 0 && compared > 0, "nothing was compared");
+            }
             Err(what) => unlike.push(format!("{}: {what}", setting.name)),
         }
     }

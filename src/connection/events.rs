@@ -481,3 +481,18 @@ fn payload(event: &Event) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(all(test, feature = "harness"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_miscounts_is_found_out() {
+        let mut events = Events::default();
+        events.push(Event::StreamEnded);
+        assert_eq!(events.miscounted(), 0);
+        events.bytes += 2;
+        events.lifecycle -= 1;
+        assert_eq!(events.miscounted(), 3);
+    }
+}

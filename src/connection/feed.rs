@@ -301,6 +301,16 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "harness")]
+    #[test]
+    fn who_miscounts_is_found_out() {
+        let body = Bytes::from_static(b"0123456789");
+        let mut feed = Feed::of_batch(StatusCode::OK, &body, [body.clone()].into());
+        assert_eq!(feed.miscounted(), 0);
+        feed.apart_bytes -= 1;
+        assert_eq!(feed.miscounted(), 1);
+    }
+
     #[test]
     fn what_waits_is_copied_once_when_little_of_it_is_left() {
         let body = Bytes::from(vec![b'x'; 100]);

@@ -177,6 +177,8 @@ impl Connection {
             known.unwrap_or_default(),
         );
         self.read(id, Reading::Stream(Box::new(feed)));
+        // Of a stream that is resumed its place is known.
+        self.keep_to_buffers(id);
     }
 
     /// A GET was answered by a success that is no event stream.
@@ -255,10 +257,16 @@ impl Connection {
                 }
             }
         }
-        if self.buffered() > limits.buffers {
-            self.exceed(id, LimitKind::Buffers, limits.buffers);
-        }
+        self.keep_to_buffers(id);
         Ok(())
+    }
+
+    /// An exchange whose bytes go beyond the limit of all buffers fails.
+    fn keep_to_buffers(&mut self, id: ExchangeId) {
+        let limit = self.config.common.limits.buffers;
+        if self.buffered() > limit {
+            self.exceed(id, LimitKind::Buffers, limit);
+        }
     }
 
     pub(super) fn on_end(&mut self, id: ExchangeId) -> Result<(), Mistake> {

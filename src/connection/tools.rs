@@ -83,8 +83,17 @@ impl Tools {
         vec![
             ("tools.mirrored", mirrored.len()),
             ("tools.bytes", *bytes),
+            ("tools.miscounted", self.miscounted()),
             ("tools.refresh", usize::from(refresh.is_some())),
         ]
+    }
+
+    /// How far what is known is more, or less, than was counted as it came and went.
+    #[cfg(feature = "harness")]
+    fn miscounted(&self) -> usize {
+        let known = self.mirrored.iter();
+        let sizes = known.map(|(name, known)| size(name, &known.mirrored));
+        self.bytes.abs_diff(sizes.sum())
     }
 
     /// Whether a page is to be asked for.
@@ -355,5 +364,18 @@ impl Connection {
         let calls = self.calls.iter();
         let refused = calls.filter(|(_, call)| matches!(call.state, State::Mismatched(_)));
         refused.map(|(id, _)| id).collect()
+    }
+}
+
+#[cfg(all(test, feature = "harness"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_miscounts_is_found_out() {
+        let mut tools = Tools::default();
+        assert_eq!(tools.miscounted(), 0);
+        tools.bytes = 1;
+        assert_eq!(tools.miscounted(), 1);
     }
 }

@@ -130,6 +130,8 @@ impl Connection {
         let held = held.chain(exchanges.values().map(|exchange| exchange.holds()));
         let held = held.chain(authorization.refusals().map(Refusal::bytes));
         weights.push(("held.summed", held.sum()));
+        let doubt = suspicion.as_deref().map_or(0, |doubt| doubt.bytes);
+        weights.push(("suspicion.bytes", doubt));
         let miscounted = feeds().map(|feed| feed.miscounted());
         weights.push(("exchanges.miscounted", miscounted.sum()));
         weights.extend(handshake.weights());

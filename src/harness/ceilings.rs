@@ -84,6 +84,7 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("ladder.search", 5),
         ("suspicion", 1),
         ("suspicion.codes", CODES),
+        ("suspicion.bytes", limits.buffers),
         ("suspicion.silent", exchanges),
         ("suspicion.calls", of("calls")),
         ("suspicion.control", asks + limits.open_notifications),
@@ -122,6 +123,7 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         // A number, and nothing that is kept.
         ("events.missed", usize::MAX),
         ("tools.bytes", limits.tool_headers),
+        ("tools.miscounted", 0),
         ("tools.mirrored", limits.tool_headers),
         ("tools.refresh", 1),
         ("resources.filter", limits.subscriptions),

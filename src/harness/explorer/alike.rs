@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use serde_json::Value;
 
-use crate::{Event, ExchangeId, Time};
+use crate::{Error, Event, ExchangeId, Time};
 
 /// What numbers follow on, whose order alone means something; by what they count. A request has the
 /// number of its exchange. The first that fits counts.
 const NUMBERED: [&[&str]; 10] = [
-    &["ProgressToken(\"", "token: Number("],
-    &["ExchangeId(", "Number(", "request: ", "rpc: "],
+    &["ProgressToken(\"", "token: Number(", "\"progressToken\":"],
+    &[
+        "ExchangeId(",
+        "Number(",
+        "request: ",
+        "rpc: ",
+        "\"id\":",
+        "\"requestId\":",
+    ],
     &["CallId("],
     &["NotificationId("],
     &["Ticket("],
@@ -39,23 +45,26 @@ enum Part<'a> {
 
 /// A request, as text.
 pub(super) fn sent(id: ExchangeId, request: &Request<Bytes>) -> String {
-    let (method, to) = (request.method(), request.uri());
-    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-    let rpc = body["id"].as_u64().map(|id| format!("request: {id}"));
-    let method_of = &body["method"];
-    let headers = request.headers();
-    format!("{id:?} {method} {to} {method_of} {rpc:?} {headers:?}\n")
+    let (method, to, headers) = (request.method(), request.uri(), request.headers());
+    let body = String::from_utf8_lossy(request.body());
+    format!("{id:?} {method} {to} {headers:?} {body}\n")
 }
 
-/// What the application is told, as text; of an error all but the story that it tells.
+/// What the application is told, as text; of an error its kind, and what it says of the call.
 pub(super) fn told(event: &Event) -> String {
+    let kind = |error: &Error| {
+        let reason = std::mem::discriminant(error.reason());
+        format!(
+            "{reason:?} {:?} {:?}",
+            error.delivery(),
+            error.retry_after()
+        )
+    };
     match event {
-        Event::Fail { subject, error } => {
-            let (delivery, after) = (error.delivery(), error.retry_after());
-            let reason = std::mem::discriminant(error.reason());
-            format!("{subject:?} fails: {reason:?} {delivery:?} {after:?}\n")
-        }
-        Event::StreamDegraded { .. } | Event::StreamNotOffered { .. } => String::new(),
+        Event::Fail { subject, error } => format!("{subject:?} fails: {}\n", kind(error)),
+        Event::NotRestored { error, .. } => format!("not restored: {}\n", kind(error)),
+        Event::StreamDegraded { error, .. } => format!("degraded: {}\n", kind(error)),
+        Event::StreamNotOffered { error, .. } => format!("not offered: {}\n", kind(error)),
         event => format!("{event:?}\n"),
     }
 }
@@ -152,6 +161,8 @@ fn moment(before: &str, from: &str) -> Option<(Duration, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Tag;
+    use crate::{Delivery, Reason, Subject};
     use std::collections::BTreeSet;
 
     fn text(calls: [u32; 2], time: u64) -> String {
@@ -178,6 +189,32 @@ mod tests {
         let all = [[3, 3], [3, 4], [4, 3], [0, 3], [3, 0], [0, 0]].map(|calls| text(calls, 0));
         let different: BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn what_is_sent_and_told_makes_a_difference() {
+        let sent = |to: &str, body: &'static str| {
+            let request = Request::post(to).body(Bytes::from_static(body.as_bytes()));
+            super::sent(ExchangeId::new(Tag(0), 3), &request.unwrap())
+        };
+        let told = |delivery| {
+            let subject = Subject::Connection;
+            let error = Error::new(Reason::Closed, delivery);
+            super::told(&Event::Fail { subject, error })
+        };
+        let all = [
+            sent("/a", "{}"),
+            sent("/b", "{}"),
+            sent("/a", "[]"),
+            told(Delivery::NotSent),
+            told(Delivery::Unknown),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            for (other_at, other) in all.iter().enumerate() {
+                let unlike = unlike(&[one.clone(), other.clone()]);
+                assert_eq!(unlike.is_some(), at != other_at, "{one}{other}");
+            }
+        }
     }
 
     #[test]

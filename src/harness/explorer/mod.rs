@@ -126,16 +126,17 @@ pub fn explore(setting: &Setting, reach: Reach) -> Result<Explored, Counterexamp
 }
 
 /// Whether states that are taken for one, of which only one is gone on from, go on alike, for so
-/// many moves `further`. Gives how many there are.
+/// many moves `further`. Gives how many there are, and how much of what was sent and told was
+/// compared.
 ///
 /// # Errors
 /// By which move they differ.
-pub fn alike(setting: &Setting, depth: usize, further: usize) -> Result<usize, String> {
+pub fn alike(setting: &Setting, depth: usize, further: usize) -> Result<(usize, usize), String> {
     let mut root = World::new(setting, 0).map_err(|what| what.to_string())?;
     root.log = Some(String::new());
     let mut seen = BTreeMap::from([(fingerprint(&root), root.clone())]);
     let mut frontier = vec![root];
-    let mut pairs = 0;
+    let (mut pairs, mut compared) = (0, 0);
     for _ in 0..depth {
         let mut next = Vec::new();
         for world in frontier {
@@ -149,29 +150,30 @@ pub fn alike(setting: &Setting, depth: usize, further: usize) -> Result<usize, S
                     }
                     Entry::Occupied(first) => {
                         pairs += 1;
-                        go_on_alike(first.get(), &after, further)?;
+                        compared += go_on_alike(first.get(), &after, further)?;
                     }
                 }
             }
         }
         frontier = next;
     }
-    Ok(pairs)
+    Ok((pairs, compared))
 }
 
 /// Whatever happens to one and to the other, for so many moves: the same leaves, the same is
-/// told, and the same is held to be different.
-fn go_on_alike(one: &World, other: &World, further: usize) -> Result<(), String> {
+/// told, and the same is held to be different. Gives how many bytes left and were told.
+fn go_on_alike(one: &World, other: &World, further: usize) -> Result<usize, String> {
     let (moves, others) = (one.moves(), other.moves());
     if moves != others {
         return Err(format!("{moves:?} can happen, and {others:?}"));
     }
+    let mut compared = 0;
     for at in moves {
         let [mut one, mut other] = [one.clone(), other.clone()];
         let made = [&mut one, &mut other].map(|world| match world.make(at) {
             Ok(()) => {
-                let log = world.log.as_deref().unwrap_or_default();
-                let log = alike::normalized(log, world.now);
+                let log = alike::normalized(world.log.as_deref().unwrap_or_default(), world.now);
+                compared += log.len();
                 format!("{log}{}", alike::normalized(&world.state(), world.now))
             }
             Err(what) => what.to_string(),
@@ -181,10 +183,10 @@ fn go_on_alike(one: &World, other: &World, further: usize) -> Result<(), String>
         }
         if further > 1 {
             let went = go_on_alike(&one, &other, further - 1);
-            went.map_err(|unlike| format!("by `{at}`, and then {unlike}"))?;
+            compared += went.map_err(|unlike| format!("by `{at}`, and then {unlike}"))?;
         }
     }
-    Ok(())
+    Ok(compared)
 }
 
 /// Makes these moves, and then lets everything end.
