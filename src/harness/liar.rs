@@ -1,11 +1,13 @@
 //! A liar: stands between a machine and the model, and makes it look as if a law were broken. A
 //! model that does not see that would not see a broken machine either.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri};
 use serde_json::json;
 
-use crate::{Delivery, Error, Event, Subject};
+use crate::{Delivery, Error, Event, Subject, Time};
 
 /// What the model is shown instead of what the machine does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,8 +18,12 @@ pub enum Lie {
     AfterClose,
     /// What leaves carries the id of no session.
     DeadId,
+    /// All handshakes leave at one time.
+    AtOnce,
     /// Another exchange is given up than the one that is.
     ForeignAbort,
+    /// A GET leaves sooner than it does.
+    Hasty,
     /// The loss of a session is not told.
     LossHidden,
     /// What may have been executed was not, as it is told.
@@ -29,11 +35,13 @@ pub enum Lie {
 }
 
 impl Lie {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Abroad,
         Self::AfterClose,
+        Self::AtOnce,
         Self::DeadId,
         Self::ForeignAbort,
+        Self::Hasty,
         Self::LossHidden,
         Self::Rejected,
         Self::EndHidden,
@@ -45,9 +53,11 @@ impl Lie {
         match self {
             Self::EndHidden | Self::EndTwice => 2,
             Self::LossHidden => 3,
+            Self::AtOnce => 4,
             Self::Rejected => 5,
             Self::DeadId => 6,
             Self::ForeignAbort => 7,
+            Self::Hasty => 10,
             Self::Abroad => 11,
             Self::AfterClose => 12,
         }
@@ -74,6 +84,18 @@ impl Lie {
             _ => {}
         }
         request
+    }
+
+    /// When it seems to leave.
+    pub(super) fn leaves(self, request: &Request<Bytes>, now: Time) -> Time {
+        let has = |method: &[u8]| memchr::memmem::find(request.body(), method).is_some();
+        match self {
+            Self::AtOnce if has(b"\"initialize\"") || has(b"\"server/discover\"") => Time::ZERO,
+            Self::Hasty if request.method() == Method::GET => {
+                Time::ZERO + now.since_origin().saturating_sub(Duration::from_secs(2))
+            }
+            _ => now,
+        }
     }
 
     /// Which exchange seems to be given up, of those that are under way.

@@ -168,11 +168,15 @@ impl World {
                         return Err("law 12: something is sent although all is closed".to_owned());
                     }
                     self.look()?;
-                    let request = match self.lie {
-                        Some(lie) => lie.sends(request),
-                        None => request,
+                    let now = self.model.now;
+                    let (request, at) = match self.lie {
+                        Some(lie) => (lie.sends(request.clone()), lie.leaves(&request, now)),
+                        None => (request, now),
                     };
-                    let asked = self.model.sent(exchange, &request)?;
+                    self.model.now = at;
+                    let asked = self.model.sent(exchange, &request);
+                    self.model.now = now;
+                    let asked = asked?;
                     self.peer.asked(number, asked, &request);
                     let revision = self.machine.status().revision;
                     self.story.sent.push((request, revision));
