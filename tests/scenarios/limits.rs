@@ -371,6 +371,27 @@ fn buffers_of_all_exchanges_together() {
     assert_eq!(w.connection.status().buffered, 5_000);
 }
 
+/// It is not another exchange that fails for it.
+#[test]
+fn buffers_count_the_place_of_a_stream_that_is_resumed() {
+    let mut w = World::limited(|limits| limits.buffers = 10_000);
+    let (resumed, sent) = w.stream("tools/call");
+    w.event_with_id(&sent, &"x".repeat(500), &log("one"));
+    w.fail(&sent, reset());
+    let get = w.wait_for("GET");
+    let other = w.call("tools/list");
+    let sent = w.take("tools/list");
+    w.answer(&sent, 200)
+        .header("content-type", "application/json")
+        .head();
+    w.chunk(&sent, vec![b' '; 9_800]);
+    w.answer(&get, 200).stream(&[]);
+    assert_eq!(exceeded(&w.error(resumed)), LimitKind::Buffers);
+    assert_eq!(w.connection.status().buffered, 9_800);
+    w.chunk(&sent, " ");
+    assert!(!w.ended(other), "the other goes on");
+}
+
 #[test]
 fn buffers_count_what_is_not_read() {
     let (mut w, call, sent) = streaming(World::limited(|limits| {
