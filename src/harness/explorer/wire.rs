@@ -224,6 +224,8 @@ pub(super) fn refusal(act: Act, id: &Value) -> (StatusCode, HeaderMap, String) {
         }
         Act::Unauthorized => {
             says(WWW_AUTHENTICATE, "Bearer realm=\"a\"");
+            says(CONTENT_TYPE, "text/plain");
+            body.push_str("who are you?");
             StatusCode::UNAUTHORIZED
         }
         Act::UnauthorizedBare => StatusCode::UNAUTHORIZED,

@@ -104,7 +104,7 @@ impl Pace {
         }
         let name = match open.carries {
             Carries::Resume(call) => Some(call),
-            Carries::Get | Carries::Subscribe => None,
+            Carries::Get | Carries::Subscribe if !open.opens_channel() => None,
             _ => return Ok(()),
         };
         let Some(course) = self.courses.get(&name) else {
