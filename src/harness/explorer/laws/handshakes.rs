@@ -143,6 +143,10 @@ impl Handshakes {
         if std::mem::take(&mut self.hopeless) && !rests {
             return Err(Rule::HandshakeBeyondCeiling.broken());
         }
+        if self.redirects > REDIRECTS {
+            // Nobody followed: what comes next is another one.
+            self.redirects = 0;
+        }
         let gave_up = phase == Phase::Idle && !self.idle;
         self.idle = phase == Phase::Idle;
         if gave_up {
