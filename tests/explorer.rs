@@ -140,10 +140,9 @@ fn nobody_looks_after_a_move() {
 #[test]
 fn what_looks_alike_goes_on_alike() {
     let mut unlike = Vec::new();
-    let depth = reach().depth;
-    let further = if depth < DEEP { 1 } else { 2 };
+    let further = if reach().depth < DEEP { 1 } else { 2 };
     for setting in &SETTINGS {
-        match alike(setting, depth.div_ceil(2).max(3), further) {
+        match alike(setting, 3, further) {
             Ok((pairs, compared)) => {
                 println!("{}: {pairs} looked alike, {compared} bytes", setting.name);
                 assert!(pairs > 0 && compared > 0, "nothing was compared");
