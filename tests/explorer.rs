@@ -77,6 +77,7 @@ fn sessions_listening() {
 #[test]
 fn stateless() {
     setting("stateless");
+    setting("stateless, from the beginning");
 }
 
 #[test]
@@ -122,6 +123,14 @@ fn an_application_has_a_hand_in_recovery() {
 fn an_older_session_has_calls_in_flight() {
     setting("sessions, again");
     setting("HTTP+SSE, again");
+}
+
+#[test]
+fn no_setting_is_left_out() {
+    let tests = include_str!("explorer.rs");
+    let explored = |name: &str| tests.contains(&format!("    setting(\"{name}\");\n"));
+    let mut names = SETTINGS.iter().map(|setting| setting.name);
+    assert_eq!(names.find(|name| !explored(name)), None);
 }
 
 #[test]
