@@ -109,15 +109,16 @@ impl Handshakes {
         if self.put_off.take().is_some_and(|until| now < until) {
             return Err(Rule::HandshakeHasty.broken());
         }
-        if self.redirects > REDIRECTS {
-            return Err(Rule::HandshakeSentOnTooOften.broken_by(self.redirects));
-        }
         self.last = Some(open.id);
         if self.sent_on > 0 {
+            if self.redirects > REDIRECTS {
+                return Err(Rule::HandshakeSentOnTooOften.broken_by(self.redirects));
+            }
             // It is still the same.
             self.sent_on -= 1;
             return Ok(());
         }
+        self.redirects = 0;
         let budget = setting::budget();
         self.sent.retain(|(.., at)| now.since(*at) < budget.window);
         self.sent.push((open.id, open.carries, now));
@@ -146,6 +147,7 @@ impl Handshakes {
         if self.redirects > REDIRECTS {
             // Nobody followed: what comes next is another one.
             self.redirects = 0;
+            self.sent_on = self.sent_on.saturating_sub(1);
         }
         let gave_up = phase == Phase::Idle && !self.idle;
         self.idle = phase == Phase::Idle;

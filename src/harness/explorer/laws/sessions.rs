@@ -123,7 +123,9 @@ impl Sessions {
             return Err(Rule::DeadId.broken_by(format!("{carries:?}")));
         }
         if open.is_handshake() {
+            // Whatever session was borrowed or had before, there is none now.
             self.refused.clear();
+            self.current = None;
             self.handshake(open, now, others)
         } else {
             if carries != Carries::Delete && open.session.is_some() {
