@@ -384,12 +384,10 @@ impl Connection {
             self.say_farewell(session, self.session.revision);
         }
         self.settle(Finding::Lost);
-        let unreached = error.delivery() == Delivery::NotSent
-            && searches
-            && self.handshake.route.target().is_none()
-            && !self.handshake.resent;
-        if unreached {
-            if std::mem::take(&mut self.handshake.last_counted) {
+        if error.delivery() == Delivery::NotSent && searches {
+            // What was sent on did reach the server before.
+            let sent_on = self.handshake.route.target().is_some() || self.handshake.resent;
+            if !sent_on && std::mem::take(&mut self.handshake.last_counted) {
                 self.handshake.attempts.unsent();
             }
             self.handshake.failures = self.handshake.failures.saturating_add(1);

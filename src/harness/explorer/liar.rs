@@ -42,7 +42,8 @@ impl Liar {
             _ => false,
         };
         let events = match (about, event, ends) {
-            (Rule::CallsMiscounted | Rule::CallNeverEnds, _, Some(Subject::Call(_)))
+            (Rule::CallEarly, Event::Ready(_), _)
+            | (Rule::CallsMiscounted | Rule::CallNeverEnds, _, Some(Subject::Call(_)))
             | (Rule::HandshakeNeedless, Event::Reinitialize { .. }, _)
             | (Rule::MessageLost, Event::Message(_), _)
             | (Rule::NoteNeverEnds, _, Some(Subject::Notification(_)))

@@ -103,9 +103,12 @@ impl World {
         ];
         match open.carries {
             Carries::Get if open.opens_channel() => {
-                acts.extend([Act::Stream, Act::StreamAway, Act::MethodNotAllowed]);
+                acts.extend([Act::Stream, Act::StreamAway]);
+                acts.extend([Act::BadRequest, Act::MethodNotAllowed]);
             }
-            Carries::Get | Carries::Resume(_) => acts.extend([Act::Stream, Act::MethodNotAllowed]),
+            Carries::Get | Carries::Resume(_) => {
+                acts.extend([Act::Stream, Act::BadRequest, Act::MethodNotAllowed]);
+            }
             Carries::Delete => acts.push(Act::Accepted),
             carries if carries.has_reply() => {
                 acts.extend([Act::Reply, Act::Stream, Act::BadRequest, Act::NotFoundError]);

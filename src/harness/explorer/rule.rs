@@ -45,6 +45,7 @@ rules! {
     ProgressUnasked 2 "nobody asked for that progress, or no more" "told",
     ReplyOfAnother 2 "a call is replied to with the result of another" "",
     ReplyOfNobody 2 "a call is replied to and nobody did" "",
+    CallEarly 3 "a call leaves although there is no session yet" "",
     HandshakeBeside 3 "a handshake beside another" "",
     HandshakeForDead 3 "a handshake that nothing is there for" "put off",
     HandshakeNeedless 3 "a handshake although a session lives" "",

@@ -32,6 +32,8 @@ const COMMON: [&str; 16] = [
 const STAND_ALONE: &[&str] = &with::<17>(&COMMON, &["requires input"]);
 /// Where it asks in a request.
 const SESSIONS: &[&str] = &with::<18>(&COMMON, &["405", "ask"]);
+/// And where much is under way by itself.
+const SESSIONS_TOLD: &[&str] = &with::<19>(SESSIONS, &["message"]);
 const HTTP_SSE: &[&str] = &with::<19>(&COMMON, &["405", "ask", "last reply"]);
 /// Where it has to be found which of them it is.
 const FOUND: &[&str] = &with::<20>(
@@ -181,7 +183,7 @@ pub const SETTINGS: [Setting; 22] = [
     Setting::new(
         "sessions, listening",
         (Binding::Session, Some(Revision::V2025_06_18)),
-        SESSIONS,
+        SESSIONS_TOLD,
     )
     .listening()
     .after(HANDSHAKE),
@@ -210,7 +212,7 @@ pub const SETTINGS: [Setting; 22] = [
         .recovering(Recovery::Hold)
         .tight(),
     Setting::session("sessions, by hand", MANUAL).recovering(Recovery::Manual),
-    Setting::session("sessions, again", SESSIONS)
+    Setting::session("sessions, again", SESSIONS_TOLD)
         .after("call; call; 1 reply; 1 202; 2 404; 2 reply; 2 202; 2 reply"),
     Setting::http_sse("HTTP+SSE, again", HTTP_SSE).after(
         "call; call; 1 stream; 2 202; 1 reply; 2 202; 3 404; \

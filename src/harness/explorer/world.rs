@@ -312,31 +312,28 @@ impl World {
         Ok(())
     }
 
-    /// Everything fails, and time goes on: then nothing may be left.
+    /// However it goes on, it ends.
     pub(super) fn finish(mut self) -> Seen {
         self.is_within_limits()?;
         self.read()?;
+        self.clone().breaks()?;
+        self.falls_silent()
+    }
+
+    /// Everything fails, and time goes on: then nothing may be left.
+    fn breaks(mut self) -> Seen {
         self.facts.abandoned = Some(self.now);
         for _ in 0..ROUNDS {
             self.read()?;
-            while !self.asks.is_empty() {
-                self.make(Letter::Answer.read())?;
-            }
-            // The application does what it has to.
-            let status = self.status();
-            match (self.open.first(), status.phase) {
-                (Some(_), _) => self.make(Letter::Comes(1, Act::Broken).read())?,
-                (None, _) if status.awaits_authorization => self.make(Letter::Refuse.read())?,
-                (None, Phase::Held) => self.make(Letter::Resume.read())?,
-                (None, Phase::Lost) => self.make(Letter::Reinitialize.read())?,
-                (None, _) if self.due(false).is_some() => {
-                    self.make(Letter::TimeOut.read())?;
-                }
-                _ => {
-                    self.is_within_limits()?;
-                    return self.facts.finished(&status);
-                }
-            }
+            let next = match self.open.first() {
+                Some(_) if self.asks.is_empty() => Some(Letter::Comes(1, Act::Broken)),
+                _ => self.next_of_its_own(),
+            };
+            let Some(next) = next else {
+                self.is_within_limits()?;
+                return self.facts.finished(&self.status());
+            };
+            self.make(next.read())?;
             if self.listens && self.facts.is_idle() && !self.facts.is_closed() {
                 // A listening stream is asked for again for ever.
                 self.make(Letter::Close.read())?;
@@ -344,6 +341,30 @@ impl World {
         }
         self.facts.finished(&self.status())?;
         Err(Rule::NeverAtRest.broken())
+    }
+
+    /// Nothing comes any more: whatever the application asked for has its time.
+    fn falls_silent(mut self) -> Seen {
+        for _ in 0..ROUNDS {
+            let next = self.next_of_its_own();
+            let Some(next) = next.filter(|_| !self.facts.is_idle()) else {
+                break;
+            };
+            self.make(next.read())?;
+        }
+        self.facts.all_ended()
+    }
+
+    /// What happens next if nothing comes: the application does what it has to, and time goes on.
+    fn next_of_its_own(&self) -> Option<Letter> {
+        let status = self.status();
+        match status.phase {
+            _ if !self.asks.is_empty() => Some(Letter::Answer),
+            _ if status.awaits_authorization => Some(Letter::Refuse),
+            Phase::Held => Some(Letter::Resume),
+            Phase::Lost => Some(Letter::Reinitialize),
+            _ => self.due(false).map(|_| Letter::TimeOut),
+        }
     }
 
     /// All that makes a difference from here on, as text.

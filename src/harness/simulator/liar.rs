@@ -120,6 +120,7 @@ impl Liar {
             (Rule::ExecutedLeaves, Kind::Resume { key, .. }) => asked.kind = Kind::Call { key },
             (Rule::Handshakes, _) if handshake => shown.times = 40,
             (Rule::Hasty, kind) if kind.is_get() => shown.at = earlier(now),
+            (Rule::HastyHandshake, _) if handshake => shown.at = earlier(now),
             (Rule::Needless | Rule::NeedlessForError, Kind::Notification) => {
                 asked.kind = Kind::Initialize;
             }

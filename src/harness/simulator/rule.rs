@@ -151,6 +151,8 @@ rules! {
         ClockInThePast,
         /// A stream is taken up again at once.
         Hasty,
+        /// A handshake begins at once after one that reached nobody.
+        HastyHandshake,
         /// A call leaves sooner than the server said.
         Sooner,
     ;

@@ -295,8 +295,11 @@ fn a_server_that_cannot_be_reached_any_more_costs_the_handshake() {
     w.deny_next("initialize");
     w.authorize(NEW);
     let again = w.renewed("initialize");
-    w.fail(&again, crate::world::refused_connection());
+    w.fail(&again, refused_connection());
     assert_eq!(w.error(call).delivery(), Delivery::NotSent);
+    let call = w.call("tools/call");
+    assert_eq!(w.error(call).delivery(), Delivery::NotSent, "so soon");
+    w.advance(millis(100));
     for _ in 0..2 {
         w.call("tools/call");
         w.advance(secs(3));
@@ -307,6 +310,23 @@ fn a_server_that_cannot_be_reached_any_more_costs_the_handshake() {
         w.error(call).retry_after().is_some(),
         "the first one counts"
     );
+}
+
+#[test]
+fn who_waits_for_a_server_that_wanted_a_credential_and_is_gone_tries_at_no_pace_of_its() {
+    let mut w = World::new(asking());
+    let patient = CallOptions::new().wait_for_server(secs(60));
+    let call = w.call_with("tools/call", patient);
+    w.deny_next("initialize");
+    w.authorize(NEW);
+    let again = w.renewed("initialize");
+    w.fail(&again, refused_connection());
+    w.advance(millis(99));
+    assert!(!w.has("initialize") && !w.ended(call));
+    let sent = w.wait_for("initialize");
+    accept(&mut w, "initialize", &sent);
+    w.accept("notifications/initialized");
+    assert!(w.has("tools/call"));
 }
 
 // Sessions.

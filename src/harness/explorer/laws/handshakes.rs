@@ -28,6 +28,8 @@ pub(super) struct Handshakes {
     put_off: Option<Time>,
     /// The server asks to wait longer than anybody does.
     hopeless: bool,
+    /// When the last one failed, if that never reached the server.
+    unreached: Option<Time>,
     /// How many of those that are to come are old ones that are sent on.
     sent_on: usize,
     /// How often the last was sent elsewhere.
@@ -54,20 +56,29 @@ impl Handshakes {
         self.hopeless = false;
     }
 
+    /// Whether the server can be reached may be another matter now.
+    pub(super) fn hurried(&mut self) {
+        self.unreached = None;
+    }
+
     /// Something came of one. `alone`: nothing else happened since all was read.
     pub(super) fn came(&mut self, from: ExchangeId, act: Act, now: Time, alone: bool) {
         // What answers one that was given up changes nothing.
-        let counts = alone && !self.idle && self.last == Some(from);
+        let is_last = self.last == Some(from);
+        let counts = alone && !self.idle && is_last;
         match act {
             Act::Busy | Act::Later if counts => {
                 self.put_off = Some(now + Duration::from_secs(wire::SOON));
             }
             Act::BusyForLong => self.hopeless = counts,
-            Act::NotSent => self.sent.retain(|(id, ..)| *id != from),
+            Act::NotSent => {
+                self.unreached = counts.then_some(now);
+                self.sent.retain(|(id, ..)| *id != from);
+            }
             _ => {}
         }
-        self.sent_on += usize::from(act.sends_on());
-        if self.last == Some(from) {
+        if is_last {
+            self.sent_on += usize::from(act.sends_on());
             self.redirects = match act {
                 Act::Redirect => self.redirects + 1,
                 _ => 0,
@@ -78,9 +89,10 @@ impl Handshakes {
     /// Whether the budget has none left.
     pub(super) fn are_spent(&self, now: Time) -> bool {
         let budget = setting::budget();
-        let counts = |it: &Carries, at: &Time| it.is_handshake() && now.since(*at) < budget.window;
-        let left = self.sent.iter().filter(|(_, it, at)| counts(it, at));
-        left.count() >= budget.handshakes
+        let counts = |at: &Time| now.since(*at) < budget.window;
+        let counted = || self.sent.iter().filter(|(.., at)| counts(at));
+        let alike = |one: &Carries| counted().filter(|(_, it, _)| it == one).count();
+        counted().any(|(_, it, _)| alike(it) >= budget.handshakes)
     }
 
     /// Law 3: whether there is no other beside one that leaves now.
@@ -106,7 +118,9 @@ impl Handshakes {
         if !self.wanted {
             return Err(Rule::HandshakeForDead.broken());
         }
-        if self.put_off.take().is_some_and(|until| now < until) {
+        let floor = setting::retries().floor;
+        let too_soon = self.unreached.take().is_some_and(|at| now < at + floor);
+        if self.put_off.take().is_some_and(|until| now < until) || too_soon {
             return Err(Rule::HandshakeHasty.broken());
         }
         self.last = Some(open.id);
@@ -139,7 +153,9 @@ impl Handshakes {
     }
 
     /// Everything was read. `waits`: for what is still to be sent again.
-    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
+    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool, now: Time) -> Seen {
+        let floor = setting::retries().floor;
+        self.unreached = self.unreached.filter(|at| now < *at + floor);
         let rests = matches!(phase, Phase::Idle | Phase::Closing | Phase::Closed);
         if std::mem::take(&mut self.hopeless) && !rests {
             return Err(Rule::HandshakeBeyondCeiling.broken());
@@ -151,6 +167,10 @@ impl Handshakes {
         }
         let gave_up = phase == Phase::Idle && !self.idle;
         self.idle = phase == Phase::Idle;
+        if rests {
+            // What is to come is another one.
+            self.sent_on = 0;
+        }
         if gave_up {
             (self.wanted, self.put_off) = (waits, None);
         }

@@ -112,7 +112,7 @@ impl Facts {
     /// The network changed.
     pub(super) fn hurried(&mut self, now: Time) {
         self.pace.hurried(now);
-        self.sessions.asked();
+        self.sessions.hurried();
     }
 
     /// Whether the application knows that calls wait for it.
@@ -309,7 +309,7 @@ impl Facts {
         self.pace.at_rest(now);
         self.calls_at_rest(status)?;
         let waits = self.has_waiting_call(open);
-        self.sessions.at_rest(status.phase, waits)?;
+        self.sessions.at_rest(status.phase, waits, now)?;
         let unheard = std::mem::take(&mut self.unheard);
         if unheard > 0 && !self.closed {
             return Err(Rule::MessageLost.broken_by(unheard));
@@ -319,8 +319,8 @@ impl Facts {
         Ok(())
     }
 
-    /// Nothing is under way any more.
-    pub(super) fn finished(&self, status: &Status) -> Seen {
+    /// Whatever the application asked for has ended.
+    pub(super) fn all_ended(&self) -> Seen {
         if let Some(at) = self.calls.iter().position(|call| !call.ended) {
             return Err(Rule::CallNeverEnds.broken_by(at + 1));
         }
@@ -330,6 +330,12 @@ impl Facts {
         if !self.answers.is_empty() {
             return Err(Rule::AnswerNeverEnds.broken());
         }
+        Ok(())
+    }
+
+    /// Nothing is under way any more.
+    pub(super) fn finished(&self, status: &Status) -> Seen {
+        self.all_ended()?;
         if status.buffered > 0 {
             return Err(Rule::BytesKept.broken_by(status.buffered));
         }

@@ -80,6 +80,12 @@ impl Sessions {
         self.handshakes.asked();
     }
 
+    /// The network changed, or there is another credential.
+    pub(super) fn hurried(&mut self) {
+        self.handshakes.hurried();
+        self.asked();
+    }
+
     /// What is given up may be sent again, and need a session.
     pub(super) fn aborted(&mut self) {
         self.handshakes.wanted();
@@ -128,6 +134,9 @@ impl Sessions {
             self.current = None;
             self.handshake(open, now, others)
         } else {
+            if matches!(carries, Carries::Call(_)) && !self.ready {
+                return Err(Rule::CallEarly.broken());
+            }
             if carries != Carries::Delete && open.session.is_some() {
                 self.current.clone_from(&open.session);
             }
@@ -143,7 +152,8 @@ impl Sessions {
         match open.carries {
             Carries::Delete if borrowed.is_some() => true,
             Carries::Answer if borrowed.is_some_and(|from| is_asked(*from)) => true,
-            _ => self.given.contains(name),
+            Carries::Delete => self.given.contains(name),
+            _ => self.given.contains(name) && !self.deleted.contains(name),
         }
     }
 
@@ -197,10 +207,10 @@ impl Sessions {
     }
 
     /// Everything was read. `waits`: for what is still to be sent again.
-    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool) -> Seen {
+    pub(super) fn at_rest(&mut self, phase: Phase, waits: bool, now: Time) -> Seen {
         // What led to nothing by now leads to nothing.
         self.refused.clear();
-        self.handshakes.at_rest(phase, waits)
+        self.handshakes.at_rest(phase, waits, now)
     }
 
     /// It is closed, and nothing is under way any more: each session was ended that had not died.

@@ -1,6 +1,7 @@
 //! Laws 3 and 4: one handshake at a time, only when there is a reason, within the budget.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::asked::{Asked, Kind};
 use super::super::part::{Mark, Part};
@@ -27,6 +28,8 @@ pub(super) struct Handshakes {
     own_error: bool,
     /// The requests that count, of each kind, and when they left.
     attempts: [Vec<(Time, u32)>; 3],
+    /// When the last one failed, if that never reached the server.
+    unreached: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,13 @@ struct UnderWay {
     kind: Kind,
     sent: Time,
     concluded: bool,
+}
+
+impl UnderWay {
+    /// `clock`: how long a head is waited for.
+    fn is_awaited(&self, clock: Option<Duration>, now: Time) -> bool {
+        !self.concluded && clock.is_none_or(|clock| now < self.sent + clock)
+    }
 }
 
 impl Handshakes {
@@ -108,10 +118,7 @@ impl Judge {
             sent: now,
             concluded: false,
         });
-        let twice = one.filter(|one| {
-            let alive = clock.is_none_or(|clock| now < one.sent + clock);
-            !one.concluded && alive
-        });
+        let twice = one.filter(|one| one.is_awaited(clock, now));
         if asked.moved > 0 {
             return;
         }
@@ -127,6 +134,11 @@ impl Judge {
         let count = ledger.attempts(place(asked.kind), now);
         let most = ledger.most_attempts(now);
         let budget = ledger.setup.budget;
+        let lag = Duration::from_millis(ledger.setup.lag);
+        let hurries = now <= ledger.hurries + lag;
+        let unreached = ledger.handshakes.unreached.take();
+        let floor = ledger.setup.retries.floor;
+        let early = unreached.filter(|at| !hurries && now + lag < *at + floor);
         if asked.kind == Kind::Initialize {
             for given in ledger.sessions.values_mut() {
                 given.superseded = true;
@@ -148,6 +160,15 @@ impl Judge {
                 )
             });
         }
+        if let Some(at) = early {
+            self.breach(Rule::HastyHandshake, || {
+                let waited = now.since(at);
+                format!(
+                    "client {client}: {:?} {waited:?} after one that reached nobody",
+                    asked.kind
+                )
+            });
+        }
         if count > most {
             self.breach(Rule::Handshakes, || {
                 format!(
@@ -164,8 +185,10 @@ impl Judge {
         wire: &Wire,
         part: &Part,
         mark: Option<Mark>,
+        now: Time,
     ) {
         let ledger = &mut self.ledgers[wire.client];
+        let clock = ledger.setup.clocks.head;
         let handshakes = &mut ledger.handshakes;
         let current = handshakes.under_way.filter(|one| one.wire == number);
         if let Some(one) = current {
@@ -178,6 +201,9 @@ impl Judge {
                 handshakes.aborted(number);
             }
             if never_sent(part) {
+                // What fails late changes nothing.
+                let counts = one.is_awaited(clock, now);
+                handshakes.unreached = counts.then_some(now);
                 for attempts in &mut handshakes.attempts {
                     attempts.retain(|(_, wire)| *wire != number);
                 }

@@ -169,7 +169,7 @@ impl Judge {
             Part::Head(_) | Part::Fail(_) => None,
         };
         self.session_heard(number, wire, part, mark);
-        self.handshake_heard(number, wire, part, mark);
+        self.handshake_heard(number, wire, part, mark, now);
         self.call_heard(wire, part, mark, now);
         self.pace_heard(wire, part, mark, now);
         let ledger = &mut self.ledgers[wire.client];
