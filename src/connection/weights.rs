@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use super::Connection;
 use super::call::Call;
 use super::exchange::Reading;
-use crate::RawJson;
 use crate::wire::response::Refusal;
+use crate::{Budget, Limits, RawJson};
 
 /// The length of each collection, by what it holds; of those that there are many of, the longest.
 pub(crate) type Weights = Vec<(&'static str, usize)>;
 
 impl Connection {
+    /// How many there may be.
+    pub(crate) fn bounds(&self) -> (&Limits, &Budget) {
+        (&self.config.common.limits, &self.config.common.budget)
+    }
+
     /// The length of every collection of the connection. Nothing can be left out: what is new
     /// does not compile here before it is named.
     pub(crate) fn weights(&self) -> Weights {

@@ -19,14 +19,20 @@ const IDLE: usize = 1500;
 /// How many there are, by what they are.
 type Weights = BTreeMap<&'static str, usize>;
 
-/// What a connection has more of than it may.
-pub(super) fn excess(machine: &Connection, limits: &Limits) -> Result<(), String> {
-    judge(&machine.weights().into_iter().collect(), limits)
+/// Whether there is no more of anything than there may be.
+///
+/// # Errors
+/// What there is more of, and how many.
+pub fn excess(machine: &Connection) -> Result<(), String> {
+    let (limits, budget) = machine.bounds();
+    judge(&machine.weights().into_iter().collect(), limits, budget)
 }
 
 /// Each weight has a ceiling, and each ceiling a weight.
-fn judge(weights: &Weights, limits: &Limits) -> Result<(), String> {
-    let ceilings = ceilings(limits, |name| weights.get(name).copied().unwrap_or(0));
+fn judge(weights: &Weights, limits: &Limits, budget: &Budget) -> Result<(), String> {
+    let ceilings = ceilings(limits, budget, |name| {
+        weights.get(name).copied().unwrap_or(0)
+    });
     for (name, most) in &ceilings {
         match weights.get(name) {
             None => return Err(format!("{name}: nobody says how many")),
@@ -45,7 +51,11 @@ fn judge(weights: &Weights, limits: &Limits) -> Result<(), String> {
 }
 
 /// `of`: how many there are of something else.
-fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, usize)> {
+fn ceilings(
+    limits: &Limits,
+    budget: &Budget,
+    of: impl Fn(&str) -> usize,
+) -> Vec<(&'static str, usize)> {
     let calls = limits.open_calls;
     let control = limits.control_exchanges;
     let exchanges = 2 * calls + control + OWN;
@@ -77,7 +87,7 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("lingering", calls),
         ("answers", calls.max(asks) + control),
         ("notices", limits.open_notifications),
-        ("farewells", Budget::default().handshakes),
+        ("farewells", budget.handshakes),
         ("held", limits.buffers.min(of("held.summed"))),
         ("held.summed", of("held")),
         ("exchanges.miscounted", 0),
@@ -90,7 +100,7 @@ fn ceilings(limits: &Limits, of: impl Fn(&str) -> usize) -> Vec<(&'static str, u
         ("suspicion.control", asks + limits.open_notifications),
         // The result, what it says of capabilities, and the same as it was last told.
         ("session.bytes", 3 * limits.initialize),
-        ("handshake.attempts", 6),
+        ("handshake.attempts", 2 * budget.handshakes),
         ("handshake.asked", 3),
         ("authorization.alone", 3),
         ("authorization.calls", of("calls")),
@@ -154,32 +164,36 @@ mod tests {
 
     #[test]
     fn each_ceiling_is_looked_at() {
-        let limits = Limits::default();
-        let ceilings = ceilings(&limits, |_| 0);
+        let (limits, budget) = (Limits::default(), Budget::default());
+        let ceilings = ceilings(&limits, &budget, |_| 0);
         let none: Weights = ceilings.iter().map(|(name, _)| (*name, 0)).collect();
         assert_eq!(none.len(), ceilings.len(), "a name stands there twice");
-        assert_eq!(judge(&none, &limits), Ok(()));
+        assert_eq!(judge(&none, &limits, &budget), Ok(()));
         for (name, most) in ceilings {
             let mut weights = none.clone();
             weights.remove(name);
-            let said = judge(&weights, &limits).unwrap_err();
+            let said = judge(&weights, &limits, &budget).unwrap_err();
             assert!(said.starts_with(&format!("{name}: ")), "{said}");
 
             let Some(more) = most.checked_add(1) else {
                 continue;
             };
             weights.insert(name, more);
-            let said = judge(&weights, &limits).unwrap_err();
+            let said = judge(&weights, &limits, &budget).unwrap_err();
             assert!(said.starts_with(&format!("{name}: {more}, ")), "{said}");
         }
     }
 
     #[test]
     fn what_has_no_ceiling_is_seen() {
-        let limits = Limits::default();
-        let names = ceilings(&limits, |_| 0).into_iter();
+        let (limits, budget) = (Limits::default(), Budget::default());
+        let names = ceilings(&limits, &budget, |_| 0).into_iter();
         let mut weights: Weights = names.map(|(name, _)| (name, 0)).collect();
         weights.insert("new", 0);
-        assert!(judge(&weights, &limits).unwrap_err().contains("new"));
+        assert!(
+            judge(&weights, &limits, &budget)
+                .unwrap_err()
+                .contains("new")
+        );
     }
 }

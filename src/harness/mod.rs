@@ -44,6 +44,7 @@ mod tools;
 mod url;
 
 pub use crate::breakage::Breakage;
+pub use ceilings::excess;
 pub use challenge::challenge;
 pub use headers::headers;
 pub use liar::Lie;

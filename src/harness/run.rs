@@ -15,8 +15,7 @@ use super::setup::Setup;
 use super::story::{Story, Violation};
 use crate::breakage::Breakage;
 use crate::{
-    CallId, Connection, Error, LimitExceeded, LimitKind, Limits, Phase, Reason, RpcError, Status,
-    Time,
+    CallId, Connection, Error, LimitExceeded, LimitKind, Phase, Reason, RpcError, Status, Time,
 };
 
 /// Operations of one run: enough for several sessions, few enough to read.
@@ -35,7 +34,6 @@ pub(super) struct World {
     pub(super) bodies: BTreeMap<u64, (VecDeque<Bytes>, bool)>,
     calls: BTreeMap<u64, CallId>,
     pub(super) polite: bool,
-    limits: Limits,
     marks: u64,
     /// What the model is told instead of the truth.
     pub(super) lie: Option<Lie>,
@@ -124,7 +122,6 @@ impl World {
             bodies: BTreeMap::new(),
             calls: BTreeMap::new(),
             polite: setup.polite,
-            limits: setup.limits,
             marks: 0,
             lie: None,
             looked: None,
@@ -138,7 +135,7 @@ impl World {
             left -= 1;
             let operation = Operation::decode(source, &self.model.view(), &mut self.peer);
             self.apply(operation)?;
-            ceilings::excess(&self.machine, &self.limits)?;
+            ceilings::excess(&self.machine)?;
             if self.model.is_closed() {
                 left = left.min(AFTERMATH);
             }
@@ -155,7 +152,7 @@ impl World {
         let status = self.machine.status();
         if self.looked.as_ref() != Some(&status) {
             secrets::connection(&self.machine)?;
-            ceilings::excess(&self.machine, &self.limits)?;
+            ceilings::excess(&self.machine)?;
             self.looked = Some(status.clone());
         }
         self.story.count(format!("phase {:?}", status.phase));

@@ -2,7 +2,8 @@
 //!
 //! [`world::World`] is the story's stage: it owns a connection and a clock, does what the
 //! connection wants, and holds the requests that nobody answered yet. It checks in every story
-//! that each call ends once (law 2) and that no time-out stays in the past (law 10).
+//! that each call ends once (law 2), that there is no more of anything than there may be (law 8) and
+//! that no time-out stays in the past (law 10).
 
 #![allow(
     clippy::expect_used,

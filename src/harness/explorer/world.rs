@@ -16,8 +16,8 @@ use super::rule::{Broken, Rule};
 use super::setting::Setting;
 use super::wire::Carries;
 use crate::{
-    Binding, CallId, CallOptions, Connection, Event, ExchangeId, Limits, Phase, Status,
-    SubscriptionFilter, Ticket, Time, Transmit,
+    Binding, CallId, CallOptions, Connection, Event, ExchangeId, Phase, Status, SubscriptionFilter,
+    Ticket, Time, Transmit,
 };
 
 /// More than ever waits in an outlet.
@@ -43,7 +43,6 @@ pub(super) struct World {
     /// Sessions, questions and events, so that all of them differ.
     pub(super) made: u32,
     listens: bool,
-    limits: Limits,
     /// Through whom the observer sees and hears everything.
     pub(super) liar: Liar,
     /// What was sent and told in the last move, where that is compared.
@@ -66,7 +65,6 @@ impl World {
             owed: VecDeque::new(),
             made: 0,
             listens: setting.listens,
-            limits: setting.limits(),
             liar: Liar { about: setting.lie },
             log: None,
             unread: usize::MAX,
@@ -271,7 +269,7 @@ impl World {
 
     /// Whether there is no more of anything than there may be.
     fn is_within_limits(&self) -> Seen {
-        let excess = ceilings::excess(&self.machine, &self.limits);
+        let excess = ceilings::excess(&self.machine);
         let excess = self.liar.counts(excess);
         excess.map_err(|what| Rule::Excess.broken_by(what))
     }
@@ -381,7 +379,6 @@ impl World {
             owed,
             made: _,
             listens: _,
-            limits: _,
             liar: _,
             log: _,
             unread,
