@@ -41,12 +41,12 @@ impl World {
                 self.story
                     .count(format!("failure {}", blame.join(" ").trim_end()));
             }
-            secrets::event(&event)?;
             let seen = match self.lie {
                 Some(lie) => lie.tells(event),
                 None => vec![event],
             };
             for event in seen {
+                secrets::event(&event)?;
                 self.model.event(&event)?;
                 self.story.heard.push(event);
             }

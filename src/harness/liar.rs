@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri};
 use serde_json::json;
 
-use crate::{Delivery, Error, Event, Subject, Time};
+use super::secrets::MARK;
+use crate::{Delivery, Error, Event, Failure, Subject, Time};
 
 /// What the model is shown instead of what the machine does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,10 +33,12 @@ pub enum Lie {
     EndHidden,
     /// It is told twice.
     EndTwice,
+    /// A failure shows what nobody is to see.
+    Shown,
 }
 
 impl Lie {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Abroad,
         Self::AfterClose,
         Self::AtOnce,
@@ -46,6 +49,7 @@ impl Lie {
         Self::Rejected,
         Self::EndHidden,
         Self::EndTwice,
+        Self::Shown,
     ];
 
     /// The law of the design that seems broken.
@@ -57,6 +61,7 @@ impl Lie {
             Self::Rejected => 5,
             Self::DeadId => 6,
             Self::ForeignAbort => 7,
+            Self::Shown => 9,
             Self::Hasty => 10,
             Self::Abroad => 11,
             Self::AfterClose => 12,
@@ -118,6 +123,11 @@ impl Lie {
             (Self::EndHidden, _) if ends => Vec::new(),
             (Self::EndTwice, event) if ends => vec![event.clone(), event],
             (Self::LossHidden, Event::Reinitialize { .. }) => Vec::new(),
+            (Self::Shown, Event::Fail { subject, error }) => {
+                let failure = Failure::broken(format!("reset by {MARK}peer"));
+                let error = Error::new(failure, error.delivery());
+                vec![Event::Fail { subject, error }]
+            }
             (Self::Rejected, Event::Fail { subject, error }) if ends => {
                 let error = match error.delivery() {
                     Delivery::Unknown => Error::new(error.reason().clone(), Delivery::Rejected),

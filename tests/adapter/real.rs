@@ -102,15 +102,23 @@ async fn a_hundred_calls_outlive_their_session_and_none_runs_twice() {
     assert_eq!(server.count().initialize, 2);
     assert_eq!(server.executions().len(), 100);
     assert!(server.executions().values().all(|times| *times == 1));
-    assert!(matches!(events.next().await, Some(Event::Ready(ready)) if ready.generation == 1));
+    // The GET of the session that is lost may be answered first.
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        match events.next().await.unwrap() {
+            Event::StreamNotOffered { .. } => {}
+            event => told.push(event),
+        }
+    }
+    assert!(matches!(&told[0], Event::Ready(ready) if ready.generation == 1));
     assert!(matches!(
-        events.next().await,
-        Some(Event::Reinitialize {
+        told[1],
+        Event::Reinitialize {
             generation: 1,
             cause: LossCause::NotFound
-        })
+        }
     ));
-    assert!(matches!(events.next().await, Some(Event::Ready(ready)) if ready.generation == 2));
+    assert!(matches!(&told[2], Event::Ready(ready) if ready.generation == 2));
 }
 
 #[tokio::test]
@@ -179,12 +187,10 @@ async fn dropping_a_call_cancels_it_on_the_server() {
     client.ready().await.unwrap();
     let call = client.call("tools/call", work("dropped", 20_000, 0));
     tokio::pin!(call);
-    assert!(
-        timeout(Duration::from_millis(300), &mut call)
-            .await
-            .is_err()
-    );
-    assert_eq!(server.executions().get("dropped"), Some(&1));
+    while server.executions().get("dropped") != Some(&1) {
+        let moment = Duration::from_millis(20);
+        assert!(timeout(moment, &mut call).await.is_err());
+    }
     call.set(client.call("ping", ()));
     until("cancelled", || {
         server.cancellations().get("dropped") == Some(&1)

@@ -410,7 +410,7 @@ fn ctrl_c_leaves_no_session_that_a_step_has_opened() {
         arrived.any(|it| it.message["params"]["protocolVersion"] == "1999-01-01")
     });
     // The head has to come back.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(std::time::Duration::from_secs(1));
     running.interrupt();
     let ran = running.end();
     assert_eq!(ran.code, Some(130), "{ran:?}");

@@ -189,9 +189,9 @@ fn an_error_of_the_server_is_readable_and_has_its_code() {
 fn a_time_out_cancels_the_call_and_ends_the_session() {
     let served = Served::start();
     let params = work("slow", 30_000, 0);
-    let ran = served.run(&["tools/call", &params, "--time-out", "300ms"]);
+    let ran = served.run(&["tools/call", &params, "--time-out", "1500ms"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(7), ""));
-    assert!(ran.stderr.contains("no reply came within 0.3 s"), "{ran:?}");
+    assert!(ran.stderr.contains("no reply came within 1.5 s"), "{ran:?}");
     assert!(
         ran.stderr.contains("find out whether it took effect"),
         "{ran:?}"

@@ -120,7 +120,7 @@ fn a_time_out_closes_the_answer() {
     let params = work("slow", 60_000, 0);
     let ran = speak(
         &served.url(),
-        &["tools/call", &params, "--time-out", "300ms"],
+        &["tools/call", &params, "--time-out", "1500ms"],
     );
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(7), ""));
     crate::command::eventually("cancelled", || {

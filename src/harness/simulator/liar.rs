@@ -104,7 +104,7 @@ impl Liar {
         let call = matches!(asked.kind, Kind::Call { .. });
         match (lie, asked.kind) {
             (Rule::AfterClose, Kind::Delete) => asked.kind = Kind::Ping,
-            (Rule::Barren, kind) if kind.is_get() => shown.times = 400,
+            (Rule::Barren, kind) if kind.is_get() => shown.times = 17,
             (Rule::Credential, _) => asked.token = Some(u32::MAX),
             (Rule::DeadAddress, _) if asked.channel.is_some() => asked.channel = Some(u32::MAX),
             (Rule::LedOn, _) if asked.moved > 0 => asked.moved = 4,
@@ -118,24 +118,24 @@ impl Liar {
                 }
             }
             (Rule::ExecutedLeaves, Kind::Resume { key, .. }) => asked.kind = Kind::Call { key },
-            (Rule::Handshakes, _) if handshake => shown.times = 40,
+            (Rule::Handshakes, _) if handshake => shown.times = 5,
             (Rule::Hasty, kind) if kind.is_get() => shown.at = earlier(now),
             (Rule::HastyHandshake, _) if handshake => shown.at = earlier(now),
             (Rule::Needless | Rule::NeedlessForError, Kind::Notification) => {
                 asked.kind = Kind::Initialize;
             }
-            (Rule::Redirects, _) if call => (asked.moved, shown.times) = (1, 40),
+            (Rule::Redirects, _) if call => (asked.moved, shown.times) = (1, 8),
             (Rule::SecondHandshake, _) if handshake => shown.times = 2,
             (Rule::SessionEndedTwice, Kind::Delete) => shown.times = 2,
             (Rule::SessionLeft, Kind::Delete) => asked.session = None,
-            (Rule::Storm, Kind::Notification) => shown.times = 400,
+            (Rule::Storm, Kind::Notification) => shown.times = 135,
             (Rule::StrangeId, _) if asked.session.is_some() => asked.session = Some(u32::MAX),
             (Rule::SupersededId, _) => {
                 if let Some(id) = asked.session {
                     asked.session = Some(*self.first.entry(client).or_insert(id));
                 }
             }
-            (Rule::TooOften, _) if call => shown.times = 40,
+            (Rule::TooOften, _) if call => shown.times = 8,
             _ => {}
         }
         shown
