@@ -526,7 +526,8 @@ impl Default for Limits {
 /// How many handshakes a connection may make, so that no server makes it storm.
 ///
 /// Every `initialize` that left counts, the first and the failed ones too, but
-/// not one that certainly never reached the server, and not the same one sent on by
+/// not one that certainly never reached the server (for [`Retries::floor`] after one of those, what
+/// wants a session fails like it), and not the same one sent on by
 /// a redirect (at most three times). What is asked before it to find out how the server is
 /// reached counts with it: once for each handshake, and each time that the same is asked
 /// again. Once the budget is spent all
