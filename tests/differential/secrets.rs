@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 
+use mcp_http::tokio::{Clock, Http};
 use mcp_http::{Binding, CallOptions, Config, Error, Event, RawJson, asynchronous, blocking};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
@@ -118,7 +119,11 @@ fn the_asynchronous_adapter_shows_none() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let script = Script::start(act).await;
-        let client = asynchronous::Client::spawn(config(&script));
+        let (service, timer) = (Http::new(), Clock::new());
+        clean("a service", &service);
+        let (client, driver) = asynchronous::Client::new(config(&script), service, timer);
+        clean("a driver", &driver);
+        tokio::spawn(driver);
         let mut reader = client.events();
         let mut outcomes = Vec::new();
         for method in CALLS {
@@ -150,12 +155,16 @@ fn the_blocking_adapter_shows_none() {
         .build()
         .unwrap();
     let script = runtime.block_on(Script::start(act));
-    let client = blocking::Client::spawn(config(&script));
+    let transport = blocking::Http::new();
+    clean("a transport", &transport);
+    let client = blocking::Client::new(config(&script), transport);
     let reader = client.events();
     clean("a reader", &reader);
     let mut outcomes = Vec::new();
     for method in CALLS {
-        outcomes.push(client.call_with(method, params(), options()));
+        let call = client.start(method, params(), options()).unwrap();
+        clean("a call", &call);
+        outcomes.push(call.wait());
         clean("the client", &client);
         clean("its status", &client.status());
     }
