@@ -702,6 +702,20 @@ fn an_unreachable_server_fails_who_waits_as_not_sent() {
 }
 
 #[test]
+fn a_handshake_whose_end_did_not_leave_has_reached_the_server_and_counts() {
+    let mut w = World::idle();
+    for session in ["s1", "s2", "s3"] {
+        w.connect();
+        w.advance(secs(3));
+        w.accept_initialize(session);
+        let sent = w.take("notifications/initialized");
+        w.fail(&sent, refused_connection());
+    }
+    let call = w.call("tools/call");
+    assert!(w.error(call).retry_after().is_some(), "the budget is spent");
+}
+
+#[test]
 fn initialize_answered_429_waits_five_minutes_but_no_second_more() {
     for (after, waits) in [("300", true), ("301", false)] {
         let mut w = World::initializing();
