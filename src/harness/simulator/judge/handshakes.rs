@@ -160,6 +160,8 @@ impl Judge {
                 )
             });
         }
+        // The last chance of a call whose patience is over may be sooner.
+        let early = early.filter(|_| !self.has_waited(client, now));
         if let Some(at) = early {
             self.breach(Rule::HastyHandshake, || {
                 let waited = now.since(at);
