@@ -313,8 +313,7 @@ ROWS = [
     tower_mcp("sessions", revision=OLD),
     pmcp(
         "sessions, JSON",
-        no=ANSWERS
-        | UNWATCHED
+        no=UNWATCHED
         | {
             "JSON-RPC error": No("^the code is -32700: ", theirs="unknown-methods"),
             "listen": No(UNHEARD + "Open$", theirs="changes-told-to-nobody"),

@@ -85,6 +85,9 @@ async fn answer(
         "count" => {
             for step in [1.0, 2.0, 3.0] {
                 extra.report_progress(step, None, None).await?;
+                // It tells of ten steps in a second at most; and elsewhere than it answers: see
+                // faults.md.
+                tokio::time::sleep(Duration::from_millis(150)).await;
             }
             "3".to_owned()
         }
