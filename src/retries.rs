@@ -12,8 +12,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Retries {
     /// The least delay before anything is tried again, whatever the server asks for. Also
-    /// for how long a server that could not be reached is not tried again, but for the last chance
-    /// of a call that [waits](crate::CallOptions::wait_for_server) no longer, and the least
+    /// for how long a server that could not be reached is not tried again, and the least
     /// time between two changes of the network that are heeded. Default: 100 ms, which no
     /// person notices and no server suffers from. At least 1 ms.
     pub floor: Duration,

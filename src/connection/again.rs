@@ -60,8 +60,7 @@ impl Connection {
     pub(super) fn queue(&mut self, id: CallId) {
         if self.calls.contains_key(&id) {
             self.line_up(id);
-            let patient = self.patience(id).is_some();
-            self.want_session(patient);
+            self.want_session(self.is_patient(id));
             self.fail_if_hopeless(id);
             self.stand_still_if_waiting(id);
         }
@@ -228,20 +227,25 @@ impl Connection {
                     .growing(call.unreached, &self.config.common.retries);
                 call.unreached = call.unreached.saturating_add(1);
                 call.state = State::Delayed;
-                self.timers.set(Timer::Delay(id), (now + delay).min(end));
+                let last = end.max(now + self.config.common.retries.floor);
+                self.timers.set(Timer::Delay(id), (now + delay).min(last));
             }
             _ => self.fail_call(id, error),
         }
     }
 
-    /// Until when a call waits for the server; none if it does not, or no longer.
-    pub(super) fn patience(&self, id: CallId) -> Option<Time> {
+    /// Until when a call waits for the server; none if it does not.
+    pub(super) fn patience_ends(&self, id: CallId) -> Option<Time> {
         let call = self.calls.get(&id)?;
         // People's time does not count.
         let stopped = call.clock.stopped;
         let paused = stopped.map_or(Duration::ZERO, |since| self.now.since(since));
-        let end = call.patience? + paused;
-        (self.now < end).then_some(end)
+        Some(call.patience? + paused)
+    }
+
+    /// Whether a call still waits for the server.
+    pub(super) fn is_patient(&self, id: CallId) -> bool {
+        self.patience_ends(id).is_some_and(|end| self.now < end)
     }
 
     /// What a ping found out about the session of a suspended call.

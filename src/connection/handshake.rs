@@ -228,19 +228,17 @@ impl Connection {
                 return self.give_handshake_up(error);
             }
         };
-        let patient = if self.handshake.unhurried {
-            let delay = self.jitter.growing(
-                self.handshake.failures.saturating_sub(1),
-                &self.config.common.retries,
-            );
-            let patience = self
-                .waiting
-                .iter()
-                .filter_map(|id| self.patience(*id))
-                .min();
-            (now + delay).min(patience.unwrap_or(now + delay))
-        } else {
-            now
+        let patient = match &self.handshake.unreached {
+            Some((at, _)) if self.handshake.unhurried => {
+                let retries = &self.config.common.retries;
+                let failures = self.handshake.failures.saturating_sub(1);
+                let grown = now + self.jitter.growing(failures, retries);
+                let ends = self.waiting.iter();
+                let ends = ends.filter_map(|id| self.patience_ends(*id)).min();
+                // The last chance of whoever waits no longer keeps to the floor, too.
+                grown.min(ends.unwrap_or(grown)).max(*at + retries.floor)
+            }
+            _ => now,
         };
         self.set_handshake(spaced.max(patient));
     }
@@ -456,7 +454,7 @@ impl Connection {
             .map(|(id, _)| id)
             .collect();
         for id in waiting {
-            if !(unreached && self.patience(id).is_some()) {
+            if !(unreached && self.is_patient(id)) {
                 self.fail_unsent(id, &error);
             }
         }

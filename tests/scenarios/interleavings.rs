@@ -405,13 +405,47 @@ fn patience_ends_while_a_handshake_is_far_off() {
         let sent = w.wait_for("initialize");
         w.fail(&sent, refused_connection());
     }
-    let due = w.connection.poll_timeout().unwrap().since(w.now);
+    let failed = w.now;
+    let due = w.connection.poll_timeout().unwrap().since(failed);
     let one = w.call_with("tools/call", CallOptions::new().wait_for_server(millis(50)));
     assert!(due > secs(1));
     let last = w.wait_for("initialize");
-    assert_eq!(last.at.since(w.now), millis(0));
+    assert_eq!(last.at.since(failed), millis(100));
     w.fail(&last, refused_connection());
     assert_eq!(w.error(one).delivery(), Delivery::NotSent);
+}
+
+/// `Retries::floor`: whose patience ends within it is no reason to try again sooner, whether
+/// it is still there or not.
+#[test]
+fn the_last_chance_of_a_call_keeps_to_the_floor() {
+    for cancelled in [false, true] {
+        let mut w = World::idle();
+        let call = w.call_with("tools/call", CallOptions::new().wait_for_server(millis(50)));
+        let sent = w.take("initialize");
+        w.fail(&sent, refused_connection());
+        if cancelled {
+            w.connection.cancel(call, w.now);
+        }
+        w.advance(millis(99));
+        assert!(!w.has("initialize"));
+        w.advance(millis(1));
+        assert!(cancelled || w.has("initialize"));
+    }
+}
+
+/// The same of a call that was on its way itself.
+#[test]
+fn a_call_that_did_not_leave_keeps_to_the_floor_with_its_last_chance() {
+    let mut w = World::ready();
+    let call = w.call_with("tools/call", CallOptions::new().wait_for_server(millis(50)));
+    let sent = w.take("tools/call");
+    w.fail(&sent, refused_connection());
+    let failed = w.now;
+    let last = w.wait_for("tools/call");
+    assert_eq!(last.at.since(failed), millis(100));
+    w.fail(&last, refused_connection());
+    assert_eq!(w.error(call).delivery(), Delivery::NotSent);
 }
 
 /// The 100 ms in which nobody tries: a call that waits in a delay of its own.

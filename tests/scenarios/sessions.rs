@@ -746,12 +746,12 @@ fn who_comes_while_somebody_hurries_does_not_hurry_on_what_the_server_put_off() 
     let sent = w.take("initialize");
     w.fail(&sent, refused_connection());
     let sent = w.wait_for("initialize");
-    assert_eq!(sent.at.since(began), millis(50));
+    assert_eq!(sent.at.since(began), millis(100));
     w.answer(&sent, 429).header("retry-after", "10").empty();
     w.advance(millis(30));
     w.call_with("tools/list", CallOptions::new().wait_for_server(secs(60)));
     let sent = w.wait_for("initialize");
-    assert_eq!(sent.at.since(began), secs(10) + millis(50));
+    assert_eq!(sent.at.since(began), secs(10) + millis(100));
 }
 
 #[test]

@@ -173,14 +173,7 @@ impl Model {
                 Outcome::Pending if last.silent.is_some() => (plan.idempotent && !plan.never, true),
                 _ if deaf && plan.idempotent && !plan.never => (true, true),
                 Outcome::Redirected => (true, true),
-                Outcome::NotSent => {
-                    // The last time it is tried at the end of its patience.
-                    let end = plan.patience.map(|patience| call.made + patience);
-                    (
-                        end.is_some(),
-                        waited(None) || end.is_some_and(|end| self.now >= end),
-                    )
-                }
+                Outcome::NotSent => (plan.patience.is_some(), waited(None)),
                 Outcome::Later(told) => (!plan.never, waited(*told)),
                 Outcome::Doubt { again, after } => {
                     (*again && plan.idempotent && !plan.never, waited(*after))

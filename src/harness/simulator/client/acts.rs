@@ -155,7 +155,6 @@ impl World {
             never: dice.chance(100),
             whole: clocks.call,
             longest: clocks.progress,
-            waits: None,
         };
         if terms.idempotent {
             options = options.idempotent();
@@ -173,11 +172,7 @@ impl World {
                 terms.whole = None;
                 options = options.no_time_out();
             }
-            2 => {
-                let waits = self.dice.millis(1000, 60_000);
-                terms.waits = Some(waits);
-                options = options.wait_for_server(waits);
-            }
+            2 => options = options.wait_for_server(self.dice.millis(1000, 60_000)),
             3 => options = options.progress(),
             _ => {}
         }
@@ -217,7 +212,6 @@ impl World {
             never: false,
             whole: Some(Duration::from_secs(150)),
             longest: None,
-            waits: None,
         };
         let options = CallOptions::new().time_out(Duration::from_secs(150));
         self.clients[client].last_call = self.make_call(client, options, terms);

@@ -19,8 +19,6 @@ pub(in super::super) struct Terms {
     pub(in super::super) whole: Option<Duration>,
     /// How far progress may extend that.
     pub(in super::super) longest: Option<Duration>,
-    /// How long it waits for a server that cannot be reached.
-    pub(in super::super) waits: Option<Duration>,
 }
 
 /// A call, and what really became of it.
@@ -74,15 +72,6 @@ impl Deed {
 }
 
 impl Judge {
-    /// Whether an open call has waited as long as it may for a server that cannot be reached.
-    pub(super) fn has_waited(&self, client: usize, now: Time) -> bool {
-        let mut open = self
-            .deeds
-            .iter()
-            .filter(|it| it.client == client && it.end.is_none());
-        open.any(|it| it.terms.waits.is_some_and(|waits| it.made + waits <= now))
-    }
-
     pub(in super::super) fn called(&mut self, client: usize, terms: Terms, now: Time) {
         let ledger = &mut self.ledgers[client];
         ledger.open_calls += 1;

@@ -135,10 +135,11 @@ impl Judge {
         let most = ledger.most_attempts(now);
         let budget = ledger.setup.budget;
         let lag = Duration::from_millis(ledger.setup.lag);
-        let hurries = now <= ledger.hurries + lag;
-        let unreached = ledger.handshakes.unreached.take();
+        // What the application did may be heeded later.
+        let unforgiven = |at: &Time| ledger.hurries + lag < *at;
+        let unreached = ledger.handshakes.unreached.take().filter(unforgiven);
         let floor = ledger.setup.retries.floor;
-        let early = unreached.filter(|at| !hurries && now + lag < *at + floor);
+        let early = unreached.filter(|at| now + lag < *at + floor);
         if asked.kind == Kind::Initialize {
             for given in ledger.sessions.values_mut() {
                 given.superseded = true;
@@ -160,8 +161,6 @@ impl Judge {
                 )
             });
         }
-        // The last chance of a call whose patience is over may be sooner.
-        let early = early.filter(|_| !self.has_waited(client, now));
         if let Some(at) = early {
             self.breach(Rule::HastyHandshake, || {
                 let waited = now.since(at);
