@@ -644,8 +644,9 @@ impl CallOptions {
     }
 
     /// Tries again, with growing delay, for this long when the server cannot be
-    /// reached at all. Default: off, the call fails at once. The last try is when that is
-    /// over, or [`Retries::floor`](crate::Retries::floor) after the one before.
+    /// reached at all. Default: off, the call fails at once. A try that is under
+    /// way when that is over is the last; else there is one more then, though not sooner
+    /// than [`Retries::floor`](crate::Retries::floor) after the one before.
     #[must_use]
     pub fn wait_for_server(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);

@@ -12,8 +12,9 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Retries {
     /// The least delay before anything is tried again, whatever the server asks for. Also
-    /// for how long a server that could not be reached is not tried again, and the least
-    /// time between two changes of the network that are heeded. Default: 100 ms, which no
+    /// for how long no handshake follows one that could not reach the server, unless
+    /// [the network changes](crate::Connection::network_changed), and the least time
+    /// between two changes of the network that are heeded. Default: 100 ms, which no
     /// person notices and no server suffers from. At least 1 ms.
     pub floor: Duration,
     /// The longest time that a server may ask to wait. What is beyond it is not waited for:

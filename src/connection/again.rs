@@ -60,7 +60,7 @@ impl Connection {
     pub(super) fn queue(&mut self, id: CallId) {
         if self.calls.contains_key(&id) {
             self.line_up(id);
-            self.want_session(self.is_patient(id));
+            self.want_session(self.patience_ends(id).is_some());
             self.fail_if_hopeless(id);
             self.stand_still_if_waiting(id);
         }

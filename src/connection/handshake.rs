@@ -184,7 +184,7 @@ impl Connection {
         match (self.phase, recently) {
             (Phase::Idle | Phase::Due, Some((_, error))) if !patient => {
                 self.tell(&error);
-                self.fail_waiting(&error);
+                self.fail_waiting(&error, |it, id| it.patience_ends(id).is_some());
             }
             (Phase::Idle, recently) => {
                 self.step(Input::Want);
@@ -233,8 +233,9 @@ impl Connection {
                 let retries = &self.config.common.retries;
                 let failures = self.handshake.failures.saturating_sub(1);
                 let grown = now + self.jitter.growing(failures, retries);
-                let ends = self.waiting.iter();
-                let ends = ends.filter_map(|id| self.patience_ends(*id)).min();
+                let calls = self.calls.iter();
+                let waiting = calls.filter(|(_, call)| call.waits_for_session());
+                let ends = waiting.filter_map(|(id, _)| self.patience_ends(id)).min();
                 // The last chance of whoever waits no longer keeps to the floor, too.
                 grown.min(ends.unwrap_or(grown)).max(*at + retries.floor)
             }
@@ -404,7 +405,9 @@ impl Connection {
         self.step(Input::Failed);
         self.handshake.refusal = Some((error.clone(), self.now));
         self.tell(&error);
-        self.fail_waiting(&error);
+        let unreached =
+            matches!(error.reason(), Reason::Transport(_)) && error.delivery() == Delivery::NotSent;
+        self.fail_waiting(&error, |it, id| unreached && it.is_patient(id));
     }
 
     /// A call whose time ends before the handshake that the server put off.
@@ -441,11 +444,8 @@ impl Connection {
         }
     }
 
-    /// All that waits for a session fails, but for calls that wait for the server
-    /// and may yet live to see it.
-    fn fail_waiting(&mut self, error: &Error) {
-        let unreached =
-            matches!(error.reason(), Reason::Transport(_)) && error.delivery() == Delivery::NotSent;
+    /// All that waits for a session fails, but for what `waits_on`.
+    fn fail_waiting(&mut self, error: &Error, waits_on: impl Fn(&Self, CallId) -> bool) {
         let error = error.clone().in_handshake();
         let waiting: Vec<_> = self
             .calls
@@ -454,7 +454,7 @@ impl Connection {
             .map(|(id, _)| id)
             .collect();
         for id in waiting {
-            if !(unreached && self.is_patient(id)) {
+            if !waits_on(self, id) {
                 self.fail_unsent(id, &error);
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_http::{
     CallOptions, Clocks, Delivery, Event, Limits, Lost, Phase, Reason, Recovery, Refused, Remedy,
-    Resend, Subject,
+    Resend, Retries, Subject,
 };
 use serde_json::json;
 
@@ -432,6 +432,70 @@ fn the_last_chance_of_a_call_keeps_to_the_floor() {
         w.advance(millis(1));
         assert!(cancelled || w.has("initialize"));
     }
+}
+
+/// Whoever else comes within the floor neither takes that chance away nor puts it off.
+#[test]
+fn the_last_chance_of_a_call_is_its_own() {
+    for patience in [None, Some(secs(600))] {
+        let mut w = World::idle();
+        let call = w.call_with("tools/call", CallOptions::new().wait_for_server(millis(50)));
+        let sent = w.take("initialize");
+        w.fail(&sent, refused_connection());
+        let failed = w.now;
+        w.advance(millis(70));
+        let options = CallOptions::new();
+        let options = patience
+            .iter()
+            .fold(options, |it, long| it.wait_for_server(*long));
+        let other = w.call_with("tools/list", options);
+        assert_eq!(w.ended(other), patience.is_none());
+        assert!(!w.ended(call));
+        let last = w.wait_for("initialize");
+        assert_eq!(last.at.since(failed), millis(100));
+        w.fail(&last, refused_connection());
+        assert!(w.ended(call));
+        assert_eq!(w.ended(other), patience.is_none());
+    }
+}
+
+/// So it is of a call whose session is lost before it comes.
+#[test]
+fn the_last_chance_of_a_call_may_be_a_handshake() {
+    let mut retries = Retries::default();
+    retries.floor = secs(5);
+    let mut w = World::ready_with(|config| config.retries(retries));
+    let call = w.call_with("tools/call", CallOptions::new().wait_for_server(secs(1)));
+    let sent = w.take("tools/call");
+    w.fail(&sent, refused_connection());
+    w.call("tools/list");
+    w.answer_all("tools/list", 404);
+    let sent = w.wait_for("initialize");
+    w.fail(&sent, refused_connection());
+    let failed = w.now;
+    let last = w.wait_for("initialize");
+    assert_eq!(last.at.since(failed), secs(5));
+    w.fail(&last, refused_connection());
+    assert!(w.ended(call));
+}
+
+/// So it is of a call that waits for `resume`, while the session is lost again.
+#[test]
+fn the_last_chance_of_a_held_call_is_its_own_too() {
+    let mut w = World::ready_with(|config| config.recovery(Recovery::Hold));
+    let call = w.call_with("tools/call", CallOptions::new().wait_for_server(secs(40)));
+    let began = w.now;
+    w.answer_all("tools/call", 404);
+    w.advance(secs(2));
+    w.establish("s2");
+    w.call("tools/list");
+    w.answer_all("tools/list", 404);
+    while !w.ended(call) {
+        let sent = w.wait_for("initialize");
+        w.fail(&sent, refused_connection());
+    }
+    assert!(w.now.since(began) >= secs(40));
+    assert!(w.now.since(began) <= secs(40) + millis(100));
 }
 
 /// The same of a call that was on its way itself.

@@ -139,7 +139,7 @@ impl Judge {
         let unforgiven = |at: &Time| ledger.hurries + lag < *at;
         let unreached = ledger.handshakes.unreached.take().filter(unforgiven);
         let floor = ledger.setup.retries.floor;
-        let early = unreached.filter(|at| now + lag < *at + floor);
+        let early = unreached.filter(|at| now < *at + floor);
         if asked.kind == Kind::Initialize {
             for given in ledger.sessions.values_mut() {
                 given.superseded = true;
