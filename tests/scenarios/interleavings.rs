@@ -425,7 +425,7 @@ fn the_last_chance_of_a_call_keeps_to_the_floor() {
         let sent = w.take("initialize");
         w.fail(&sent, refused_connection());
         if cancelled {
-            w.connection.cancel(call, w.now);
+            w.cancel(call);
         }
         w.advance(millis(99));
         assert!(!w.has("initialize"));
