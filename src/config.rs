@@ -526,13 +526,14 @@ impl Default for Limits {
 /// How many handshakes a connection may make, so that no server makes it storm.
 ///
 /// Every `initialize` that left counts, the first and the failed ones too, but
-/// not one that certainly never reached the server (for [`Retries::floor`] after one of those, what
-/// wants a session fails like it), and not the same one sent on by
-/// a redirect (at most three times). What is asked before it to find out how the server is
-/// reached counts with it: once for each handshake, and each time that the same is asked
-/// again. Once the budget is spent all
-/// that waits fails with [`Lost::SessionUnrecoverable`](crate::Lost), until the
-/// oldest handshake has left the window.
+/// not one that certainly never reached the server (for [`Retries::floor`] after one of
+/// those, what wants a session fails like it, unless it
+/// [waits](CallOptions::wait_for_server)), and not the same one sent on by a redirect (at
+/// most three times). What is asked before it to find out how the server is reached counts
+/// with it: once for each handshake, and each time that the same is asked again. Once the
+/// budget is spent all that waits fails with
+/// [`Lost::SessionUnrecoverable`](crate::Lost), until the oldest handshake has left the
+/// window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Budget {
